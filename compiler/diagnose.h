@@ -1,0 +1,46 @@
+/* diagnose.h - source texts, places in them, and messages about them. */
+#ifndef NNC_DIAGNOSE_H
+#define NNC_DIAGNOSE_H
+
+#include "memory.h"
+#include "nnc.h"
+
+/* A text that was read: a file, the library built in, or a string from the host. */
+struct source {
+	const char *name;   /* as shown in messages, e.g. "mnist.nn" or "std/linear.nn" */
+	const char *text;   /* size bytes and a 0 */
+	size_t size;
+	bool builtin;	    /* part of the standard library */
+	LIST(uint32_t) line; /* byte offset at which each line starts; line.item[0] == 0 */
+};
+
+/* Bytes [begin, end) of a source. Also Bison's location type. src NULL: no place. */
+struct span {
+	const struct source *src;
+	uint32_t begin, end;
+};
+
+/* State of one compile that every pass shares. */
+struct context {
+	struct arena arena;
+	const nnc_options *options;
+	int errors, warnings;	     /* reported so far; errors beyond NNC_MAX_ERRORS are counted, not shown */
+	LIST(struct source *) sources;
+};
+enum { NNC_MAX_ERRORS = 20 };
+
+struct source *add_source(struct context *ctx, const char *name, const char *text, size_t size, bool builtin);
+/* Line and column of a byte, both from 1; the column counts characters (UTF-8), tabs count 1. */
+void find_place(const struct source *src, uint32_t byte, int *line, int *column);
+
+/* Report to options->report. The message is one sentence without a final period. A note belongs to the
+ * error or warning before it. Messages past the 20th error are dropped, with their notes. */
+void report_error(struct context *ctx, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void report_note(struct context *ctx, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void report_warning(struct context *ctx, struct span at, const char *group, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* The nearest of n names (at most 2 edits, or a third of its length) or NULL. */
+const char *nearest_name(const char *name, const char *const *names, int n);
+
+#endif

@@ -1,0 +1,82 @@
+/* nnc.h - the compiler as a library: text to graph, graph to C. No globals, nothing printed, no exit.
+ *
+ *   nnc_model *m = nnc_compile("mnist.nn", text, strlen(text), &options);
+ *   if (m) { puts(nnc_emit_c(m, "mnist.h")); nnc_free(m); }
+ *
+ * Everything returned belongs to the model and lives until nnc_free. */
+#ifndef NNC_H
+#define NNC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NNC_VERSION "0.1.0"
+
+enum nnc_severity { NNC_ERROR, NNC_WARNING, NNC_NOTE };
+
+/* One message. line and column count from 1, 0: no place. source_line is the line's text without its end;
+ * column..column_end (exclusive) is the part it is about. */
+typedef struct nnc_message {
+	enum nnc_severity severity;
+	const char *file;
+	int line, column, column_end;
+	const char *text, *source_line;
+	const char *group; /* warnings: the name that -Wno-NAME takes; else NULL */
+} nnc_message;
+
+enum nnc_real { NNC_FLOAT, NNC_DOUBLE, NNC_QUAD };      /* QUAD: __float128, to verify derivatives */
+enum nnc_unroll { NNC_UNROLL_AUTO, NNC_UNROLL_ALL, NNC_UNROLL_NONE };
+enum nnc_fp { NNC_FP_FAST, NNC_FP_STRICT };             /* STRICT: the same bits from every compiler */
+
+/* Zero is the default of every field. Strings are borrowed until nnc_free. */
+typedef struct nnc_options {
+	void (*report)(void *user, const nnc_message *message); /* NULL: messages are dropped */
+	void *user;                                             /* handed to the callbacks */
+	void *(*allocate)(void *user, void *block, size_t size); /* realloc's contract; size 0 frees. NULL: the C library's */
+	/* Return the text of an included file (kept until nnc_free) or NULL; *size its length. NULL: fopen along include_path. */
+	const char *(*open)(void *user, const char *path, size_t *size);
+	const char *const *include_path; /* NULL-terminated */
+	const char *const *define;       /* NULL-terminated "NAME=VALUE" of -D: overrides const */
+	const char *prefix;              /* of generated names; NULL: the file's name */
+	int batch;                       /* 0: the train line's, or 32 */
+	enum nnc_real real;
+	enum nnc_unroll unroll;
+	enum nnc_fp fp;
+	bool inference_only;
+	bool no_simplify;                /* leave the graph as the chain rule made it (tests) */
+	const char *dump;                /* pass after which nnc_dump_text is taken: elaborate, differentiate, simplify */
+	bool verify;                     /* check the graph after each pass */
+} nnc_options;
+
+typedef struct nnc_model nnc_model;
+
+/* Compile a model's text; name is used in messages and for the prefix. NULL after errors (reported) or when memory
+ * runs out (reported as "out of memory" if that is possible). options may be NULL. */
+nnc_model *nnc_compile(const char *name, const char *text, size_t size, const nnc_options *options);
+void nnc_free(nnc_model *model);
+
+/* Views of a compiled model; NULL when memory runs out. */
+const char *nnc_graph_text(nnc_model *model);
+const char *nnc_dot_text(nnc_model *model);
+const char *nnc_dump_text(nnc_model *model);                 /* the graph after options.dump, or NULL */
+const char *nnc_summary_text(nnc_model *model);
+/* The C file. header: the name to include ("mnist.h"), or NULL to put the header's text in the file itself.
+ * weights: NULL, or the params in the order of the generated struct, to embed as constants. */
+const char *nnc_emit_c(nnc_model *model, const char *header, const void *weights);
+const char *nnc_emit_header(nnc_model *model, const char *header);
+const char *nnc_prefix(const nnc_model *model);
+/* Files that were included, for -MD; NULL-terminated. */
+const char *const *nnc_dependencies(nnc_model *model);
+
+/* The definitions of the standard library, one text: name, formals, doc line, examples. pattern NULL: all. */
+const char *nnc_library_help(nnc_model *model_or_null, const char *pattern);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,58 @@
+/* What every model looks like to a host that loads it at run time. Shared by all generated headers, which carry
+ * this text; the guard lets many of them be included together. */
+#ifndef NN_MODEL_ABI
+#define NN_MODEL_ABI 1
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where a run stands; the head of every model's state. The host sets what its training loop knows: epoch, and the
+ * planned steps. init sets seed and zeroes the rest; update and step add 1 to step. */
+typedef struct nn_run {
+	uint64_t seed;
+	int32_t step, epoch, steps, steps_per_epoch;
+} nn_run;
+
+enum nn_kind { NN_PARAM, NN_FROZEN, NN_STATE, NN_SETTING, NN_INPUT, NN_TARGET, NN_OUTPUT, NN_METRIC };
+enum nn_elem { NN_REAL, NN_INT32 };
+
+typedef struct nn_tensor {
+	const char *name;
+	int32_t kind;      /* enum nn_kind */
+	int32_t elem;      /* enum nn_elem; NN_REAL has nn_model.real_size bytes */
+	int32_t classes;   /* integer values are 0 .. classes-1; 0: not bounded */
+	int32_t batched;   /* one such tensor for every row: inputs, targets, outputs, states of sequences */
+	int32_t rank;
+	int32_t dim[8];    /* of one row where batched */
+	size_t count;      /* elements (of one row where batched) */
+	size_t offset;     /* bytes: PARAM, FROZEN in params; STATE, SETTING in state. Others: place in the array of pointers */
+} nn_tensor;
+
+/* params, state, grads and work are the generated structs; all memory is the caller's. input, target and output hold
+ * a pointer each, in the order of the descriptor's tensors of that kind, to rows of [n][count] elements.
+ * 0 < n <= batch. loss and metric point to reals. NULL where the model has no such function. */
+typedef struct nn_model {
+	uint32_t abi;          /* NN_MODEL_ABI of the generator */
+	uint32_t real_size;    /* 4, 8 or 16 */
+	uint32_t batch;        /* largest n */
+	uint32_t n_tensor;
+	const nn_tensor *tensor;  /* params in the order of params.flat first */
+	size_t params_size, grads_size, state_size, work_size, work1_size; /* bytes */
+	const char *name, *source;
+	uint64_t fingerprint;  /* of names, shapes and equations */
+	int32_t epochs, steps; /* of the train line; 0: not given */
+	uint64_t seed;
+	void (*init)(void *params, void *state, uint64_t seed);
+	void (*forward)(const void *params, void *state, const void *const *input, void *const *output, int n, void *work);
+	void (*forward1)(const void *params, void *state, const void *const *input, void *const *output, void *work1);
+	void (*loss)(const void *params, void *state, const void *const *input, const void *const *target, void *loss, int n,
+		     void *work);
+	void (*metrics)(const void *params, void *state, const void *const *input, const void *const *target, void *metric,
+			int n, void *work);
+	void (*backward)(const void *params, void *state, const void *const *input, const void *const *target, void *grads,
+			 void *loss, int n, void *work);
+	void (*update)(void *params, void *state, const void *grads);
+	void (*step)(void *params, void *state, const void *const *input, const void *const *target, void *loss, int n,
+		     void *work);
+} nn_model;
+#endif
