@@ -62,6 +62,8 @@ void text_printf(struct text *text, const char *format, ...) __attribute__((form
 void text_vprintf(struct text *text, const char *format, va_list args);
 /* The shortest decimal that reads back to the same double, independent of the locale ("0.1", "1e-05", "inf", "-3"). */
 void text_add_real(struct text *text, double value);
+/* The double nearest to n bytes of decimal digits, with a point in every locale. The arena is for scratch. */
+double read_real(struct arena *arena, const char *digits, size_t n);
 
 /* A map from strings to pointers, in insertion order. Zero but for .arena is empty. Keys are not copied. */
 struct table_entry {
