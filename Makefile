@@ -1,0 +1,128 @@
+# nnc: `make` builds build/nnc and the two libraries. `make demo` and `make test` do all of their own set-up.
+#
+# Sources are found by wildcard: a new file in compiler/ or runtime/ needs nothing here.
+# main.c and cli_*.c belong to the program only; the rest goes into the libraries.
+#
+#   make B=DIR      another build folder            make test CASE=PATTERN   only cases whose path has PATTERN
+#   make test-san   with ASan and UBSan             make test BLESS=1        write expected texts (then read the diff)
+
+B      := build
+PREFIX  = /usr/local
+CC      = gcc
+CFLAGS  = -O2 -g
+WARN    = -Wall -Wextra -Wpedantic -Wshadow
+FLEX    = flex
+BISON   = bison
+
+includes := -Icompiler -Iruntime -I$B/grammar
+compile   = $(CC) -std=c11 $(WARN) $(includes) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+libs      = -ltcc -ldl -lpthread -ljansson -lz -lm
+
+program  := $(wildcard compiler/main.c compiler/cli_*.c runtime/main.c runtime/cli_*.c)
+compiler := $(filter-out $(program),$(wildcard compiler/*.c))
+runtime  := $(filter-out $(program),$(wildcard runtime/*.c))
+std      := $(sort $(wildcard grammar/std/*.nn))
+
+program_o  := $(program:%.c=$B/%.o)
+compiler_o := $(compiler:%.c=$B/%.o) $B/grammar/nn.tab.o $B/grammar/nn.lex.o $B/builtin.o
+runtime_o  := $(runtime:%.c=$B/%.o)
+objects    := $(program_o) $(compiler_o) $(runtime_o)
+support_o  := $(patsubst %.c,$B/%.o,$(wildcard tests/*.c))
+
+.PHONY: all objects install uninstall clean demo test test-san test-slow bench format tidy FORCE
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+all: $B/nnc $B/libnnc.a $B/libnnrun.a
+objects: $(objects)
+
+$B/nnc: $(objects)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+
+# A library is one object in which only the public names are left global, so that a program that
+# embeds it may use any other name itself.
+define hide
+@rm -f $@
+@ld -r -o $@.o $^
+@objcopy --wildcard --keep-global-symbol='$(1)*' $@.o
+ar rcs $@ $@.o
+@rm -f $@.o
+endef
+$B/libnnc.a: $(compiler_o)
+	$(call hide,nnc_)
+$B/libnnrun.a: $(runtime_o)
+	$(call hide,nnr_)
+
+# For unit tests, which may call anything.
+$B/internal.a: $(compiler_o) $(runtime_o) $(support_o)
+	@rm -f $@
+	ar rcs $@ $^
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	$(compile) -c -o $@ $<
+
+# Sources that include the generated headers must wait for them.
+$(patsubst %.c,$B/%.o,$(shell grep -l "nn\.\(tab\|lex\)\.h" compiler/*.c)): | $B/grammar/nn.tab.h $B/grammar/nn.lex.h
+
+# Generated sources: the scanner's and parser's own warnings are not ours to mend.
+$B/grammar/%.o: $B/grammar/%.c $B/grammar/nn.tab.h $B/grammar/nn.lex.h
+	$(compile) -Wno-shadow -Wno-sign-compare -Wno-unused-parameter -Wno-unused-function -c -o $@ $<
+$B/grammar/nn.tab.c $B/grammar/nn.tab.h &: grammar/nn.y
+	@mkdir -p $(@D)
+	$(BISON) -Wall -Wno-yacc -Werror -Wcounterexamples --header=$B/grammar/nn.tab.h -o $B/grammar/nn.tab.c $<
+$B/grammar/nn.lex.c $B/grammar/nn.lex.h &: grammar/nn.l
+	@mkdir -p $(@D)
+	$(FLEX) --header-file=$B/grammar/nn.lex.h -o $B/grammar/nn.lex.c $<
+
+# The standard library and the text of runtime/model.h, built into the compiler.
+$B/builtin.c: compiler/embed.sh runtime/model.h $(std) $B/std.list
+	sh compiler/embed.sh runtime/model.h $(std) >$@
+$B/builtin.o: $B/builtin.c
+	$(compile) -c -o $@ $<
+$B/std.list: FORCE
+	@mkdir -p $B; echo '$(std)' | cmp -s - $@ || echo '$(std)' >$@
+
+-include $(objects:.o=.d) $(support_o:.o=.d)
+
+demo:
+	@sh tests/setup build
+	@$(MAKE) --no-print-directory $B/nnc
+	@sh examples/digits/demo.sh $B
+
+# The test runner prints failures and, last, "N passed, N failed".
+test:
+	@sh tests/setup test
+	@$(MAKE) --no-print-directory all $B/internal.a
+	@bash tests/runner -b $B $(if $(BLESS),--bless) '$(CASE)'
+san = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+test-san:
+	@$(MAKE) --no-print-directory B=$B/san CFLAGS='$(san)' test
+test-slow:
+	@SLOW=1 $(MAKE) --no-print-directory test
+bench: all
+	@bash tests/bench $B
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/nnc \
+		$(DESTDIR)$(PREFIX)/share/man/man1
+	install $B/nnc $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $B/libnnc.a $B/libnnrun.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 compiler/nnc.h runtime/runtime.h runtime/model.h $(DESTDIR)$(PREFIX)/include/nnc
+	install -m 644 compiler/nnc.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	sed -n 's/^#define NNC_VERSION "\(.*\)"/Version: \1/p' compiler/nnc.h | cat - compiler/nnc.pc | \
+		sed '1i prefix=$(PREFIX)' >$(DESTDIR)$(PREFIX)/lib/pkgconfig/nnc.pc
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/nnc $(addprefix $(DESTDIR)$(PREFIX)/lib/,libnnc.a libnnrun.a pkgconfig/nnc.pc)
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/nnc.1
+	rm -rf $(DESTDIR)$(PREFIX)/include/nnc
+clean:
+	rm -rf $B
+
+sources := $(wildcard compiler/*.[ch] runtime/*.[ch] tests/*.[ch] tests/*/*.[ch] examples/*/*.[ch])
+format:
+	clang-format -i $(sources)
+tidy: $B/grammar/nn.tab.h $B/grammar/nn.lex.h
+	clang-tidy --quiet $(compiler) $(runtime) $(program) -- -std=c11 $(includes)
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
+		--error-exitcode=1 $(includes) $(compiler) $(runtime) $(program)
