@@ -1,0 +1,294 @@
+/* gradient.c - compare every gradient of generated models with central differences in __float128.
+ *
+ * Each model comes twice, generated for __float128 and for float, and is known here by its descriptor alone. At a
+ * random point the quad gradient must agree with central differences of the loss that backward returns (so training's
+ * own loss, draws included: they depend on the step only), and the float gradient with the quad one. Both errors are
+ * relative to the largest gradient of the model. On the way: forward of one row is forward1, and a step is
+ * backward then update.
+ *
+ *   gradient [-v] SEED      exit 0 if all agree; pairs[] and n_pairs come from the file that is linked with this */
+#include "model.h"
+#include <math.h>
+#include <quadmath.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef __float128 quad;
+
+struct pair {
+	const nn_model *quad, *single;
+};
+extern const struct pair pairs[];
+extern const int n_pairs;
+
+static const double worst_derivative = 1e-13, worst_single = 1e-5;
+enum { MOST_ELEMENTS = 40 }; /* of one tensor that are compared */
+
+/* Everything a call of a model needs, for one real type. */
+struct run {
+	const nn_model *m;
+	void *params, *state, *state0, *grads, *work, *work1;
+	void *input[16], *target[16], *output[16], *output1[16];
+};
+
+static uint64_t random_state;
+static double uniform(double low, double high) /* splitmix64 */
+{
+	uint64_t z = random_state += 0x9e3779b97f4a7c15u;
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	z ^= z >> 31;
+	return low + (high - low) * (double)(z >> 11) * 0x1p-53;
+}
+
+static void *block(size_t size)
+{
+	void *p = calloc(1, size ? size : 1);
+	if (!p)
+		abort();
+	return p;
+}
+
+static size_t element_size(const nn_model *m, const nn_tensor *t) { return t->elem == NN_REAL ? m->real_size : 4; }
+
+static quad get(const nn_model *m, const void *at, size_t i)
+{
+	return m->real_size == sizeof(quad) ? ((const quad *)at)[i] : (quad)((const float *)at)[i];
+}
+
+static void put(const nn_model *m, void *at, size_t i, quad value)
+{
+	if (m->real_size == sizeof(quad))
+		((quad *)at)[i] = value;
+	else
+		((float *)at)[i] = (float)value;
+}
+
+/* The arrays of pointers for the tensors of one kind, with room for a whole batch. */
+static void make_rows(struct run *r, int kind, void **rows)
+{
+	int k = 0;
+	for (uint32_t i = 0; i < r->m->n_tensor; i++) {
+		const nn_tensor *t = &r->m->tensor[i];
+		if (t->kind == kind && k < 16)
+			rows[k++] = block(r->m->batch * t->count * element_size(r->m, t));
+	}
+}
+
+static struct run make_run(const nn_model *m)
+{
+	struct run r = {.m = m};
+	r.params = block(m->params_size);
+	r.state = block(m->state_size);
+	r.state0 = block(m->state_size);
+	r.grads = block(m->grads_size);
+	r.work = block(m->work_size);
+	r.work1 = block(m->work1_size);
+	make_rows(&r, NN_INPUT, r.input);
+	make_rows(&r, NN_TARGET, r.target);
+	make_rows(&r, NN_OUTPUT, r.output);
+	make_rows(&r, NN_OUTPUT, r.output1);
+	return r;
+}
+
+static void free_run(struct run *r)
+{
+	free(r->params), free(r->state), free(r->state0), free(r->grads), free(r->work), free(r->work1);
+	for (int i = 0; i < 16; i++)
+		free(r->input[i]), free(r->target[i]), free(r->output[i]), free(r->output1[i]);
+}
+
+/* The same random point for both runs, exact in float. */
+static void fill(struct run *q, struct run *s)
+{
+	const nn_model *m = q->m;
+	m->init(q->params, q->state0, 7);
+	s->m->init(s->params, s->state0, 7);
+	int in = 0, out = 0;
+	for (uint32_t i = 0; i < m->n_tensor; i++) {
+		const nn_tensor *t = &m->tensor[i], *u = &s->m->tensor[i];
+		if (t->kind == NN_PARAM || t->kind == NN_FROZEN) {
+			if (t->elem != NN_REAL)
+				continue;
+			void *at = (char *)q->params + t->offset, *bt = (char *)s->params + u->offset;
+			for (size_t k = 0; k < t->count; k++) {
+				quad v = get(m, at, k) + (t->kind == NN_PARAM ? (quad)uniform(-0.3, 0.3) : 0);
+				v = (quad)(float)v;
+				put(m, at, k, v);
+				put(s->m, bt, k, v);
+			}
+		} else if (t->kind == NN_INPUT || t->kind == NN_TARGET) {
+			int *place = t->kind == NN_INPUT ? &in : &out;
+			void *at = t->kind == NN_INPUT ? q->input[*place] : q->target[*place];
+			void *bt = t->kind == NN_INPUT ? s->input[*place] : s->target[*place];
+			++*place;
+			for (size_t k = 0; k < m->batch * t->count; k++)
+				if (t->elem == NN_REAL) {
+					quad v = (quad)(float)(t->kind == NN_INPUT ? uniform(-1.5, 1.5) : uniform(0.05, 0.95));
+					put(m, at, k, v);
+					put(s->m, bt, k, v);
+				} else {
+					int32_t v = (int32_t)uniform(0, t->classes ? t->classes : 3);
+					((int32_t *)at)[k] = ((int32_t *)bt)[k] = v;
+				}
+		}
+	}
+}
+
+/* Gradients into r->grads; the loss. The state is as init left it. */
+static quad backward(struct run *r, int n)
+{
+	union {
+		quad q;
+		float f;
+	} loss = {0};
+	memcpy(r->state, r->state0, r->m->state_size);
+	r->m->backward(r->params, r->state, (const void *const *)r->input, (const void *const *)r->target, r->grads, &loss, n,
+		       r->work);
+	return get(r->m, &loss, 0);
+}
+
+struct worst {
+	double derivative, single;
+	const char *derivative_in, *single_in;
+};
+
+static bool failed(const nn_model *m, const char *what, const char *tensor, long element, quad got, quad want)
+{
+	char a[64], b[64];
+	quadmath_snprintf(a, sizeof a, "%.20Qg", got);
+	quadmath_snprintf(b, sizeof b, "%.20Qg", want);
+	printf("%s: %s: %s[%ld] is %s, not %s\n", m->name, what, tensor, element, a, b);
+	return false;
+}
+
+static quad largest_gradient(const struct run *r)
+{
+	quad top = 0;
+	for (size_t i = 0; i < r->m->grads_size / r->m->real_size; i++)
+		top = fmaxq(top, fabsq(get(r->m, r->grads, i)));
+	return top;
+}
+
+/* Gradients lie in the order of the params, packed. */
+static bool check_gradients(struct run *q, struct run *s, int n, struct worst *worst)
+{
+	const nn_model *m = q->m;
+	quad loss = backward(q, n), single_loss = backward(s, n), top = largest_gradient(q);
+	if (!finiteq(loss))
+		return failed(m, "loss", "", 0, loss, 0);
+	if (!finiteq(single_loss) || fabsq(loss - single_loss) > (quad)worst_single * fmaxq(fabsq(loss), 1))
+		return failed(m, "float loss", "", 0, single_loss, loss);
+	void *grads = block(m->grads_size);
+	memcpy(grads, q->grads, m->grads_size);
+	bool ok = true;
+	size_t offset = 0;
+	quad scale = top > 0 ? top : 1, h = 0x1p-36Q;
+	for (uint32_t i = 0; i < m->n_tensor && ok; i++) {
+		const nn_tensor *t = &m->tensor[i];
+		if (t->kind != NN_PARAM)
+			continue;
+		void *at = (char *)q->params + t->offset;
+		size_t stride = t->count / MOST_ELEMENTS + 1;
+		for (size_t k = 0; k < t->count && ok; k += stride) {
+			quad v = get(m, at, k), g = get(m, grads, offset + k);
+			put(m, at, k, v + h);
+			quad above = backward(q, n);
+			put(m, at, k, v - h);
+			quad below = backward(q, n);
+			put(m, at, k, v);
+			double e = (double)(fabsq((above - below) / (2 * h) - g) / scale);
+			if (!(e <= worst_derivative))
+				ok = failed(m, "derivative", t->name, (long)k, g, (above - below) / (2 * h));
+			if (e > worst->derivative)
+				worst->derivative = e, worst->derivative_in = m->name;
+		}
+		for (size_t k = 0; k < t->count && ok; k++) {
+			quad g = get(m, grads, offset + k), f = get(s->m, s->grads, offset + k);
+			double e = (double)(fabsq(f - g) / scale);
+			if (!(e <= worst_single))
+				ok = failed(m, "float gradient", t->name, (long)k, f, g);
+			if (e > worst->single)
+				worst->single = e, worst->single_in = m->name;
+		}
+		offset += t->count;
+	}
+	free(grads);
+	return ok;
+}
+
+/* What was generated for float, within itself: one row, all rows; step, and backward then update. */
+static bool check_calls(struct run *s, int n)
+{
+	const nn_model *m = s->m;
+	if (m->forward) {
+		memcpy(s->state, s->state0, m->state_size);
+		m->forward(s->params, s->state, (const void *const *)s->input, s->output, 1, s->work);
+	}
+	if (m->forward && m->forward1) {
+		memcpy(s->state, s->state0, m->state_size);
+		m->forward1(s->params, s->state, (const void *const *)s->input, s->output1, s->work1);
+		int k = 0;
+		for (uint32_t i = 0; i < m->n_tensor; i++) {
+			const nn_tensor *t = &m->tensor[i];
+			if (t->kind != NN_OUTPUT)
+				continue;
+			for (size_t j = 0; j < t->count; j++) {
+				quad a = t->elem == NN_REAL ? get(m, s->output[k], j) : ((int32_t *)s->output[k])[j];
+				quad b = t->elem == NN_REAL ? get(m, s->output1[k], j) : ((int32_t *)s->output1[k])[j];
+				if (fabsq(a - b) > 1e-5Q * fmaxq(1, fabsq(a)))
+					return failed(m, "forward of one row", t->name, (long)j, b, a);
+			}
+			k++;
+		}
+	}
+	if (!m->step || !m->update)
+		return true;
+	float *params = block(m->params_size), *stepped = block(m->params_size), *state = block(m->state_size);
+	float loss;
+	memcpy(params, s->params, m->params_size);
+	for (int i = 0; i < 3; i++) {
+		backward(s, n);
+		m->update(s->params, s->state, s->grads);
+		memcpy(s->state0, s->state, m->state_size);
+	}
+	memcpy(stepped, s->params, m->params_size);
+	memcpy(s->params, params, m->params_size);
+	m->init(params, state, 7);
+	for (int i = 0; i < 3; i++)
+		m->step(s->params, state, (const void *const *)s->input, (const void *const *)s->target, &loss, n, s->work);
+	bool ok = true;
+	for (size_t i = 0; i < m->params_size / sizeof(float) && ok; i++) {
+		float a = ((float *)s->params)[i];
+		if (!(fabsf(a - stepped[i]) <= 1e-4f * fmaxf(1, fabsf(a))))
+			ok = failed(m, "step", "params", (long)i, (quad)a, (quad)stepped[i]);
+	}
+	free(params), free(stepped), free(state);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	bool verbose = argc > 1 && !strcmp(argv[1], "-v");
+	uint64_t seed = argc > 1 + verbose ? strtoull(argv[1 + verbose], NULL, 10) : 1;
+	struct worst worst = {0, 0, "-", "-"};
+	int bad = 0;
+	for (int i = 0; i < n_pairs; i++) {
+		random_state = seed * 1000003 + (uint64_t)i;
+		struct run q = make_run(pairs[i].quad), s = make_run(pairs[i].single);
+		if (verbose)
+			fprintf(stderr, "%s\n", q.m->name);
+		fill(&q, &s);
+		int n = (int)q.m->batch;
+		bool ok = check_gradients(&q, &s, n, &worst) && check_gradients(&q, &s, n > 1 ? n - 1 : 1, &worst) &&
+			  check_calls(&s, n);
+		bad += !ok;
+		free_run(&q);
+		free_run(&s);
+	}
+	printf("%d models, %d wrong; worst derivative %.1e (%s), worst float gradient %.1e (%s)\n", n_pairs, bad,
+	       worst.derivative, worst.derivative_in, worst.single, worst.single_in);
+	return bad || !n_pairs;
+}

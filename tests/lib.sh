@@ -1,0 +1,84 @@
+# lib.sh - sourced by the shell cases. ROOT, B (build folder), NNC and T (an empty folder, the current one) are set.
+# shellcheck shell=bash
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+# The text of a command's messages must contain WORDS: says WORDS COMMAND...
+says() {
+	local words=$1
+	shift
+	"$@" >says.out 2>&1 || true
+	grep -qF -e "$words" says.out || {
+		echo "expected '$words' from: $*"
+		cat says.out
+		exit 1
+	}
+}
+
+# The exit code of a command: code 2 COMMAND...
+code() {
+	local want=$1 got=0
+	shift
+	"$@" >code.out 2>&1 || got=$?
+	[ "$got" = "$want" ] || {
+		echo "exit code $got, not $want: $*"
+		cat code.out
+		exit 1
+	}
+}
+
+# Every model of the examples, as paths.
+examples() { ls "$ROOT"/examples/*/*.nn; }
+
+# A name for a path that is an identifier.
+identifier() { basename "$1" .nn | tr -c 'A-Za-z0-9\n' _; }
+
+# Check the gradients of models in quad and in float: gradients SEED MODEL.nn... (see check/gradient.c). A model may
+# give options in its first line, as in the runner. Prints one line; fails if a model does not compile or is wrong.
+gradients() {
+	local seed=$1 model name bad=0 text
+	shift
+	: >headers.h
+	: >pairs.inc
+	local quad=() single=()
+	for model; do
+		name=$(identifier "$model")
+		text=$(sed -n '1s/^# nnc: //p' "$model")
+		# shellcheck disable=SC2086
+		if "$NNC" $text --batch=3 --real=quad --prefix="q_$name" "$model" -o "q_$name.c" &&
+			"$NNC" $text --batch=3 --prefix="f_$name" "$model" -o "f_$name.c"; then
+			printf '#include "q_%s.h"\n#include "f_%s.h"\n' "$name" "$name" >>headers.h
+			echo "	{&q_${name}_model, &f_${name}_model}," >>pairs.inc
+			quad+=("q_$name.c")
+			single+=("f_$name.c")
+		else
+			bad=$((bad + 1))
+			echo "$model:" && cat "$model"
+		fi >gradients.log 2>&1 || true
+		[ ! -s gradients.log ] || cat gradients.log
+	done
+	[ ${#quad[@]} != 0 ] || fail "no model compiled"
+	cat >pairs.c <<-'END'
+		#include "headers.h"
+		struct pair { const nn_model *quad, *single; };
+		extern const struct pair pairs[];
+		extern const int n_pairs;
+		const struct pair pairs[] = {
+		#include "pairs.inc"
+		};
+		const int n_pairs = sizeof pairs / sizeof *pairs;
+	END
+	for model in "${single[@]}"; do tcc -c "$model" || bad=$((bad + 1)); done
+	gcc -O1 -w -c "${quad[@]}" || bad=$((bad + 1))
+	gcc -O1 -I. -I"$ROOT/runtime" -o gradient "$ROOT/tests/check/gradient.c" pairs.c q_*.o f_*.o -lquadmath -lm
+	./gradient "$seed" || bad=$((bad + 1))
+	[ $bad = 0 ] || fail "$bad models or steps failed"
+}
