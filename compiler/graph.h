@@ -60,6 +60,7 @@ struct expr {
 	struct tensor *tensor; /* READ */
 	const char *site;      /* DRAW: the call's path; with seed, step, row and element it fixes the value */
 	uint32_t id;           /* order of creation: for stable sorting, never printed */
+	bool affine;           /* int, and constant + sum of integer * slot in the canonical form of affine_expr */
 	uint64_t slots;        /* bit s set: slot s occurs in it (at most 64 indices an equation) */
 };
 
@@ -87,6 +88,7 @@ enum role {
 
 struct tensor {
 	const char *name;    /* unique in the graph: "conv1.weight", "conv1.y.sum", "x.grad" */
+	uint32_t id;         /* order of creation: its place in graph.tensors; for stable sorting, never printed */
 	enum role role;
 	enum elem elem;
 	int64_t classes;     /* INT: values are 0..classes-1; 0: unknown */

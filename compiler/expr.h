@@ -1,0 +1,24 @@
+/* expr.h - what the files that make expressions share; everybody else uses graph.h. */
+#ifndef NNC_EXPR_H
+#define NNC_EXPR_H
+
+#include "graph.h"
+
+/* The one expression equal to *key (its args, payload, elem; id, slots and affine are filled in here). key and its
+ * arg array are copied where it is new. Nothing is simplified. */
+struct expr *ex_intern(struct graph *g, const struct expr *key);
+/* An operator exactly as given, args already of the right types. */
+struct expr *ex_plain(struct graph *g, enum ex op, enum elem elem, int n, struct expr *const *arg);
+/* e as another type: the same, bool to int, or either to real. Never narrows: a real stays. */
+struct expr *ex_convert(struct graph *g, struct expr *e, enum elem to);
+/* Sums and products of affine arguments in canonical form, quotients and remainders by an integer with the multiples
+ * of it split off; NULL where there is nothing to do (or the integers would overflow). */
+struct expr *affine_make(struct graph *g, enum ex op, int n, struct expr *const *arg);
+/* a - b where both are affine and differ by a constant. */
+bool affine_difference(const struct expr *a, const struct expr *b, int64_t *difference);
+
+/* Floor division and its remainder; b != 0 and not INT64_MIN / -1. */
+int64_t floor_divide(int64_t a, int64_t b);
+int64_t floor_modulo(int64_t a, int64_t b);
+
+#endif

@@ -1,0 +1,107 @@
+/* graph.c - the parts of a graph: tensors with unique names, equations over them. */
+#include "graph.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct graph *graph_new(struct context *ctx, const char *name, const struct source *src, int64_t batch)
+{
+	struct graph *g = arena_alloc(&ctx->arena, sizeof *g);
+
+	g->ctx = ctx;
+	g->name = name;
+	g->src = src;
+	g->batch = batch;
+	g->names.arena = &ctx->arena;
+	return g;
+}
+
+/* name, or name with the number 2 or more that makes it new. Galloping keeps many equal names cheap; numbers are
+ * taken without gaps, so the search ends at the least free one. */
+static const char *unique_name(struct graph *g, const char *name)
+{
+	struct arena *arena = &g->ctx->arena;
+	unsigned low = 1, high = 2;
+	const char *numbered;
+
+	if (!table_get(&g->names, name))
+		return arena_copy(arena, name, strlen(name));
+	while (table_get(&g->names, numbered = arena_printf(arena, "%s%u", name, high)))
+		low = high, high *= 2;
+	while (high - low > 1) {
+		unsigned middle = low + (high - low) / 2;
+		const char *try = arena_printf(arena, "%s%u", name, middle);
+
+		if (table_get(&g->names, try))
+			low = middle;
+		else
+			high = middle, numbered = try;
+	}
+	return numbered;
+}
+
+struct tensor *graph_tensor(struct graph *g, enum role role, const char *name, enum elem elem, bool batched, int rank,
+			    const struct axis *axis, struct span at)
+{
+	struct tensor *t = arena_alloc(&g->ctx->arena, sizeof *t);
+
+	assert(rank >= 0 && (!batched || rank > 0));
+	t->name = unique_name(g, name);
+	t->id = (uint32_t)g->tensors.n;
+	t->role = role;
+	t->elem = elem;
+	t->batched = batched;
+	t->rank = rank;
+	t->axis = arena_array(&g->ctx->arena, (size_t)rank, sizeof *t->axis);
+	if (rank)
+		memcpy(t->axis, axis, (size_t)rank * sizeof *axis);
+	t->at = at;
+	t->layer = "";
+	table_set(&g->names, t->name, t);
+	list_add(&g->ctx->arena, &g->tensors, t);
+	return t;
+}
+
+void graph_rename(struct graph *g, struct tensor *t, const char *name)
+{
+	table_set(&g->names, t->name, NULL);
+	t->name = unique_name(g, name);
+	table_set(&g->names, t->name, t);
+}
+
+/* The product of extents from axis `first` on; INT64_MAX where it does not fit. */
+static int64_t count_elements(const struct tensor *t, int first)
+{
+	int64_t n = 1;
+
+	for (int a = 0; a < t->rank; a++)
+		if (t->axis[a].extent == 0)
+			return 0;
+	for (int a = first; a < t->rank; a++)
+		if (__builtin_mul_overflow(n, t->axis[a].extent, &n))
+			return INT64_MAX;
+	return n;
+}
+
+int64_t tensor_size(const struct tensor *t) { return count_elements(t, 0); }
+
+int64_t tensor_sample_size(const struct tensor *t) { return count_elements(t, t->batched ? 1 : 0); }
+
+struct equation *graph_equation(struct graph *g, struct tensor *t, enum reducer red, int nfree, int n,
+				const struct index *index, struct expr *value, struct span at)
+{
+	struct equation *eq = arena_alloc(&g->ctx->arena, sizeof *eq);
+
+	assert(nfree <= n && n <= 64);
+	eq->kind = EQ_MAP;
+	eq->tensor = t;
+	eq->red = red;
+	eq->nfree = nfree;
+	eq->n = n;
+	eq->index = arena_array(&g->ctx->arena, (size_t)n, sizeof *eq->index);
+	if (n)
+		memcpy(eq->index, index, (size_t)n * sizeof *index);
+	eq->value = value;
+	eq->at = at;
+	return eq;
+}
