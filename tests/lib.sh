@@ -82,3 +82,27 @@ gradients() {
 	./gradient "$seed" || bad=$((bad + 1))
 	[ $bad = 0 ] || fail "$bad models or steps failed"
 }
+
+# The models that the checks of generated C go over: every example, and the worked examples.
+models() { ls "$ROOT"/examples/*/*.nn "$ROOT"/tests/worked/*.nn "$ROOT"/tests/run/*.nn 2>/dev/null; }
+
+# Generate C for a model as m.c and m.h here, prefix m: generate MODEL [OPTION...]. Options in its first line are kept,
+# but for those of --real, so that all drivers may assume float.
+generate() {
+	local model=$1 text
+	shift
+	text=$(sed -n '1s/^# nnc: //p' "$model" | sed 's/--real=[a-z]*//')
+	# shellcheck disable=SC2086
+	"$NNC" $text "$@" --prefix=m "$model" -o m.c || fail "nnc refuses $model"
+}
+
+# Two outputs of check/steps.c agree: same MODEL FILE FILE TOLERANCE
+same() {
+	paste -d ' ' "$2" "$3" | while read -r name a other b; do
+		[ "$name" = "$other" ] || fail "$1: $name and $other"
+		printf '%s %.17g %.17g\n' "$name" "$a" "$b"
+	done | awk -v tolerance="$4" -v model="$1" '
+		{ e = $2 - $3; if (e < 0) e = -e; m = $2 < 0 ? -$2 : $2; if (m < 1) m = 1
+		  if (!(e <= tolerance * m)) { print model ": " $0; bad = 1; exit } }
+		END { exit bad }' || exit 1
+}

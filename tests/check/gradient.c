@@ -7,13 +7,11 @@
  * backward then update.
  *
  *   gradient [-v] SEED      exit 0 if all agree; pairs[] and n_pairs come from the file that is linked with this */
-#include "model.h"
+#include "rows.h"
 #include <math.h>
 #include <quadmath.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 typedef __float128 quad;
 
@@ -26,33 +24,6 @@ extern const int n_pairs;
 static const double worst_derivative = 1e-13, worst_single = 1e-5;
 enum { MOST_ELEMENTS = 40 }; /* of one tensor that are compared */
 
-/* Everything a call of a model needs, for one real type. */
-struct run {
-	const nn_model *m;
-	void *params, *state, *state0, *grads, *work, *work1;
-	void *input[16], *target[16], *output[16], *output1[16];
-};
-
-static uint64_t random_state;
-static double uniform(double low, double high) /* splitmix64 */
-{
-	uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	z ^= z >> 31;
-	return low + (high - low) * (double)(z >> 11) * 0x1p-53;
-}
-
-static void *block(size_t size)
-{
-	void *p = calloc(1, size ? size : 1);
-	if (!p)
-		abort();
-	return p;
-}
-
-static size_t element_size(const nn_model *m, const nn_tensor *t) { return t->elem == NN_REAL ? m->real_size : 4; }
-
 static quad get(const nn_model *m, const void *at, size_t i)
 {
 	return m->real_size == sizeof(quad) ? ((const quad *)at)[i] : (quad)((const float *)at)[i];
@@ -64,40 +35,6 @@ static void put(const nn_model *m, void *at, size_t i, quad value)
 		((quad *)at)[i] = value;
 	else
 		((float *)at)[i] = (float)value;
-}
-
-/* The arrays of pointers for the tensors of one kind, with room for a whole batch. */
-static void make_rows(struct run *r, int kind, void **rows)
-{
-	int k = 0;
-	for (uint32_t i = 0; i < r->m->n_tensor; i++) {
-		const nn_tensor *t = &r->m->tensor[i];
-		if (t->kind == kind && k < 16)
-			rows[k++] = block(r->m->batch * t->count * element_size(r->m, t));
-	}
-}
-
-static struct run make_run(const nn_model *m)
-{
-	struct run r = {.m = m};
-	r.params = block(m->params_size);
-	r.state = block(m->state_size);
-	r.state0 = block(m->state_size);
-	r.grads = block(m->grads_size);
-	r.work = block(m->work_size);
-	r.work1 = block(m->work1_size);
-	make_rows(&r, NN_INPUT, r.input);
-	make_rows(&r, NN_TARGET, r.target);
-	make_rows(&r, NN_OUTPUT, r.output);
-	make_rows(&r, NN_OUTPUT, r.output1);
-	return r;
-}
-
-static void free_run(struct run *r)
-{
-	free(r->params), free(r->state), free(r->state0), free(r->grads), free(r->work), free(r->work1);
-	for (int i = 0; i < 16; i++)
-		free(r->input[i]), free(r->target[i]), free(r->output[i]), free(r->output1[i]);
 }
 
 /* The same random point for both runs, exact in float. */
@@ -124,15 +61,15 @@ static void fill(struct run *q, struct run *s)
 			void *at = t->kind == NN_INPUT ? q->input[*place] : q->target[*place];
 			void *bt = t->kind == NN_INPUT ? s->input[*place] : s->target[*place];
 			++*place;
-			for (size_t k = 0; k < m->batch * t->count; k++)
+			for (size_t k = 0; k < m->batch * t->count; k++) {
+				double v = random_element(t);
 				if (t->elem == NN_REAL) {
-					quad v = (quad)(float)(t->kind == NN_INPUT ? uniform(-1.5, 1.5) : uniform(0.05, 0.95));
 					put(m, at, k, v);
 					put(s->m, bt, k, v);
 				} else {
-					int32_t v = (int32_t)uniform(0, t->classes ? t->classes : 3);
-					((int32_t *)at)[k] = ((int32_t *)bt)[k] = v;
+					((int32_t *)at)[k] = ((int32_t *)bt)[k] = (int32_t)v;
 				}
+			}
 		}
 	}
 }
@@ -145,8 +82,8 @@ static quad backward(struct run *r, int n)
 		float f;
 	} loss = {0};
 	memcpy(r->state, r->state0, r->m->state_size);
-	r->m->backward(r->params, r->state, (const void *const *)r->input, (const void *const *)r->target, r->grads, &loss, n,
-		       r->work);
+	r->m->backward(r->params, r->state, (const void *const *)r->input, (const void *const *)r->target, r->grads,
+		       &loss, n, r->work);
 	return get(r->m, &loss, 0);
 }
 
@@ -258,7 +195,8 @@ static bool check_calls(struct run *s, int n)
 	memcpy(s->params, params, m->params_size);
 	m->init(params, state, 7);
 	for (int i = 0; i < 3; i++)
-		m->step(s->params, state, (const void *const *)s->input, (const void *const *)s->target, &loss, n, s->work);
+		m->step(s->params, state, (const void *const *)s->input, (const void *const *)s->target, &loss, n,
+			s->work);
 	bool ok = true;
 	for (size_t i = 0; i < m->params_size / sizeof(float) && ok; i++) {
 		float a = ((float *)s->params)[i];

@@ -40,10 +40,10 @@ static struct {
 	struct value value[32];
 	int n;
 	struct index index[16]; /* in scope */
-	int n_index, n_named;   /* n_named: ever, in this equation */
-	bool batched;           /* the expression so far reads a value of the sample */
-	bool in_batch;          /* inside a reducer over batch */
-	int space;              /* size of the index space */
+	int n_index, n_named;	/* n_named: ever, in this equation */
+	bool batched;		/* the expression so far reads a value of the sample */
+	bool in_batch;		/* inside a reducer over batch */
+	int space;		/* size of the index space */
 } g;
 
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -202,7 +202,8 @@ static void reduction(int depth)
 	for (int k = 1 + (pick(3) == 0); k > 0 && g.n_named < 9; k--) {
 		add_index(4);
 		g.space *= g.index[g.n_index - 1].extent;
-		say("%s%s < %d", g.n_index > was + 1 ? ", " : "", g.index[g.n_index - 1].name, g.index[g.n_index - 1].extent);
+		say("%s%s < %d", g.n_index > was + 1 ? ", " : "", g.index[g.n_index - 1].name,
+		    g.index[g.n_index - 1].extent);
 	}
 	say("] (");
 	bool before = g.batched, in_batch = g.in_batch;
@@ -223,12 +224,33 @@ static void reduction(int depth)
 static void function(int depth)
 {
 	static const char *const form[][2] = {
-		{"sin(", ")"}, {"cos(", ")"}, {"tanh(", ")"}, {"exp(sin(", "))"}, {"(", ")^2"}, {"tanh(", ")^3"},
-		{"sqrt(1 + (", ")^2)"}, {"log(1.5 + sin(", "))"}, {"log1p(cos(", ")^2)"}, {"expm1(tanh(", "))"},
-		{"atan(", ")"}, {"erf(", ")"}, {"asin(0.75 * sin(", "))"}, {"acos(0.75 * sin(", "))"}, {"abs(", ")"},
-		{"max(", ", 0.125)"}, {"min(", ", 0.375)"}, {"clamp(", ", -0.5, 0.75)"}, {"sinh(tanh(", "))"},
-		{"cosh(sin(", "))"}, {"tan(sin(", "))"}, {"erfinv(0.5 * sin(", "))"}, {"(1 + (", ")^2)^0.75"},
-		{"relu(", ")"}, {"sigmoid(", ")"}, {"softplus(", ")"}, {"2^tanh(", ")"},
+		{"sin(", ")"},
+		{"cos(", ")"},
+		{"tanh(", ")"},
+		{"exp(sin(", "))"},
+		{"(", ")^2"},
+		{"tanh(", ")^3"},
+		{"sqrt(1 + (", ")^2)"},
+		{"log(1.5 + sin(", "))"},
+		{"log1p(cos(", ")^2)"},
+		{"expm1(tanh(", "))"},
+		{"atan(", ")"},
+		{"erf(", ")"},
+		{"asin(0.75 * sin(", "))"},
+		{"acos(0.75 * sin(", "))"},
+		{"abs(", ")"},
+		{"max(", ", 0.125)"},
+		{"min(", ", 0.375)"},
+		{"clamp(", ", -0.5, 0.75)"},
+		{"sinh(tanh(", "))"},
+		{"cosh(sin(", "))"},
+		{"tan(sin(", "))"},
+		{"erfinv(0.5 * sin(", "))"},
+		{"(1 + (", ")^2)^0.75"},
+		{"relu(", ")"},
+		{"sigmoid(", ")"},
+		{"softplus(", ")"},
+		{"2^tanh(", ")"},
 	};
 	int k = pick((int)(sizeof form / sizeof *form));
 	say("%s", form[k][0]);

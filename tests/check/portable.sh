@@ -1,0 +1,40 @@
+# Every example's C: no warning from gcc, clang and tcc, its header as C++, nothing undefined but libm and mem*, nothing
+# writable, clean under the sanitizers.
+. "$ROOT/tests/lib.sh"
+warnings='-std=c99 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror'
+nm -D --defined-only "$(gcc -print-file-name=libm.so.6)" | sed 's/.* //; s/@.*//' | sort -u >allowed
+printf '%s\n' memcpy memset memmove memcmp >>allowed
+sort -o allowed allowed
+
+inspect() { # OBJECT BUILT-BY MODEL
+	nm --undefined-only "$1" | awk '{ print $2 }' | grep -v '^_GLOBAL_OFFSET_TABLE_$' | sort >undefined
+	[ -z "$(comm -23 undefined allowed)" ] || fail "$3 ($2): undefined: $(comm -23 undefined allowed)"
+	! nm "$1" | grep ' [BbCDdGgSs] ' >writable || fail "$3 ($2): writable: $(cat writable)"
+}
+
+count=0
+for model in $(models); do
+	for options in '' '--fp=strict --real=double' '--unroll=none --inference-only'; do
+		# shellcheck disable=SC2086
+		generate "$model" $options
+		for cc in 'gcc -O2 -fno-pic' 'clang -O1 -fno-pic'; do
+			# shellcheck disable=SC2086
+			$cc $warnings -c m.c -o m.o || fail "$model $options: $cc"
+			inspect m.o "$cc" "$model"
+		done
+		tcc -std=c99 -Wall -Werror -c m.c -o m.o || fail "$model $options: tcc"
+		inspect m.o tcc "$model"
+		echo '#include "m.h"' >header.cc
+		g++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only header.cc || fail "$model: header in g++"
+		clang++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only header.cc || fail "$model: header in clang++"
+	done
+	for options in '' '--unroll=none'; do
+		# shellcheck disable=SC2086
+		generate "$model" $options
+		gcc -O1 -g -std=c99 -fsanitize=address,undefined -fno-sanitize-recover=all -DMODEL=m_model -I"$ROOT/runtime" \
+			"$ROOT/tests/check/steps.c" m.c -o steps -lm
+		./steps 3 >steps.out 2>&1 || { cat steps.out; fail "$model $options: sanitizers"; }
+	done
+	count=$((count + 1))
+done
+echo "$count models portable, without globals, clean under sanitizers"

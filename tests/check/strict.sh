@@ -1,0 +1,17 @@
+# --fp=strict: the same bits in every weight after 100 steps, whatever compiles the C, and in process.
+. "$ROOT/tests/lib.sh"
+count=0
+gcc -O1 -I"$ROOT/compiler" -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" "$B/libnnrun.a" "$B/libnnc.a" -o in_process \
+	${SANITIZE-} -ltcc -ldl -lpthread -ljansson -lz -lm
+for model in $(models); do
+	generate "$model" --fp=strict
+	./in_process 100 "$model" >expected || fail "$model: in process"
+	for cc in 'gcc -O0' 'gcc -O3 -march=native' 'gcc -std=gnu11 -O2 -march=native' 'clang -O2' 'clang -O3 -march=native' tcc; do
+		# shellcheck disable=SC2086
+		$cc -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
+		./steps 100 >actual || fail "$model: $cc"
+		cmp -s expected actual || { diff expected actual | head -n 6; fail "$model: $cc and in process differ"; }
+	done
+	count=$((count + 1))
+done
+echo "$count models: the same bits after 100 steps from gcc, clang, tcc and in process"
