@@ -1,0 +1,58 @@
+/* handle.h - what the files of the run-time library share: the handle, the host's services, conversions. */
+#ifndef NNR_HANDLE_H
+#define NNR_HANDLE_H
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "jit.h"
+#include "runtime.h"
+
+/* The host's allocator and where messages go. */
+struct host {
+	void *(*allocate)(void *user, void *block, size_t size);
+	void (*report)(void *user, const nnc_message *message);
+	void *user;
+};
+
+void host_init(struct host *host, const nnc_options *options);
+/* Zeroed memory for count items, or NULL: out of memory (an overflow too), which is reported. */
+void *host_alloc(const struct host *host, size_t count, size_t size);
+/* A block made larger or smaller (realloc's contract), or NULL, reported. */
+void *host_resize(const struct host *host, void *block, size_t size);
+void host_free(const struct host *host, void *block);
+
+/* A place in a file that is being read; zeros: none. line and column count from 1. */
+struct place {
+	const char *file;
+	int line, column, column_end;
+	const char *source_line;
+};
+void host_report(const struct host *host, enum nnc_severity severity, struct place at, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Report an error without a line, and return status. */
+nnr_status host_fail(const struct host *host, nnr_status status, const char *file, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+struct nnr_model {
+	struct host host;
+	const nn_model *nn;
+	struct jit *jit; /* NULL: the code is linked in */
+	void *block;	 /* the allocation that holds all of the following, each on a cache line of its own */
+	void *params, *state, *grads, *work, *work1;
+	void *saved_state; /* a copy of state, for evaluation */
+	int n_kind[NN_METRIC + 1];
+	void *loss; /* room for one real, and after it for each metric */
+};
+
+/* Tensors of the four kinds that have memory of their own in params or state. */
+const nn_tensor *find_tensor(const nnr_model *model, const char *name);
+void *tensor_memory(const nnr_model *model, const nn_tensor *tensor);
+/* Elements in memory: a state with a row per sample has batch rows. */
+size_t tensor_elements(const nn_model *nn, const nn_tensor *tensor);
+size_t element_size(const nn_model *nn, const nn_tensor *tensor);
+/* One real of 4 or 8 bytes. */
+double load_real(const nn_model *nn, const void *at, size_t i);
+void store_real(const nn_model *nn, void *at, size_t i, double value);
+
+#endif

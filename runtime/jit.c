@@ -1,0 +1,108 @@
+/* jit.c - C text to code in this process, by libtcc.
+ *
+ * The compiler is told not to look for any library (-nostdlib), so that nothing but this program is needed at run
+ * time and starting takes a fraction of a millisecond; what generated code may call is handed over by name. Several
+ * pieces of code may live at the same time; libtcc itself serialises their compilation.
+ *
+ * Only the functions whose meaning is the same in every version of libtcc are used, and compilation comes strictly
+ * before relocation, as newer ones demand. */
+#include "jit.h"
+
+#include <libtcc.h>
+#include <math.h>
+#include <string.h>
+
+/* Newer versions dropped the second argument of tcc_relocate together with the macro for it. */
+#ifdef TCC_RELOCATE_AUTO
+#define RELOCATE(tcc) tcc_relocate(tcc, TCC_RELOCATE_AUTO)
+#else
+#define RELOCATE(tcc) tcc_relocate(tcc)
+#endif
+
+typedef void any_function(void);
+/* A function of libm for double and for float. */
+#define BOTH(name, namef)                                                                                              \
+	{#name, (any_function *)name}, { #namef, (any_function *)namef }
+
+static const struct symbol {
+	const char *name;
+	any_function *function;
+} symbols[] = {
+	BOTH(exp, expf),
+	BOTH(exp2, exp2f),
+	BOTH(expm1, expm1f),
+	BOTH(log, logf),
+	BOTH(log2, log2f),
+	BOTH(log10, log10f),
+	BOTH(log1p, log1pf),
+	BOTH(sin, sinf),
+	BOTH(cos, cosf),
+	BOTH(tan, tanf),
+	BOTH(asin, asinf),
+	BOTH(acos, acosf),
+	BOTH(atan, atanf),
+	BOTH(atan2, atan2f),
+	BOTH(sinh, sinhf),
+	BOTH(cosh, coshf),
+	BOTH(tanh, tanhf),
+	BOTH(erf, erff),
+	BOTH(erfc, erfcf),
+	BOTH(pow, powf),
+	BOTH(sqrt, sqrtf),
+	BOTH(cbrt, cbrtf),
+	BOTH(fabs, fabsf),
+	BOTH(floor, floorf),
+	BOTH(ceil, ceilf),
+	BOTH(round, roundf),
+	BOTH(trunc, truncf),
+	BOTH(rint, rintf),
+	BOTH(nearbyint, nearbyintf),
+	BOTH(fmod, fmodf),
+	BOTH(fmin, fminf),
+	BOTH(fmax, fmaxf),
+	BOTH(copysign, copysignf),
+	BOTH(ldexp, ldexpf),
+	{"memcpy", (any_function *)memcpy},
+	{"memmove", (any_function *)memmove},
+	{"memset", (any_function *)memset},
+};
+
+static int add_symbols(TCCState *tcc)
+{
+	for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
+		/* libtcc takes pointers to objects; C converts none to a function into one, POSIX says they are alike
+		 */
+		union {
+			any_function *function;
+			void *object;
+		} at = {.function = symbols[i].function};
+		if (tcc_add_symbol(tcc, symbols[i].name, at.object) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct jit *jit_compile(const char *text, void (*report)(void *user, const char *message), void *user)
+{
+	TCCState *tcc = tcc_new();
+	if (!tcc) {
+		report(user, "out of memory");
+		return NULL;
+	}
+	tcc_set_error_func(tcc, user, report);
+	tcc_set_options(tcc, "-nostdlib");
+	if (tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY) < 0 || add_symbols(tcc) < 0 ||
+	    tcc_compile_string(tcc, text) < 0 || RELOCATE(tcc) < 0) {
+		tcc_delete(tcc);
+		return NULL;
+	}
+	return (struct jit *)tcc;
+}
+
+void *jit_symbol(struct jit *jit, const char *name) { return tcc_get_symbol((TCCState *)jit, name); }
+
+void jit_free(struct jit *jit)
+{
+	if (jit)
+		tcc_delete((TCCState *)jit);
+}

@@ -1,0 +1,15 @@
+/* jit.h - C text to code in this process. */
+#ifndef NNR_JIT_H
+#define NNR_JIT_H
+
+struct jit;
+
+/* Compile C that includes nothing and calls only libm, memcpy and memset. report gets a line for each complaint of the
+ * C compiler. NULL after errors. */
+struct jit *jit_compile(const char *text, void (*report)(void *user, const char *message), void *user);
+/* The address of a function or an object, or NULL. */
+void *jit_symbol(struct jit *jit, const char *name);
+/* The code is gone after this. */
+void jit_free(struct jit *jit);
+
+#endif
