@@ -69,12 +69,20 @@ const char *nnc_summary_text(nnc_model *model);
  * weights: NULL, or the params in the order of the generated struct, to embed as constants. */
 const char *nnc_emit_c(nnc_model *model, const char *header, const void *weights);
 const char *nnc_emit_header(nnc_model *model, const char *header);
+/* The same C for a compiler in this process: it includes nothing and declares what it calls, of libm and mem* only. */
+const char *nnc_emit_in_process(nnc_model *model);
 const char *nnc_prefix(const nnc_model *model);
 /* Files that were included, for -MD; NULL-terminated. */
 const char *const *nnc_dependencies(nnc_model *model);
 
-/* The definitions of the standard library, one text: name, formals, doc line, examples. pattern NULL: all. */
-const char *nnc_library_help(nnc_model *model_or_null, const char *pattern);
+/* A handle that holds no model, for nnc_library_help only. */
+nnc_model *nnc_library(const nnc_options *options);
+/* The definitions of the standard library as one text: name, formals, doc lines, examples. name: only the one of that
+ * name, NULL if there is none; NULL: all. */
+const char *nnc_library_help(nnc_model *model, const char *name);
+
+/* The nearest of n names, for "did you mean", or NULL if none is near. */
+const char *nnc_nearest(const char *name, const char *const *names, int n);
 
 #ifdef __cplusplus
 }
