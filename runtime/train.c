@@ -1,0 +1,251 @@
+/* train.c - the training loop and evaluation: everything about them that no model needs to know.
+ *
+ * The steps are numbered from the initialisation of the model on; step k uses batch k % b of epoch k / b, b batches an
+ * epoch. So where a run stands is one number, and a run that is taken up again sees the same rows in the same order. */
+#include "data.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- batches ---- */
+
+/* Arrays of one batch, in the model's types. */
+struct batch {
+	void **input, **target; /* input starts the allocation */
+};
+
+static void free_batch(const nnr_model *model, struct batch *batch)
+{
+	int n = model->n_kind[NN_INPUT] + model->n_kind[NN_TARGET];
+	for (int i = 0; batch->input && i < n; i++)
+		host_free(&model->host, batch->input[i]);
+	host_free(&model->host, batch->input);
+}
+
+static nnr_status make_batch(const nnr_model *model, struct batch *batch)
+{
+	const nn_model *nn = model->nn;
+	int n_input = model->n_kind[NN_INPUT], n = n_input + model->n_kind[NN_TARGET];
+	batch->input = host_alloc(&model->host, (size_t)n + 1, sizeof(void *));
+	if (!batch->input)
+		return NNR_MEMORY;
+	batch->target = batch->input + n_input;
+	for (int i = 0; i < n; i++) {
+		const nn_tensor *tensor =
+			i < n_input ? nnr_tensor(model, NN_INPUT, i) : nnr_tensor(model, NN_TARGET, i - n_input);
+		batch->input[i] = host_alloc(&model->host, tensor->count * nn->batch, element_size(nn, tensor));
+		if (!batch->input[i]) {
+			free_batch(model, batch);
+			return NNR_MEMORY;
+		}
+	}
+	return NNR_OK;
+}
+
+static const void *const *as_const(void *const *pointers) { return (const void *const *)pointers; }
+
+/* ---- the order of rows ---- */
+
+/* A hash of three numbers: splitmix64's mixer (Steele, Lea, Flood 2014) over a Weyl step for each. */
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+/* The rows in the order of an epoch: a Fisher-Yates shuffle whose i-th draw is a hash of seed, epoch and i. */
+static void shuffle(int64_t *row, int64_t n, uint64_t seed, int64_t epoch)
+{
+	uint64_t key = mix(mix(seed + UINT64_C(0x9e3779b97f4a7c15)) + (uint64_t)epoch);
+	for (int64_t i = 0; i < n; i++)
+		row[i] = i;
+	for (int64_t i = n - 1; i > 0; i--) {
+		/* the bias of % is below n / 2^64 */
+		int64_t k = (int64_t)(mix(key + (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15)) % (uint64_t)(i + 1));
+		int64_t other = row[k];
+		row[k] = row[i];
+		row[i] = other;
+	}
+}
+
+/* ---- evaluation ---- */
+
+static nnr_status check_targets(const nnr_model *model, const nnr_data *data)
+{
+	if (data->n_target < model->n_kind[NN_TARGET])
+		return host_fail(&model->host, NNR_USAGE, NULL, "the data have no targets");
+	return NNR_OK;
+}
+
+nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, double *metric)
+{
+	const nn_model *nn = model->nn;
+	struct batch batch;
+	int n_metric = model->n_kind[NN_METRIC];
+	nnr_status status = check_targets(model, data);
+	if (status == NNR_OK && ((loss && !nn->loss) || (metric && n_metric && !nn->metrics)))
+		status = host_fail(&model->host, NNR_USAGE, NULL, "model '%s' has no %s", nn->name,
+				   loss && !nn->loss ? "loss" : "metrics");
+	if (status == NNR_OK)
+		status = make_batch(model, &batch);
+	if (status != NNR_OK)
+		return status;
+	memcpy(model->saved_state, model->state, nn->state_size);
+	if (loss)
+		*loss = 0;
+	for (int k = 0; metric && k < n_metric; k++)
+		metric[k] = 0;
+	for (int64_t first = 0; first < data->rows; first += nn->batch) {
+		int n = data->rows - first < nn->batch ? (int)(data->rows - first) : (int)nn->batch;
+		double share = (double)n / (double)data->rows;
+		nnr_gather(model, data, NULL, first, n, batch.input, batch.target);
+		if (loss) {
+			nn->loss(model->params, model->state, as_const(batch.input), as_const(batch.target),
+				 model->loss, n, model->work);
+			*loss += share * load_real(nn, model->loss, 0);
+		}
+		if (metric && n_metric) {
+			nn->metrics(model->params, model->state, as_const(batch.input), as_const(batch.target),
+				    model->loss, n, model->work);
+			for (int k = 0; k < n_metric; k++)
+				metric[k] += share * load_real(nn, model->loss, (size_t)k);
+		}
+	}
+	memcpy(model->state, model->saved_state, nn->state_size);
+	free_batch(model, &batch);
+	return NNR_OK;
+}
+
+/* ---- training ---- */
+
+struct run {
+	nnr_model *model;
+	const nnr_training *training;
+	struct batch batch;
+	int64_t *row;	     /* order of this epoch */
+	double *test_metric; /* one for each metric */
+	int64_t steps_per_epoch, steps;
+	int epochs;
+	double loss_sum; /* over the rows of this epoch */
+	int64_t rows_done;
+};
+
+/* How long: what the caller says counts before the train line, steps before epochs. */
+static nnr_status plan(struct run *run)
+{
+	const nn_model *nn = run->model->nn;
+	const nnr_training *training = run->training;
+	int64_t rows = training->data->rows, epochs = training->epochs, steps = training->steps;
+	run->steps_per_epoch = (rows + nn->batch - 1) / nn->batch;
+	if (!epochs && !steps) {
+		epochs = nn->epochs;
+		steps = nn->steps;
+	}
+	if (!epochs && !steps)
+		epochs = 1;
+	if (!steps || (epochs && epochs <= (steps - 1) / run->steps_per_epoch))
+		steps = epochs > INT32_MAX / run->steps_per_epoch ? (int64_t)INT32_MAX + 1
+								  : epochs * run->steps_per_epoch;
+	if (steps > INT32_MAX)
+		return host_fail(&run->model->host, NNR_USAGE, NULL,
+				 "%lld epochs of %lld steps are more than 2^31 steps", (long long)epochs,
+				 (long long)run->steps_per_epoch);
+	run->steps = steps;
+	run->epochs = (int)((steps + run->steps_per_epoch - 1) / run->steps_per_epoch);
+	return NNR_OK;
+}
+
+/* Tell the host; false: it wants to stop. */
+static bool report_progress(struct run *run, int epoch, bool epoch_end, const double *test_loss)
+{
+	const nnr_training *training = run->training;
+	nnr_progress progress = {.epoch = epoch,
+				 .epochs = run->epochs,
+				 .step = nnr_run(run->model)->step,
+				 .steps = run->steps,
+				 .row = run->rows_done,
+				 .rows = training->data->rows,
+				 .loss = run->rows_done ? run->loss_sum / (double)run->rows_done : 0,
+				 .epoch_end = epoch_end,
+				 .test_loss = test_loss,
+				 .test_metric = test_loss ? run->test_metric : NULL};
+	return !training->progress || training->progress(training->user, &progress);
+}
+
+static nnr_status do_step(struct run *run, int64_t first)
+{
+	nnr_model *model = run->model;
+	int64_t rows = run->training->data->rows, left = rows - first;
+	int n = left < model->nn->batch ? (int)left : (int)model->nn->batch;
+	double loss;
+	nnr_gather(model, run->training->data, run->row + first, 0, n, run->batch.input, run->batch.target);
+	nnr_status status = nnr_step(model, as_const(run->batch.input), as_const(run->batch.target), n, &loss);
+	if (status != NNR_OK)
+		return status;
+	if (!isfinite(loss))
+		return host_fail(&model->host, NNR_INVALID, NULL,
+				 "training failed: the loss of step %d is %g; a smaller rate may help",
+				 (int)nnr_run(model)->step - 1, loss);
+	run->loss_sum += loss * n;
+	run->rows_done += n;
+	return NNR_OK;
+}
+
+/* The rest of the epoch in which the run stands. *stopped: the host wanted no more. */
+static nnr_status do_epoch(struct run *run, bool *stopped)
+{
+	nnr_model *model = run->model;
+	nn_run *state = nnr_run(model);
+	int64_t rows = run->training->data->rows;
+	int epoch = (int)(state->step / run->steps_per_epoch);
+	double test_loss;
+	shuffle(run->row, rows, run->training->seed, epoch);
+	run->loss_sum = 0;
+	run->rows_done = 0;
+	state->epoch = epoch;
+	do {
+		nnr_status status = do_step(run, state->step % run->steps_per_epoch * model->nn->batch);
+		if (status != NNR_OK)
+			return status;
+		if (!report_progress(run, epoch, false, NULL))
+			*stopped = true;
+	} while (!*stopped && state->step < run->steps && state->step % run->steps_per_epoch);
+	if (state->step % run->steps_per_epoch == 0)
+		state->epoch = epoch + 1;
+	if (*stopped)
+		return NNR_OK;
+	if (run->training->test) {
+		nnr_status status = nnr_evaluate(model, run->training->test, &test_loss, run->test_metric);
+		if (status != NNR_OK)
+			return status;
+	}
+	*stopped = !report_progress(run, epoch, true, run->training->test ? &test_loss : NULL);
+	return NNR_OK;
+}
+
+nnr_status nnr_train(nnr_model *model, const nnr_training *training)
+{
+	const nn_model *nn = model->nn;
+	struct run run = {.model = model, .training = training};
+	nn_run *state = nnr_run(model);
+	bool stopped = false;
+	nnr_status status = check_targets(model, training->data);
+	if (status == NNR_OK)
+		status = plan(&run);
+	if (status != NNR_OK)
+		return status;
+	state->steps = (int32_t)run.steps;
+	state->steps_per_epoch = (int32_t)run.steps_per_epoch;
+	run.row = host_alloc(&model->host, (size_t)training->data->rows, sizeof *run.row);
+	run.test_metric = host_alloc(&model->host, (size_t)model->n_kind[NN_METRIC] + 1, sizeof(double));
+	status = run.row && run.test_metric ? make_batch(model, &run.batch) : NNR_MEMORY;
+	if (status == NNR_OK && !nn->step)
+		status = nnr_step(model, NULL, NULL, 1, NULL); /* says why not */
+	while (status == NNR_OK && !stopped && state->step < run.steps)
+		status = do_epoch(&run, &stopped);
+	free_batch(model, &run.batch);
+	host_free(&model->host, run.test_metric);
+	host_free(&model->host, run.row);
+	return status;
+}
