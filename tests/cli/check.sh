@@ -1,0 +1,16 @@
+# nnc check: the gradient of every parameter and input against differences; exit 1 if one is off.
+. "$ROOT/tests/lib.sh"
+cat >net.nn <<'END'
+input  x[3]
+target k: class[4]
+y = x -> hidden: dense(8) -> tanh -> dense(4)
+loss   cross_entropy(y, k)
+train  sgd(lr=0.1)
+END
+"$NNC" check net.nn >table || fail "$(cat table)"
+for name in hidden.weight hidden.bias dense.weight dense.bias x; do
+	grep -q "^ *$name\>" table || fail "check does not name $name: $(cat table)"
+done
+# a gradient that is made wrong on purpose
+sed 's/tanh$/tanh/; s/-> tanh/-> f/; 1i def f(x[..]) = stop(x) * x' net.nn >wrong.nn
+code 1 "$NNC" check wrong.nn
