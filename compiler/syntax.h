@@ -66,21 +66,26 @@ struct node {
 	enum node_op op;
 	bool is_integer, piped, primed, maximize;
 	struct span at;         /* the whole construct */
-	struct span name_at;    /* the name alone, where there is one */
+	struct span name_at;    /* the name alone, where there is one; of BINARY and UNARY the operator */
 	const char *name, *label, *what;
 	const char *doc;        /* DEFINE: its ## lines joined by \n, or NULL */
 	int64_t integer;
 	double real;
+	int depth;              /* levels of nodes, this one counted; all links of a pipe count as one */
 	int n;                  /* number of kids */
 	struct node **kid;
 	LIST(struct node *) example; /* DEFINE: NODE_EXAMPLE each */
 };
 
 /* The tree of a source (a BLOCK); NULL after errors were reported. Never leaves half a tree with a NULL
- * child that the table above does not allow. Expressions nested deeper than 1,000 are an error. */
+ * child that the table above does not allow. A tree deeper than 1,000 is an error; only a pipe may have more
+ * links (`x -> f -> g` is CALL g piped, ARG, CALL f piped, ARG, x): walk down those with a loop. */
 struct node *parse_source(struct context *ctx, const struct source *src);
 
 /* The operator as written, "+" ...; for messages and printing. */
 const char *operator_text(enum node_op op);
+
+/* The tree as text, for tests: (KIND ...) with kids in order, "-" for a kid that is NULL, one statement a line. */
+void dump_tree(const struct node *node, struct text *text);
 
 #endif
