@@ -344,12 +344,7 @@ static struct expr *rebuild(struct walk *w, const struct expr *e)
 	return ex_make(w->g, e->op, e->n, arg);
 }
 
-/* Rewrites e bottom up. before(e) gives an expression's result without a look at its arguments, or NULL; after(old,
- * new) may replace what was rebuilt. */
-typedef struct expr *before_fn(void *user, const struct expr *e);
-typedef struct expr *after_fn(void *user, const struct expr *old, struct expr *rebuilt);
-
-static struct expr *rewrite(struct graph *g, struct expr *e, before_fn *before, after_fn *after, void *user)
+struct expr *ex_rewrite(struct graph *g, struct expr *e, before_fn *before, after_fn *after, void *user)
 {
 	struct arena *arena = &g->ctx->arena;
 	struct walk w = {.g = g};
@@ -407,7 +402,7 @@ struct expr *ex_substitute(struct graph *g, struct expr *e, struct expr *const *
 	for (int s = 0; s < n && s < 64; s++)
 		if (map[s])
 			m.slots |= (uint64_t)1 << s;
-	return rewrite(g, e, substitute_before, NULL, &m);
+	return ex_rewrite(g, e, substitute_before, NULL, &m);
 }
 
 struct read_map {
@@ -431,5 +426,5 @@ struct expr *ex_map_reads(struct graph *g, struct expr *e, struct expr *(*fn)(vo
 {
 	struct read_map m = {fn, user};
 
-	return rewrite(g, e, NULL, map_read_after, &m);
+	return ex_rewrite(g, e, NULL, map_read_after, &m);
 }
