@@ -15,6 +15,7 @@ FLEX    = flex
 BISON   = bison
 
 includes := -Icompiler -Iruntime -I$B/grammar
+export CC CFLAGS
 compile   = $(CC) -std=c11 $(WARN) $(includes) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 libs      = -ltcc -ldl -lpthread -ljansson -lz -lm
 
@@ -101,7 +102,7 @@ test-san:
 test-slow:
 	@SLOW=1 $(MAKE) --no-print-directory test
 bench: all
-	@bash tests/bench $B
+	@bash tests/bench/run.sh $B
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/nnc \
