@@ -98,7 +98,7 @@ test:
 	@bash tests/runner -b $B $(if $(BLESS),--bless) '$(CASE)'
 san = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 test-san:
-	@$(MAKE) --no-print-directory B=$B/san CFLAGS='$(san)' test
+	@SANITIZE='-fsanitize=address,undefined' $(MAKE) --no-print-directory B=$B/san CFLAGS='$(san)' test
 test-slow:
 	@SLOW=1 $(MAKE) --no-print-directory test
 bench: all

@@ -1,4 +1,5 @@
-/* mnist.c - train generated C on a data set in the folder given, with the runtime's reader and loop; print the accuracy. */
+/* mnist.c - train generated C on a data set in the folder given, with the runtime's reader and loop; print the
+ * accuracy. */
 #include "m.h"
 #include "runtime.h"
 #include <stdio.h>
