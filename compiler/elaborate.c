@@ -1,0 +1,587 @@
+/* elaborate.c - tree to graph: statements, names, and the two runs of the text.
+ *
+ * The file is run twice, with training = yes (parts init, forward, update) and with training = no (part
+ * inference). Both runs share params and states, by their full names; everything else is made anew.
+ *
+ * The work is split by idea: known.c (numbers known while compiling), elaborate_expr.c (expressions),
+ * elaborate_equation.c (equations with indices), elaborate_call.c (definitions, params, instances),
+ * elaborate_builtin.c (functions the language has), elaborate_train.c (losses, rules, what update does). */
+#include "builtin.h"
+#include "elaborate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- messages ---- */
+
+/* An error inside the standard library is shown where the user's text called it, with a note about the inside. */
+void fail(struct elaborator *E, struct span at, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	struct text t = {.arena = &E->ctx->arena};
+	text_vprintf(&t, format, args);
+	va_end(args);
+	struct scope *s = E->scope, *inside = NULL;
+	struct span shown = at;
+	while (s && shown.src && shown.src->builtin && s->call_at.src) {
+		inside = s;
+		shown = s->call_at;
+		s = s->caller;
+	}
+	report_error(E->ctx, shown, "%s", t.at);
+	if (inside && inside->def)
+		report_note(E->ctx, at, "in the definition of %s", inside->def->name);
+	if (E->eq)
+		E->eq->failed = true;
+}
+
+const char *join_path(struct elaborator *E, const char *path, const char *name)
+{
+	return *path ? arena_printf(&E->ctx->arena, "%s.%s", path, name) : name;
+}
+
+bool expect_int(struct elaborator *E, const struct node *n, struct value v, const char *what, int64_t *out)
+{
+	if (v.kind == VAL_INT) {
+		*out = v.integer;
+		return true;
+	}
+	if (v.kind == VAL_REAL)
+		fail(E, n->at, "%s is a whole number, not %s", what, value_text(E, &v));
+	else if (v.kind == VAL_TENSOR)
+		fail(E, n->at, "%s must be known while compiling; this is a tensor", what);
+	else if (v.kind != VAL_ERROR)
+		fail(E, n->at, "%s is a whole number, not %s", what, kind_text(&v));
+	return false;
+}
+
+/* ---- names ---- */
+
+struct binding *find_binding(struct scope *s, const char *name) { return table_get(&s->names, name); }
+
+/* What a name means here. A def sees its own names, and of the file's (its own file's: the library does not see the
+ * user's) only what is known, settings and layers. */
+struct binding *lookup(struct elaborator *E, const char *name)
+{
+	struct binding *b = find_binding(E->scope, name);
+	if (b || E->scope == E->file || E->scope->builtin)
+		return b;
+	b = find_binding(E->file, name);
+	if (!b)
+		return NULL;
+	bool setting = b->value.kind == VAL_TENSOR && b->value.expr->op == EX_READ && b->value.expr->tensor->role == ROLE_SETTING;
+	return is_known(&b->value) || setting || b->value.kind == VAL_LAYER ? b : NULL;
+}
+
+void bind(struct elaborator *E, const char *name, struct value v, struct span at)
+{
+	struct binding *b = find_binding(E->scope, name);
+	if (!b) {
+		b = arena_alloc(&E->ctx->arena, sizeof *b);
+		b->name = name;
+		table_set(&E->scope->names, name, b);
+	}
+	b->value = v;
+	b->at = at;
+	b->state = NULL;
+}
+
+const char *suggest(struct elaborator *E, const char *name)
+{
+	LIST(const char *) names = {0};
+	struct arena *arena = &E->ctx->arena;
+	for (int i = 0; i < E->scope->names.entries.n; i++)
+		list_add(arena, &names, E->scope->names.entries.item[i].key);
+	if (E->eq)
+		for (int i = 1; i < E->eq->n; i++)
+			if (E->eq->slot[i].visible && E->eq->slot[i].scope == E->scope)
+				list_add(arena, &names, E->eq->slot[i].name);
+	if (E->scope != E->file && !E->scope->builtin)
+		for (int i = 0; i < E->file->names.entries.n; i++)
+			list_add(arena, &names, E->file->names.entries.item[i].key);
+	for (int i = 0; i < E->params.entries.n; i++)
+		list_add(arena, &names, E->params.entries.item[i].key);
+	const char *near = nearest_name(name, names.item, names.n);
+	return near ? arena_printf(arena, " (did you mean '%s'?)", near) : "";
+}
+
+/* ---- assignments ---- */
+
+static bool is_own_value(struct elaborator *E, const struct value *v, int mark)
+{
+	const struct expr *e = v->expr;
+	if (!e || e->op != EX_READ || e->tensor->role != ROLE_VALUE)
+		return false;
+	for (int i = mark; i < E->g->tensors.n; i++)
+		if (E->g->tensors.item[i] == e->tensor)
+			return true;
+	return false;
+}
+
+/* Bind a name to a value: tensors become equations of that name. mark: tensors made before the right side. */
+static void assign_value(struct elaborator *E, const char *name, struct value v, struct span at, int mark)
+{
+	if (v.kind == VAL_TENSOR && !v.indexed) {
+		const char *full = join_path(E, E->scope->path, name);
+		if (is_own_value(E, &v, mark) && ex_is_read_of(v.expr, v.expr->tensor, v.rank) && v.expr->tensor->rank == v.rank) {
+			graph_rename(E->g, v.expr->tensor, full);
+		} else if (v.expr->n || v.rank || v.batched || v.expr->op == EX_DRAW) {
+			int64_t classes = v.classes;
+			struct tensor *t = materialize(E, v, full, at);
+			if (!t)
+				v = error_value();
+			else {
+				v = tensor_value(E, t);
+				v.classes = classes;
+			}
+		}
+	}
+	bind(E, name, v, at);
+}
+
+static void assign_next(struct elaborator *E, const struct node *lhs, struct value v)
+{
+	if (v.kind == VAL_ERROR)
+		return;
+	struct binding *b = find_binding(E->scope, lhs->name);
+	if (!b || !b->state) {
+		fail(E, lhs->name_at, "'%s' is no state: %s' = sets the next value of a state", lhs->name, lhs->name);
+		if (b)
+			report_note(E->ctx, b->at, "'%s' is assigned here", lhs->name);
+		return;
+	}
+	if (b->next) {
+		fail(E, lhs->name_at, "the next value of '%s' is set twice", lhs->name);
+		report_note(E->ctx, b->next->at, "the first time here");
+		return;
+	}
+	struct tensor *s = b->state;
+	v = as_tensor(E, &v);
+	if (v.batched && !s->batched) {
+		fail(E, lhs->at, "'%s' is one for all samples, but this value differs from sample to sample", lhs->name);
+		report_note(E->ctx, s->at, "reduce over the batch, or declare it per sample: state %s[batch, ..]", lhs->name);
+		return;
+	}
+	struct value own = tensor_value(E, s);
+	struct value shaped = lift(E, lhs->at, EX_SELECT, 3,
+				   (struct value[]){as_tensor(E, &(struct value){.kind = VAL_BOOL, .integer = 1}), v, own});
+	if (shaped.kind == VAL_ERROR)
+		return;
+	if (shaped.rank != s->rank) {
+		fail(E, lhs->at, "the next value of '%s' has shape %s, the state %s", lhs->name, shape_text(E, &v),
+		     shape_text(E, &own));
+		return;
+	}
+	struct tensor *next = graph_tensor(E->g, ROLE_NEXT, arena_printf(&E->ctx->arena, "%s'", s->name), s->elem, s->batched,
+					   s->rank, s->axis, lhs->at);
+	next->of = s;
+	next->layer = s->layer;
+	struct index index[64];
+	for (int i = 0; i < s->rank; i++)
+		index[i] = (struct index){i == 0 && s->batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - s->batched),
+					  s->axis[i].extent, s->axis[i].rows};
+	struct expr *e = s->elem == ELEM_REAL ? ex_real(E->g, shaped.expr) : shaped.expr;
+	list_add(&E->ctx->arena, &E->g->part[E->part],
+		 graph_equation(E->g, next, RED_NONE, s->rank, s->rank, index, e, lhs->at));
+	b->next = next;
+}
+
+static void assign_one(struct elaborator *E, const struct node *lhs, struct value v, int mark)
+{
+	if (lhs->primed)
+		assign_next(E, lhs, v);
+	else if (strchr(lhs->name, '.') && !E->graph_text)
+		fail(E, lhs->name_at, "a name with a dot is a parameter of an instance and cannot be assigned");
+	else if (is_builtin(lhs->name) && (!strcmp(lhs->name, "pi") || !strcmp(lhs->name, "inf")))
+		fail(E, lhs->name_at, "'%s' is predefined", lhs->name);
+	else
+		assign_value(E, lhs->name, v, lhs->name_at, mark);
+}
+
+void assign_result(struct elaborator *E, const struct node *lhs, struct value v)
+{
+	if (lhs->primed)
+		assign_next(E, lhs, v);
+	else
+		bind(E, lhs->name, v, lhs->name_at);
+}
+
+static void assign(struct elaborator *E, const struct node *n)
+{
+	const struct node *lhs = n->kid[0];
+	const struct node *first = lhs->kid[0];
+	if (lhs->n == 1 && first->n && first->kid[0]) {
+		assign_equation(E, first, n->kid[1]);
+		return;
+	}
+	const char *hint = E->scope->hint;
+	E->scope->hint = first->name;
+	int mark = E->g->tensors.n;
+	struct value v = eval(E, n->kid[1]);
+	E->scope->hint = hint;
+	if (lhs->n == 1) {
+		assign_one(E, first, v.kind == VAL_TUPLE && v.n && !is_known(&v) ? v.item[0] : v, mark);
+		return;
+	}
+	if (v.kind == VAL_TUPLE && v.n != lhs->n) {
+		fail(E, n->at, "%d names for %d values", lhs->n, v.n);
+		v = error_value();
+	}
+	if (v.kind == VAL_TENSOR) {
+		fail(E, n->at, "%d names for one tensor", lhs->n);
+		v = error_value();
+	}
+	for (int i = 0; i < lhs->n; i++)
+		assign_one(E, lhs->kid[i], v.kind == VAL_TUPLE ? v.item[i] : v, mark);
+}
+
+/* ---- control ---- */
+
+static bool known_condition(struct elaborator *E, const struct node *n, bool *out)
+{
+	struct value c = eval(E, n);
+	if (c.kind == VAL_BOOL) {
+		*out = c.integer;
+		return true;
+	}
+	if (c.kind == VAL_TENSOR)
+		fail(E, n->at, "this condition is not known while compiling; choose elements with `if c then a else b`");
+	else if (c.kind != VAL_ERROR)
+		fail(E, n->at, "a condition is yes or no, not %s", value_text(E, &c));
+	return false;
+}
+
+static void run_if(struct elaborator *E, const struct node *n)
+{
+	bool yes;
+	if (!known_condition(E, n->kid[0], &yes))
+		return;
+	const struct node *side = yes ? n->kid[1] : n->n > 2 ? n->kid[2] : NULL;
+	if (side && side->kind == NODE_IFBLOCK)
+		run_if(E, side);
+	else if (side)
+		run_block(E, side);
+}
+
+static void run_repeat(struct elaborator *E, const struct node *n)
+{
+	int64_t count;
+	if (!expect_int(E, n->kid[0], eval(E, n->kid[0]), "a repeat count", &count))
+		return;
+	if (count < 0 || count > 1000000) {
+		fail(E, n->kid[0]->at, "a repeat count is 0 to 1,000,000, not %lld", (long long)count);
+		return;
+	}
+	struct scope *s = E->scope;
+	const char *suffix = s->suffix;
+	struct table instances = s->instances;
+	int errors = E->ctx->errors;
+	for (int64_t k = 0; k < count && E->ctx->errors == errors && !s->returned; k++) {
+		s->suffix = arena_printf(&E->ctx->arena, "%s.%lld", suffix, (long long)k);
+		s->instances = (struct table){.arena = &E->ctx->arena};
+		if (n->name)
+			bind(E, n->name, int_value(k), n->name_at);
+		run_block(E, n->kid[1]);
+	}
+	s->suffix = suffix;
+	s->instances = instances;
+}
+
+/* The message of an assert with {expression} replaced by its value. */
+static const char *assert_message(struct elaborator *E, const struct node *n)
+{
+	struct text t = {.arena = &E->ctx->arena};
+	for (const char *p = n->name; *p; p++) {
+		const char *end = *p == '{' ? strchr(p, '}') : NULL;
+		if (!end) {
+			text_add_bytes(&t, p, 1);
+			continue;
+		}
+		char *inside = arena_copy(&E->ctx->arena, p + 1, (size_t)(end - p - 1));
+		char *statement = arena_printf(&E->ctx->arena, "x = %s", inside);
+		struct source *src = add_source(E->ctx, "assert", statement, strlen(statement), true);
+		struct node *tree = parse_source(E->ctx, src);
+		struct value v = tree && tree->n == 1 && tree->kid[0]->kind == NODE_ASSIGN ? eval(E, tree->kid[0]->kid[1]) : error_value();
+		text_add(&t, value_text(E, &v));
+		p = end;
+	}
+	return t.at ? t.at : "";
+}
+
+static void run_assert(struct elaborator *E, const struct node *n)
+{
+	bool yes;
+	if (known_condition(E, n->kid[0], &yes) && !yes)
+		fail(E, n->at, "%s", assert_message(E, n));
+}
+
+static void run_return(struct elaborator *E, const struct node *n)
+{
+	if (!E->scope->def || strcmp(E->scope->def->what, "optimizer") == 0) {
+		fail(E, n->at, "return stands inside a def or an init only");
+		return;
+	}
+	if (n->n == 1) {
+		E->scope->result = eval(E, n->kid[0]);
+	} else {
+		struct value v = {.kind = VAL_TUPLE, .n = n->n, .item = arena_array(&E->ctx->arena, (size_t)n->n, sizeof *v.item)};
+		for (int i = 0; i < n->n; i++) {
+			v.item[i] = eval(E, n->kid[i]);
+			if (v.item[i].kind == VAL_TENSOR && !v.item[i].indexed) {
+				struct tensor *t = materialize(E, v.item[i], join_path(E, E->scope->path, "result"), n->kid[i]->at);
+				int64_t classes = v.item[i].classes;
+				v.item[i] = t ? tensor_value(E, t) : error_value();
+				v.item[i].classes = classes;
+			}
+		}
+		E->scope->result = v;
+	}
+	E->scope->returned = true;
+}
+
+/* ---- files ---- */
+
+static void define(struct elaborator *E, const struct node *n)
+{
+	struct table *table = !strcmp(n->what, "def") ? &E->defs : !strcmp(n->what, "init") ? &E->inits : &E->optimizers;
+	const struct node *old = table_get(table, n->name);
+	if (old && !old->at.src->builtin && !n->at.src->builtin && old != n) {
+		fail(E, n->name_at, "%s is defined twice", n->name);
+		report_note(E->ctx, old->name_at, "first here");
+	} else if (!strcmp(n->what, "def") && is_builtin(n->name)) {
+		fail(E, n->name_at, "'%s' is a function of the language and cannot be defined again", n->name);
+	} else {
+		table_set(table, n->name, (void *)(uintptr_t)n);
+	}
+}
+
+/* Definitions may be used before they are written. */
+static void collect_definitions(struct elaborator *E, const struct node *block)
+{
+	for (int i = 0; i < block->n; i++)
+		if (block->kid[i]->kind == NODE_DEFINE)
+			define(E, block->kid[i]);
+}
+
+static const char *open_include(struct elaborator *E, const struct node *n, size_t *size)
+{
+	const nnc_options *o = E->ctx->options;
+	if (o && o->open)
+		return o->open(o->user, n->name, size);
+	return NULL;
+}
+
+static void include(struct elaborator *E, const struct node *n)
+{
+	struct node *tree = table_get(&E->included, n->name);
+	if (tree) {
+		if (!E->second)
+			return;
+	} else {
+		size_t size = 0;
+		const char *text = open_include(E, n, &size);
+		if (!text) {
+			fail(E, n->at, "cannot read \"%s\"", n->name);
+			return;
+		}
+		struct source *src = add_source(E->ctx, arena_copy(&E->ctx->arena, n->name, strlen(n->name)), text, size, false);
+		tree = parse_source(E->ctx, src);
+		if (!tree)
+			return;
+		table_set(&E->included, n->name, tree);
+	}
+	collect_definitions(E, tree);
+	run_block(E, tree);
+}
+
+static void run_statement(struct elaborator *E, const struct node *n)
+{
+	bool top = E->scope == E->file;
+	switch (n->kind) {
+	case NODE_DECLARE: declare(E, n); return;
+	case NODE_ASSIGN: assign(E, n); return;
+	case NODE_IFBLOCK: run_if(E, n); return;
+	case NODE_REPEAT: run_repeat(E, n); return;
+	case NODE_ASSERT: run_assert(E, n); return;
+	case NODE_RETURN: run_return(E, n); return;
+	case NODE_LAYER: bind_layer(E, n); return;
+	case NODE_DEFINE:
+		if (!top)
+			fail(E, n->at, "definitions stand at the top level of a file");
+		return;
+	case NODE_SCAN: fail(E, n->at, "scan is not supported yet"); return;
+	default: break;
+	}
+	if (!top) {
+		fail(E, n->at, "this statement stands at the top level of a file");
+		return;
+	}
+	switch (n->kind) {
+	case NODE_INCLUDE: include(E, n); return;
+	case NODE_LOSS: add_loss(E, n); return;
+	case NODE_METRIC: add_metrics(E, n); return;
+	case NODE_OUTPUT: add_outputs(E, n); return;
+	case NODE_TRAIN:
+		if (!E->second)
+			list_add(&E->ctx->arena, &E->trains, (struct node *)(uintptr_t)n);
+		return;
+	case NODE_PART: run_part(E, n); return;
+	case NODE_SCATTER: fail(E, n->at, "'+=' is for the text of a graph, inside `part`"); return;
+	default: fail(E, n->at, "this is no statement"); return;
+	}
+}
+
+void run_block(struct elaborator *E, const struct node *block)
+{
+	for (int i = 0; i < block->n && !E->scope->returned; i++)
+		run_statement(E, block->kid[i]);
+}
+
+/* ---- the two runs ---- */
+
+static void load_library(struct elaborator *E)
+{
+	for (int i = 0; i < builtin_source_count; i++) {
+		const struct builtin_source *b = &builtin_sources[i];
+		struct source *src = add_source(E->ctx, b->name, b->text, b->size, true);
+		struct node *tree = parse_source(E->ctx, src);
+		if (tree)
+			collect_definitions(E, tree);
+	}
+}
+
+/* -D NAME=VALUE: an integer, a real, yes, no, none or a string. */
+static void read_defines(struct elaborator *E)
+{
+	const nnc_options *o = E->ctx->options;
+	for (int i = 0; o && o->define && o->define[i]; i++) {
+		const char *eq = strchr(o->define[i], '='), *text = eq ? eq + 1 : "yes";
+		size_t n = eq ? (size_t)(eq - o->define[i]) : strlen(o->define[i]);
+		char *statement = arena_printf(&E->ctx->arena, "x = %s", text);
+		struct source *src = add_source(E->ctx, "-D", statement, strlen(statement), false);
+		int errors = E->ctx->errors;
+		struct node *tree = parse_source(E->ctx, src);
+		if (!tree || E->ctx->errors != errors || tree->n != 1)
+			continue;
+		struct value *v = arena_alloc(&E->ctx->arena, sizeof *v);
+		*v = eval(E, tree->kid[0]->kid[1]);
+		table_set(&E->defines, arena_copy(&E->ctx->arena, o->define[i], n), v);
+	}
+}
+
+static struct scope *file_scope(struct elaborator *E)
+{
+	struct scope *s = arena_alloc(&E->ctx->arena, sizeof *s);
+	*s = (struct scope){.path = "", .suffix = "", .hint = "value", .dots = -1, .shared = E->second,
+			    .names = {.arena = &E->ctx->arena}, .instances = {.arena = &E->ctx->arena},
+			    .overrides = {.arena = &E->ctx->arena}};
+	return s;
+}
+
+static void run_file(struct elaborator *E, const struct node *tree, bool training)
+{
+	E->training = training;
+	E->second = !training;
+	E->part = training ? PART_FORWARD : PART_INFERENCE;
+	E->file = E->scope = file_scope(E);
+	E->goals.n = E->goal_nodes.n = 0;
+	run_block(E, tree);
+}
+
+/* Names of values are unique within inference and within the rest: the second run starts from the declared ones. */
+static void forget_value_names(struct graph *g)
+{
+	struct table kept = {.arena = &g->ctx->arena};
+	for (int i = 0; i < g->tensors.n; i++) {
+		enum role r = g->tensors.item[i]->role;
+		if (r != ROLE_VALUE && r != ROLE_VIEW && r != ROLE_NEXT && r != ROLE_DATA)
+			table_set(&kept, g->tensors.item[i]->name, g->tensors.item[i]);
+	}
+	g->names = kept;
+}
+
+static void check_unused_defines(struct elaborator *E)
+{
+	for (int i = 0; i < E->defines.entries.n; i++) {
+		const char *name = E->defines.entries.item[i].key;
+		if (!find_binding(E->file, name))
+			fail(E, (struct span){0}, "-D %s: the model has no constant of that name%s", name, suggest(E, name));
+	}
+}
+
+/* The rows of a batch became known last (train line): write them everywhere. */
+static void set_batch(struct graph *g, int64_t batch)
+{
+	g->batch = batch;
+	for (int i = 0; i < g->tensors.n; i++)
+		for (int a = 0; a < g->tensors.item[i]->rank; a++)
+			if (g->tensors.item[i]->axis[a].rows)
+				g->tensors.item[i]->axis[a].extent = batch;
+	for (int p = 0; p < PART_COUNT; p++)
+		for (int i = 0; i < g->part[p].n; i++) {
+			struct equation *eq = g->part[p].item[i];
+			for (int k = 0; k < eq->n; k++)
+				if (eq->index[k].rows)
+					eq->index[k].extent = batch;
+		}
+}
+
+/* A tensor's bytes, all rows, stay well below what 32-bit offsets of generated code can address. */
+static void check_sizes(struct elaborator *E)
+{
+	struct graph *g = E->g;
+	for (int i = 0; i < g->tensors.n; i++) {
+		struct tensor *t = g->tensors.item[i];
+		int64_t size = 1;
+		bool large = false;
+		for (int a = 0; a < t->rank; a++)
+			large |= __builtin_mul_overflow(size, t->axis[a].extent, &size) || size > INT64_C(1) << 30;
+		if (!large)
+			continue;
+		struct text s = {.arena = &E->ctx->arena};
+		for (int a = 0; a < t->rank; a++)
+			text_printf(&s, "%s%lld", a ? " * " : "", (long long)t->axis[a].extent);
+		fail(E, t->at, "tensor '%s' is too large: %s elements%s, more than 2^30", t->name, s.at,
+		     t->batched ? " (the first is the batch)" : "");
+		return;
+	}
+}
+
+struct graph *elaborate(struct context *ctx, const struct node *tree, const struct source *src)
+{
+	struct arena *arena = &ctx->arena;
+	struct elaborator *E = arena_alloc(arena, sizeof *E);
+	*E = (struct elaborator){.ctx = ctx, .defs = {.arena = arena}, .inits = {.arena = arena}, .optimizers = {.arena = arena},
+				 .params = {.arena = arena}, .included = {.arena = arena}, .defines = {.arena = arena},
+				 .layers = {.arena = arena}};
+	const nnc_options *o = ctx->options;
+	E->g = graph_new(ctx, o && o->prefix ? o->prefix : "model", src, 32);
+	E->file = E->scope = file_scope(E);
+	load_library(E);
+	read_defines(E);
+	collect_definitions(E, tree);
+	E->graph_text = is_graph_text(tree);
+	run_file(E, tree, true);
+	if (!ctx->errors && E->graph_text)
+		finish_graph_text(E);
+	if (!ctx->errors && !E->graph_text) {
+		build_training(E);
+		if (!ctx->errors) {
+			forget_value_names(E->g);
+			run_file(E, tree, false);
+		}
+		if (!ctx->errors) {
+			E->g->inference_loss = total_loss(E);
+			default_output(E);
+			check_unused_defines(E);
+		}
+		if (o && o->batch > 0)
+			E->g->batch = o->batch;
+	}
+	if (!ctx->errors) {
+		set_batch(E->g, E->g->batch);
+		check_sizes(E);
+	}
+	return ctx->errors ? NULL : E->g;
+}

@@ -1,0 +1,243 @@
+/* elaborate.h - private to the elaborator (elaborate*.c, known.c): values, scopes, the equation being built.
+ *
+ * The elaborator runs a model's text like a program whose values are known numbers or tensors, and whose effect
+ * is to append equations to the graph. Calls are inlined, shapes become numbers, names become paths. */
+#ifndef NNC_ELABORATE_H
+#define NNC_ELABORATE_H
+
+#include "graph.h"
+#include "syntax.h"
+
+enum value_kind {
+	VAL_ERROR, /* an error was reported; whatever is made of it is VAL_ERROR too, silently */
+	VAL_NONE,
+	VAL_BOOL,
+	VAL_INT,
+	VAL_REAL,
+	VAL_STRING,
+	VAL_TUPLE,
+	VAL_TENSOR,
+	VAL_LAYER,
+};
+
+/* A tensor value is a scalar expression, not yet an equation. There are two kinds:
+ *   whole    over the value's own axes: slot k is axis k (axis 0 the sample's where batched)
+ *   indexed  a scalar under the equation being built: slots are that equation's; rank 0 */
+struct value {
+	enum value_kind kind;
+	int64_t integer; /* INT, BOOL */
+	double real;
+	const char *string;
+	int n; /* TUPLE */
+	struct value *item;
+	struct expr *expr; /* TENSOR ... */
+	int64_t classes;
+	bool batched, indexed;
+	bool drawn; /* one random draw of a whole-tensor expression: may not be stretched */
+	int rank;   /* counts the sample axis */
+	struct axis *axis;
+	struct layer *layer;
+};
+
+/* `layer L = f(a)`: f with its first argument open; all calls share the params of instance `path`. */
+struct layer {
+	const struct node *call; /* the CALL or NAME node */
+	const char *path, *label;
+	struct scope *scope; /* where its arguments are evaluated */
+	bool used;
+};
+
+/* What a name stands for in a scope. */
+struct binding {
+	const char *name;
+	struct value value;
+	struct span at;
+	struct tensor *state, *next; /* a state, and its next value once set */
+};
+
+/* One call in progress: the file, a def, an optimizer or an init. */
+struct scope {
+	struct scope *caller;
+	const struct node *def; /* NULL: the file */
+	struct span call_at;
+	const char *path;   /* instance path, "" for the file */
+	const char *suffix; /* ".0" inside repeat, "" outside */
+	const char *hint;   /* name for a value that has none yet: the name assigned to, or the instance */
+	struct table names; /* struct binding */
+	struct table instances; /* labels and names used in this scope (and this round of a repeat): their span */
+	struct table overrides; /* arguments that are not formals: struct override */
+	LIST(const char *) params_seen; /* names of params and states declared, for messages */
+	int dots; /* number of axes `..` stands for, -1: not known yet */
+	struct axis *dots_axis;
+	bool builtin;  /* the text is the standard library's */
+	bool shared;   /* a param that exists already is meant (layer, second elaboration) */
+	bool returned;
+	struct value result;
+	struct tensor *weight; /* optimizer: w */
+	int draws;
+};
+
+struct override {
+	struct value value;
+	struct span at;
+	bool used;
+};
+
+/* A reduction or draw inside the equation being built: becomes an equation of its own, before it. Until the
+ * extents are known its value is a READ of `tensor` without subscripts. */
+struct pending {
+	struct tensor *tensor;
+	struct tensor *count; /* stands for the number of terms (mean), replaced by it at the end; NULL: not a mean */
+	enum reducer red;
+	struct expr *value;
+	uint64_t bound; /* slots it reduces */
+	uint64_t uses;  /* free slots, once known */
+	bool draw;
+	int batch_slot; /* of the place it stands in */
+	struct expr *read; /* how the rest reads it, once known */
+	struct span at;
+};
+
+struct slot {
+	const char *name;
+	int64_t extent; /* -1: not known yet */
+	bool rows, bound;
+	struct scope *scope; /* its name is visible here only */
+	bool visible;
+	struct span at, extent_at;
+	const char *extent_from;
+};
+
+/* The axes `..` stands for in an equation: free ones or a reducer's. */
+struct dots {
+	int n; /* -1: not known yet */
+	int first; /* slot */
+	bool bound;
+	struct scope *scope;
+	struct span at;
+};
+
+struct range_check {
+	struct expr *subscript;
+	int64_t extent;
+	int axis; /* from 1, for messages */
+	struct span at;
+	const char *tensor;
+};
+
+/* The equation being built. Slot 0 is always the sample's own index. */
+struct building {
+	struct slot slot[64];
+	int n;
+	int batch_slot; /* what a batched read uses: 0, or the slot bound by sum[batch] */
+	LIST(struct dots) dots;
+	LIST(struct pending) pending;
+	LIST(struct range_check) checks;
+	bool failed;
+};
+
+enum { MAX_CALL_DEPTH = 200, MAX_EXPR_DEPTH = 2000 };
+
+struct elaborator {
+	struct context *ctx;
+	struct graph *g;
+	struct scope *scope, *file;
+	struct building *eq; /* NULL: whole-tensor mode */
+	enum part part;
+	bool training;
+	struct table defs, inits, optimizers; /* struct node (DEFINE) */
+	struct table params;                  /* full name -> struct tensor: params and states */
+	struct table included;
+	struct table defines; /* -D name -> struct value */
+	struct table layers;  /* full name -> struct layer */
+	LIST(struct node *) trains;
+	LIST(struct goal) goals;
+	LIST(const struct node *) goal_nodes;
+	int depth, call_depth;
+	bool second; /* the elaboration with training = no */
+	bool graph_text;
+};
+
+/* ---- known.c ---- */
+struct value error_value(void);
+struct value int_value(int64_t i);
+struct value real_value(double r);
+struct value bool_value(bool b);
+bool is_known(const struct value *v); /* not a tensor, layer or error */
+bool is_number(const struct value *v); /* INT, REAL or BOOL */
+double number_of(const struct value *v);
+/* Arithmetic of known values; reports what is wrong at n. */
+struct value known_binary(struct elaborator *E, const struct node *n, enum node_op op, struct value a, struct value b);
+struct value known_unary(struct elaborator *E, const struct node *n, enum node_op op, struct value a);
+struct value known_function(struct elaborator *E, const struct node *n, enum ex op, struct value a);
+bool known_equal(const struct value *a, const struct value *b);
+const char *value_text(struct elaborator *E, const struct value *v); /* for messages: "3", "[batch, 3, 28]", "\"same\"" */
+const char *shape_text(struct elaborator *E, const struct value *v); /* per-sample shape "[3, 28]" */
+const char *kind_text(const struct value *v);                         /* "a number", "a tensor" ... */
+
+/* ---- elaborate.c: names, statements ---- */
+void fail(struct elaborator *E, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+struct binding *find_binding(struct scope *s, const char *name);
+struct binding *lookup(struct elaborator *E, const char *name); /* this scope, then what a def sees of the file */
+void bind(struct elaborator *E, const char *name, struct value v, struct span at);
+void run_block(struct elaborator *E, const struct node *block);
+const char *join_path(struct elaborator *E, const char *path, const char *name);
+bool expect_int(struct elaborator *E, const struct node *n, struct value v, const char *what, int64_t *out);
+void assign_result(struct elaborator *E, const struct node *lhs, struct value v); /* y[i] = ...: binds y, or sets y' */
+const char *suggest(struct elaborator *E, const char *name); /* " (did you mean 'x'?)" or "" */
+
+/* ---- elaborate_expr.c: expressions ---- */
+struct value eval(struct elaborator *E, const struct node *n);
+struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const struct value *args);
+struct value tensor_value(struct elaborator *E, struct tensor *t);
+struct value as_tensor(struct elaborator *E, const struct value *v); /* numbers become rank 0 tensors */
+bool to_indexed(struct elaborator *E, struct span at, struct value *v);
+struct tensor *materialize(struct elaborator *E, struct value v, const char *name, struct span at);
+struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red, struct value v, bool mean);
+struct value slice(struct elaborator *E, const struct node *n, struct value base);
+int own_rank(const struct value *v); /* rank without the sample axis */
+struct axis *own_axis(const struct value *v);
+
+/* ---- elaborate_call.c: calls, definitions, params ---- */
+struct value eval_call(struct elaborator *E, const struct node *n);
+void declare(struct elaborator *E, const struct node *n);
+struct value eval_init(struct elaborator *E, const struct node *target, struct tensor *t);
+void bind_layer(struct elaborator *E, const struct node *n);
+struct scope *enter(struct elaborator *E, const struct node *def, const char *path, struct span at);
+void leave(struct elaborator *E, struct scope *s);
+bool bind_options(struct elaborator *E, struct scope *s, const struct node *call, const struct value *option);
+
+/* ---- elaborate_builtin.c ---- */
+bool is_builtin(const char *name);
+struct value eval_builtin(struct elaborator *E, const struct node *n, const struct value *args, int nargs);
+struct value make_draw(struct elaborator *E, const struct node *n, enum draw draw);
+struct value array_value(struct elaborator *E, const struct node *n);
+
+/* ---- elaborate_equation.c ---- */
+void begin_equation(struct elaborator *E, struct building *b);
+int add_slot(struct elaborator *E, const char *name, int64_t extent, bool bound, struct span at);
+int find_slot(struct elaborator *E, const char *name);
+struct value eval_reduce(struct elaborator *E, const struct node *n);
+struct value eval_read(struct elaborator *E, const struct node *n, struct value base);
+void assign_equation(struct elaborator *E, const struct node *lhs, const struct node *rhs);
+struct value pending_draw(struct elaborator *E, struct span at, enum draw draw, const char *site);
+/* Turn what was built into equations of the current part. lhs: slots of the left side's own axes in order.
+ * into NULL: a new tensor `name`. Returns the tensor or NULL after errors. */
+struct tensor *finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched, struct tensor *into,
+			       const char *name, struct span at);
+
+/* ---- elaborate_train.c ---- */
+void add_loss(struct elaborator *E, const struct node *n);
+void add_metrics(struct elaborator *E, const struct node *n);
+void add_outputs(struct elaborator *E, const struct node *n);
+void build_training(struct elaborator *E);
+struct tensor *total_loss(struct elaborator *E);
+void default_output(struct elaborator *E);
+bool matches(const char *pattern, const char *name);
+
+/* ---- elaborate_graph.c: the text of a graph ---- */
+bool is_graph_text(const struct node *tree);
+void run_part(struct elaborator *E, const struct node *n);
+void finish_graph_text(struct elaborator *E);
+
+#endif

@@ -1,0 +1,442 @@
+/* elaborate_train.c - losses, metrics, outputs, and part update: the train lines' rules run for every trained param. */
+#include "elaborate.h"
+
+#include <string.h>
+
+/* Whole-name match; * is any characters, ? one. */
+bool matches(const char *pattern, const char *name)
+{
+	const char *star = NULL, *retry = NULL;
+	while (*name) {
+		if (*pattern == '*') {
+			star = pattern++;
+			retry = name;
+		} else if (*pattern == '?' || *pattern == *name) {
+			pattern++;
+			name++;
+		} else if (star) {
+			pattern = star + 1;
+			name = ++retry;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return !*pattern;
+}
+
+static bool fits_any(const struct node *only, const char *name)
+{
+	for (int i = 0; i < only->n; i++)
+		if (matches(only->kid[i]->name, name))
+			return true;
+	return false;
+}
+
+static struct tensor *scalar_equation(struct elaborator *E, const char *name, enum reducer red, struct expr *e, bool over_batch,
+				      struct span at)
+{
+	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, name, e->elem, false, 0, NULL, at);
+	t->layer = "";
+	struct index batch = {"batch", E->g->batch, true};
+	list_add(&E->ctx->arena, &E->g->part[E->part], graph_equation(E->g, t, red, 0, over_batch, &batch, e, at));
+	return t;
+}
+
+/* ---- goals ---- */
+
+/* The batch's loss: the mean over samples, or the value itself where it is one for all. */
+static struct tensor *batch_mean(struct elaborator *E, struct value v, const char *name, struct span at)
+{
+	v.expr = ex_real(E->g, v.expr);
+	if (!v.batched)
+		return scalar_equation(E, name, RED_NONE, v.expr, false, at);
+	struct tensor *sum = scalar_equation(E, join_path(E, name, "sum"), RED_SUM, v.expr, true, at);
+	struct value s = tensor_value(E, sum);
+	return scalar_equation(E, name, RED_NONE, ex2(E->g, EX_DIV, s.expr, ex_real(E->g, ex_run(E->g, RUN_ROWS))), false, at);
+}
+
+void add_loss(struct elaborator *E, const struct node *n)
+{
+	const char *hint = E->scope->hint;
+	E->scope->hint = n->name ? n->name : "loss";
+	struct value v = eval(E, n->kid[0]);
+	E->scope->hint = hint;
+	v = as_tensor(E, &v);
+	if (v.kind == VAL_TUPLE && v.n && v.item[0].kind == VAL_TENSOR)
+		v = v.item[0];
+	if (v.kind == VAL_ERROR)
+		return;
+	if (v.kind != VAL_TENSOR || own_rank(&v)) {
+		fail(E, n->kid[0]->at, "a loss is one number a sample, not %s; reduce it, for example with mean(...)",
+		     v.kind == VAL_TENSOR ? arena_printf(&E->ctx->arena, "a tensor of shape %s", shape_text(E, &v)) : kind_text(&v));
+		return;
+	}
+	if (n->maximize)
+		v = lift(E, n->at, EX_NEG, 1, &v);
+	struct goal goal = {.name = n->name ? n->name : "loss", .value = batch_mean(E, v, n->name ? n->name : "loss", n->at)};
+	list_add(&E->ctx->arena, &E->goals, goal);
+	list_add(&E->ctx->arena, &E->goal_nodes, n);
+}
+
+/* All losses of this run added up; NULL where there are none. */
+struct tensor *total_loss(struct elaborator *E)
+{
+	if (!E->goals.n)
+		return NULL;
+	if (E->goals.n == 1)
+		return E->goals.item[0].value;
+	struct expr *sum = tensor_value(E, E->goals.item[0].value).expr;
+	for (int i = 1; i < E->goals.n; i++)
+		sum = ex2(E->g, EX_ADD, sum, tensor_value(E, E->goals.item[i].value).expr);
+	return scalar_equation(E, "total", RED_NONE, sum, false, E->goals.item[0].value->at);
+}
+
+static void set_goals(struct elaborator *E)
+{
+	struct graph *g = E->g;
+	g->loss = total_loss(E);
+	if (!g->loss)
+		return;
+	bool split = false;
+	for (int i = 0; i < E->goals.n; i++)
+		split |= E->goal_nodes.item[i]->n > 1 && E->goal_nodes.item[i]->kid[1];
+	struct goal all = {.name = "loss", .value = g->loss};
+	for (int i = 0; i < (split ? E->goals.n : 1); i++) {
+		struct goal goal = split ? E->goals.item[i] : all;
+		const struct node *only = split && E->goal_nodes.item[i]->n > 1 ? E->goal_nodes.item[i]->kid[1] : NULL;
+		for (int k = 0; k < g->grads.n; k++)
+			if (!only || fits_any(only, g->grads.item[k]->of->name))
+				list_add(&E->ctx->arena, &goal.params, g->grads.item[k]->of);
+		for (int k = 0; only && k < only->n; k++) {
+			bool any = false;
+			for (int p = 0; p < g->grads.n; p++)
+				any |= matches(only->kid[k]->name, g->grads.item[p]->of->name);
+			if (!any)
+				fail(E, only->kid[k]->at, "no trained parameter's name fits \"%s\"", only->kid[k]->name);
+		}
+		list_add(&E->ctx->arena, &g->goals, goal);
+	}
+}
+
+static const char *value_name(const struct node *arg, const char *otherwise)
+{
+	if (arg->name)
+		return arg->name;
+	const struct node *e = arg->kid[0];
+	return (e->kind == NODE_NAME || e->kind == NODE_CALL) && e->name && !strchr(e->name, '.') ? e->name : otherwise;
+}
+
+void add_metrics(struct elaborator *E, const struct node *n)
+{
+	for (int i = 0; i < n->n; i++) {
+		const char *name = value_name(n->kid[i], "metric");
+		E->scope->hint = name;
+		struct value v = eval(E, n->kid[i]->kid[0]);
+		E->scope->hint = "value";
+		v = as_tensor(E, &v);
+		if (v.kind == VAL_ERROR)
+			continue;
+		if (v.kind != VAL_TENSOR) {
+			fail(E, n->kid[i]->at, "a metric is a number or a tensor, not %s", kind_text(&v));
+			continue;
+		}
+		v.expr = ex_real(E->g, v.expr);
+		struct tensor *t = materialize(E, v, name, n->kid[i]->at);
+		if (t && (E->second || E->graph_text))
+			list_add(&E->ctx->arena, &E->g->metrics, (struct metric){name, t});
+	}
+}
+
+void add_outputs(struct elaborator *E, const struct node *n)
+{
+	for (int i = 0; i < n->n; i++) {
+		const char *name = value_name(n->kid[i], "output");
+		E->scope->hint = name;
+		struct value v = eval(E, n->kid[i]->kid[0]);
+		E->scope->hint = "value";
+		v = as_tensor(E, &v);
+		if (v.kind == VAL_ERROR)
+			continue;
+		struct tensor *t = materialize(E, v, name, n->kid[i]->at);
+		if (t && (E->second || E->graph_text))
+			list_add(&E->ctx->arena, &E->g->outputs, (struct output){name, t});
+	}
+}
+
+/* ---- the default output ---- */
+
+struct reach {
+	uintptr_t bits; /* 1: an input, 2: a target */
+};
+
+static struct expr *note_reach(void *user, struct expr *read)
+{
+	struct reach *r = user;
+	r->bits |= (uintptr_t)read->tensor->pass;
+	return read;
+}
+
+/* Without an output line: the last value of the file that depends on an input and on no target. */
+void default_output(struct elaborator *E)
+{
+	struct graph *g = E->g;
+	if (g->outputs.n)
+		return;
+	for (int i = 0; i < g->tensors.n; i++) {
+		enum role r = g->tensors.item[i]->role;
+		g->tensors.item[i]->pass = (void *)(uintptr_t)(r == ROLE_INPUT ? 1 : r == ROLE_TARGET ? 2 : 0);
+	}
+	struct tensor *last = NULL;
+	const char *name = NULL;
+	for (int i = 0; i < g->part[PART_INFERENCE].n; i++) {
+		struct equation *eq = g->part[PART_INFERENCE].item[i];
+		struct reach r = {0};
+		if (eq->kind == EQ_VIEW)
+			r.bits = (uintptr_t)eq->tensor->of->pass;
+		else
+			ex_map_reads(g, eq->value, note_reach, &r);
+		eq->tensor->pass = (void *)r.bits;
+		if (r.bits != 1)
+			continue;
+		for (int k = 0; k < E->file->names.entries.n; k++) {
+			struct binding *b = E->file->names.entries.item[k].value;
+			if (b->value.kind == VAL_TENSOR && b->value.expr->op == EX_READ && b->value.expr->tensor == eq->tensor) {
+				last = eq->tensor;
+				name = b->name;
+			}
+		}
+	}
+	if (last)
+		list_add(&E->ctx->arena, &g->outputs, (struct output){name, last});
+	else if (!g->loss)
+		fail(E, (struct span){g->src, 0, 0}, "the model has neither a loss nor an output");
+}
+
+/* ---- run options ---- */
+
+static bool known_number(struct elaborator *E, const struct node *arg, double least, struct value *out)
+{
+	*out = eval(E, arg->kid[0]);
+	if (out->kind == VAL_ERROR)
+		return false;
+	if (!is_number(out) || out->kind == VAL_BOOL) {
+		fail(E, arg->at, "'%s' is a number known while compiling, not %s", arg->name, kind_text(out));
+		return false;
+	}
+	if (number_of(out) < least) {
+		fail(E, arg->at, "'%s' is at least %g, not %s", arg->name, least, value_text(E, out));
+		return false;
+	}
+	return true;
+}
+
+static void read_options(struct elaborator *E, const struct node *options)
+{
+	static const char *const names[] = {"epochs", "steps", "batch", "clip", "seed"};
+	struct training *t = &E->g->training;
+	struct table seen = {.arena = &E->ctx->arena};
+	for (int i = 0; i < options->n; i++) {
+		const struct node *o = options->kid[i];
+		struct value v;
+		int k = 0;
+		while (k < 5 && strcmp(names[k], o->name))
+			k++;
+		if (k == 5) {
+			const char *near = nearest_name(o->name, names, 5);
+			fail(E, o->at, "unknown run option '%s'%s", o->name,
+			     near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near) : "; there are epochs, steps, batch, clip, seed");
+			continue;
+		}
+		if (table_get(&seen, o->name)) {
+			fail(E, o->at, "run option '%s' is given twice", o->name);
+			continue;
+		}
+		table_set(&seen, o->name, (void *)(uintptr_t)o);
+		if (!known_number(E, o, k == 2 ? 1 : 0, &v))
+			continue;
+		int64_t whole = 0;
+		if (k != 3 && !expect_int(E, o, v, o->name, &whole))
+			continue;
+		if (k != 3 && k != 4 && whole > INT32_MAX) {
+			fail(E, o->at, "'%s' is at most 2^31 - 1", o->name);
+			continue;
+		}
+		if (k == 0)
+			t->epochs = whole;
+		else if (k == 1)
+			t->steps = whole;
+		else if (k == 2)
+			E->g->batch = whole;
+		else if (k == 3)
+			t->clip = number_of(&v);
+		else
+			t->seed = (uint64_t)whole;
+	}
+}
+
+/* ---- update ---- */
+
+static struct value clip_factor(struct elaborator *E, const struct node *train)
+{
+	const struct node *def = table_get(&E->defs, "clip_factor");
+	struct scope *s = enter(E, def, "clip", train->at);
+	bind(E, def->kid[0]->kid[0]->name, real_value(E->g->training.clip), train->at);
+	s->hint = "norm";
+	run_block(E, def->kid[1]);
+	struct value v = s->returned ? s->result : error_value();
+	leave(E, s);
+	if (v.kind != VAL_TENSOR)
+		return v;
+	struct tensor *t = materialize(E, v, "clip.factor", train->at);
+	return t ? tensor_value(E, t) : error_value();
+}
+
+/* A rule's options are evaluated once; formulas of step become scalars that all params share. */
+static struct value *rule_arguments(struct elaborator *E, const struct node *call)
+{
+	struct value *v = arena_array(&E->ctx->arena, (size_t)call->n + 1, sizeof *v);
+	for (int i = 0; i < call->n; i++) {
+		const struct node *a = call->kid[i];
+		E->scope->hint = a->name ? a->name : "option";
+		v[i] = eval(E, a->kid[0]);
+		if (v[i].kind == VAL_TENSOR && (v[i].batched || own_rank(&v[i]))) {
+			fail(E, a->at, "an option of a rule is a number or a formula of step, epoch and settings");
+			v[i] = error_value();
+		} else if (v[i].kind == VAL_TENSOR) {
+			struct tensor *t = v[i].expr->n ? materialize(E, v[i], E->scope->hint, a->at) : NULL;
+			if (t)
+				v[i] = tensor_value(E, t);
+		}
+	}
+	E->scope->hint = "value";
+	return v;
+}
+
+static void run_rule(struct elaborator *E, const struct node *train, const struct node *def, const struct value *option,
+		     struct tensor *grad, struct value factor)
+{
+	const struct node *call = train->kid[0];
+	struct tensor *w = grad->of;
+	int errors = E->ctx->errors;
+	struct value g = tensor_value(E, grad);
+	struct scope *s = enter(E, def, w->name, call->at);
+	s->weight = w;
+	bind(E, "w", tensor_value(E, w), call->at);
+	find_binding(s, "w")->state = w;
+	bind(E, "g", factor.kind == VAL_TENSOR ? lift(E, call->at, EX_MUL, 2, (struct value[]){g, factor}) : g, call->at);
+	if (bind_options(E, s, call, option)) {
+		run_block(E, def->kid[1]);
+		if (E->ctx->errors == errors && !find_binding(s, "w")->next)
+			fail(E, call->at, "optimizer %s does not set w'", def->name);
+	}
+	leave(E, s);
+}
+
+static const struct node *line_of(struct elaborator *E, const char *param)
+{
+	const struct node *rest = NULL;
+	for (int i = 0; i < E->trains.n; i++) {
+		const struct node *only = E->trains.item[i]->n > 2 ? E->trains.item[i]->kid[2] : NULL;
+		if (only && fits_any(only, param))
+			return E->trains.item[i];
+		if (!only && !rest)
+			rest = E->trains.item[i];
+	}
+	return rest;
+}
+
+static const struct node *rule_of(struct elaborator *E, const struct node *train)
+{
+	const struct node *call = train->kid[0], *def = table_get(&E->optimizers, call->name);
+	if (def)
+		return def;
+	LIST(const char *) names = {0};
+	for (int i = 0; i < E->optimizers.entries.n; i++)
+		list_add(&E->ctx->arena, &names, E->optimizers.entries.item[i].key);
+	const char *near = nearest_name(call->name, names.item, names.n);
+	fail(E, call->at, "unknown optimizer '%s'%s", call->name, near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near) : "");
+	return NULL;
+}
+
+static void check_lines(struct elaborator *E)
+{
+	const struct node *general = NULL;
+	for (int i = 0; i < E->trains.n; i++) {
+		const struct node *t = E->trains.item[i], *only = t->n > 2 ? t->kid[2] : NULL;
+		if (i && t->kid[1] && t->kid[1]->n)
+			fail(E, t->kid[1]->at, "run options stand on the first train line");
+		if (!only && general) {
+			fail(E, t->at, "a second train line without `only`");
+			report_note(E->ctx, general->at, "the first is here");
+		}
+		if (!only)
+			general = t;
+		for (int k = 0; only && k < only->n; k++) {
+			bool any = false;
+			for (int p = 0; p < E->params.entries.n; p++) {
+				struct tensor *w = E->params.entries.item[p].value;
+				any |= w->role == ROLE_PARAM && matches(only->kid[k]->name, w->name);
+			}
+			if (!any)
+				fail(E, only->kid[k]->at, "no trained parameter's name fits \"%s\"", only->kid[k]->name);
+		}
+	}
+}
+
+static void make_grads(struct elaborator *E)
+{
+	for (int i = 0, n = E->g->tensors.n; i < n; i++) {
+		struct tensor *w = E->g->tensors.item[i];
+		if (w->role != ROLE_PARAM || (E->trains.n && !line_of(E, w->name)))
+			continue;
+		struct tensor *grad = graph_tensor(E->g, ROLE_GRAD, join_path(E, w->name, "grad"), w->elem, false, w->rank, w->axis, w->at);
+		grad->of = w;
+		grad->layer = w->layer;
+		list_add(&E->ctx->arena, &E->g->grads, grad);
+	}
+}
+
+/* After the first run: gradients to be had, goals, and what update does. */
+void build_training(struct elaborator *E)
+{
+	struct graph *g = E->g;
+	const struct node *first = E->trains.n ? E->trains.item[0] : NULL;
+	E->scope = E->file;
+	E->part = PART_UPDATE;
+	if (first && !E->goals.n) {
+		fail(E, first->at, "the model is trained but has no loss");
+		report_note(E->ctx, (struct span){0}, "write for example: loss cross_entropy(logits, label)");
+		return;
+	}
+	check_lines(E);
+	if (E->goals.n)
+		make_grads(E);
+	E->part = PART_FORWARD;
+	set_goals(E);
+	E->part = PART_UPDATE;
+	if (E->goals.n && !g->grads.n) {
+		fail(E, E->goals.item[0].value->at, "the model has a loss but no parameter to train");
+		return;
+	}
+	if (!first)
+		return;
+	g->training.given = true;
+	g->training.rule = first->kid[0]->name;
+	if (first->kid[1])
+		read_options(E, first->kid[1]);
+	if (E->ctx->errors)
+		return;
+	struct value factor = g->training.clip > 0 ? clip_factor(E, first) : error_value();
+	for (int i = 0; i < E->trains.n; i++) {
+		const struct node *train = E->trains.item[i], *def = rule_of(E, train);
+		if (!def)
+			continue;
+		struct value *option = rule_arguments(E, train->kid[0]);
+		int errors = E->ctx->errors;
+		for (int k = 0; k < g->grads.n && E->ctx->errors == errors; k++)
+			if (line_of(E, g->grads.item[k]->of->name) == train)
+				run_rule(E, train, def, option, g->grads.item[k], factor);
+	}
+}
