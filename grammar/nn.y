@@ -69,9 +69,13 @@ static void nnerror(const struct span *at, struct parser *p, const char *message
 %token <struct node *> NUM "number"
 %token <struct node *> DEF "def" OPTIMIZER "optimizer" INIT "init" /* the DEFINE, with its documentation */
 
+%left OR
+%left AND
+%precedence NOT
+
 %type <struct node_list *> stmts vars carries formals formal_list named strs options exprs args arg_list items lhss
 %type <struct node *> block blocky ifstmt stmt lhs var dims type carry formal name1 only goal condition
-%type <struct node *> expr pipe target call or and not cmp add term product reduction factor power postfix primary
+%type <struct node *> expr pipe target call or add term product reduction factor postfix
 %type <struct node *> arg item bound
 %type <enum node_op> rel mulop
 
@@ -177,14 +181,11 @@ pipe: or
 target: NAME                            { $$ = set_name(LEAF(NAME, @$), $1, @1); }
       | call ;
 call: NAME '(' args ')'                 { $$ = make_call(p, @$, $1, @1, $3); } ;
-or: and
-  | or OR and                           { $$ = OPERATION(OP_OR, @2, $1, $3); } ;
-and: not
-   | and AND not                        { $$ = OPERATION(OP_AND, @2, $1, $3); } ;
-not: cmp
-   | NOT not                            { $$ = OPERATION(OP_NOT, @1, $2, NULL); } ;
-cmp: add
-   | add rel add                        { $$ = OPERATION($2, @2, $1, $3); } ;
+or: or OR or                            { $$ = OPERATION(OP_OR, @2, $1, $3); }
+  | or AND or                           { $$ = OPERATION(OP_AND, @2, $1, $3); }
+  | NOT or                              { $$ = OPERATION(OP_NOT, @1, $2, NULL); }
+  | add rel add                         { $$ = OPERATION($2, @2, $1, $3); }
+  | add ;
 rel: '<' { $$ = OP_LT; } | '>' { $$ = OP_GT; } | LE { $$ = OP_LE; } | GE { $$ = OP_GE; } | EQ { $$ = OP_EQ; } | NE { $$ = OP_NE; } ;
 add: term
    | add '+' term                       { $$ = OPERATION(OP_ADD, @2, $1, $3); }
@@ -197,15 +198,13 @@ product: factor
 mulop: '*' { $$ = OP_MUL; } | '/' { $$ = OP_DIV; } | FLOOR { $$ = OP_FLOORDIV; } | '%' { $$ = OP_MOD; } | '@' { $$ = OP_MATMUL; } ;
 reduction: RED '[' items ']' term       { $$ = set_name(NODE(REDUCE, @$, LIST_NODE(ITEMS, @3, $3), $5), $1, @1); }
          | '-' reduction                { $$ = OPERATION(OP_NEG, @1, $2, NULL); } ;
-factor: power
+factor: postfix
+      | postfix '^' factor              { $$ = OPERATION(OP_POW, @2, $1, $3); }
       | '-' factor                      { $$ = OPERATION(OP_NEG, @1, $2, NULL); } ;
-power: postfix
-     | postfix '^' factor               { $$ = OPERATION(OP_POW, @2, $1, $3); } ;
-postfix: primary
-       | postfix '[' items ']'          { $$ = NODE(SUBSCRIPT, @$, $1, LIST_NODE(ITEMS, @3, $3), NULL); }
+postfix: postfix '[' items ']'          { $$ = NODE(SUBSCRIPT, @$, $1, LIST_NODE(ITEMS, @3, $3), NULL); }
        | postfix '[' items ELSE expr ']' { $$ = NODE(SUBSCRIPT, @$, $1, LIST_NODE(ITEMS, @3, $3), $5); }
-       | postfix '.' NAME               { $$ = make_member(p, @$, $1, $3, @3); } ;
-primary: NAME                           { $$ = set_name(LEAF(NAME, @$), $1, @1); }
+       | postfix '.' NAME               { $$ = make_member(p, @$, $1, $3, @3); }
+       | NAME                           { $$ = set_name(LEAF(NAME, @$), $1, @1); }
        | PRIMED                         { $$ = set_name(LEAF(PRIMED, @$), $1, @1); }
        | NUM
        | STR                            { $$ = set_name(LEAF(STRING, @$), $1, @1); }
