@@ -398,13 +398,13 @@ static struct value call_folded(struct elaborator *E, const struct node *def, co
 
 static struct value call_layer(struct elaborator *E, const struct node *n, struct layer *layer, const struct argument *arg, int count);
 
-/* Inside an init, the initialisers can be called as functions of a tensor: uniform(w, r). */
-static const struct node *find_definition(struct elaborator *E, const char *name, int nargs)
+/* Inside an init, the initialisers can be called as functions of a tensor: uniform(w, r); uniform(-1, 1) is a draw. */
+static const struct node *find_definition(struct elaborator *E, const char *name, bool of_tensor)
 {
 	bool init = false;
 	for (struct scope *s = E->scope; s; s = s->caller)
 		init |= s->def && !strcmp(s->def->what, "init");
-	const struct node *def = init && nargs ? table_get(&E->inits, name) : NULL;
+	const struct node *def = init && of_tensor ? table_get(&E->inits, name) : NULL;
 	return def ? def : table_get(&E->defs, name);
 }
 
@@ -446,7 +446,7 @@ static struct value call_once(struct elaborator *E, const struct node *n, const 
 	}
 	if (E->ctx->errors != errors)
 		return error_value();
-	const struct node *def = find_definition(E, n->name, n->n);
+	const struct node *def = find_definition(E, n->name, n->n && arg[0].value.kind == VAL_TENSOR);
 	struct binding *b = lookup(E, n->name);
 	if (b && b->value.kind == VAL_LAYER)
 		return call_layer(E, n, b->value.layer, arg, n->n);
@@ -536,7 +536,7 @@ static struct value call_layer(struct elaborator *E, const struct node *n, struc
 		all[named++] = arg[i];
 		k++;
 	}
-	const struct node *def = find_definition(E, call->name, k);
+	const struct node *def = find_definition(E, call->name, false);
 	if (!def) {
 		struct binding *b = lookup(E, call->name);
 		if (b && b->value.kind == VAL_LAYER && b->value.layer != layer)
@@ -713,7 +713,7 @@ struct value eval_init(struct elaborator *E, const struct node *target, struct t
 	arg[0] = (struct argument){NULL, tensor_value(E, t), target->at};
 	for (int i = 0; i < n; i++)
 		arg[i + 1] = (struct argument){target->kid[i]->name, eval(E, target->kid[i]->kid[0]), target->kid[i]->at};
-	return call_definition(E, def, t->name, target->at, arg, n + 1, false);
+	return call_definition(E, def, join_path(E, t->name, "init"), target->at, arg, n + 1, false);
 }
 
 static void initialize(struct elaborator *E, const struct node *var, struct tensor *t)
