@@ -158,6 +158,9 @@ void nnr_close(nnr_model *model)
 
 const nn_model *nnr_descriptor(const nnr_model *model) { return model->nn; }
 nn_run *nnr_run(nnr_model *model) { return model->state; }
+void *nnr_params(nnr_model *model) { return model->params; }
+void *nnr_state(nnr_model *model) { return model->state; }
+void *nnr_gradients(nnr_model *model) { return model->grads; }
 int nnr_count(const nnr_model *model, enum nn_kind kind) { return model->n_kind[kind]; }
 
 const nn_tensor *nnr_tensor(const nnr_model *model, enum nn_kind kind, int k)

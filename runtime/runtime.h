@@ -74,6 +74,11 @@ nnr_status nnr_get_gradient(const nnr_model *model, const char *name, double *va
 /* The memory of one of them itself: reals of the descriptor's size, or int32_t; NULL if there is none of that name. */
 void *nnr_memory(nnr_model *model, const char *name, const nn_tensor **tensor);
 
+/* The whole structs, as the generated header declares them; for code that is linked in, or an all-reduce. */
+void *nnr_params(nnr_model *model);
+void *nnr_state(nnr_model *model);
+void *nnr_gradients(nnr_model *model);
+
 /* ---- weights: safetensors files ---- */
 
 /* Write params, frozen params, states and the run, so that training can go on from the file. The file is complete or

@@ -1,0 +1,442 @@
+/* cli_options.c - the command line. One table names every option; parsing, the check that it fits the command, the
+ * suggestions for misspelt ones and --help all come from it. */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+enum {
+	ON_COMPILE = 1 << COMPILE,
+	ON_TRAIN = 1 << TRAIN,
+	ON_EVAL = 1 << EVAL,
+	ON_PREDICT = 1 << PREDICT,
+	ON_CHECK = 1 << CHECK,
+	ON_SUMMARY = 1 << SUMMARY,
+	ON_DATA = ON_TRAIN | ON_EVAL | ON_PREDICT,
+	ON_ALL = (1 << COMMANDS) - 1,
+};
+
+/* Options without a letter, above all letters. */
+enum {
+	EMIT = 256,
+	DUMP,
+	PREFIX,
+	BATCH,
+	REAL,
+	UNROLL,
+	INFERENCE_ONLY,
+	WEIGHTS,
+	LOAD,
+	FP,
+	VERIFY,
+	DATA,
+	TEST,
+	SCALE,
+	EPOCHS,
+	STEPS,
+	SEED,
+	QUIET,
+	LIMIT,
+	HELP,
+	VERSION
+};
+
+struct option_row {
+	const char *name; /* long name, or NULL */
+	int id;		  /* letter, or one of the above */
+	int argument;
+	int commands;
+	const char *shown, *help; /* a help of NULL: the row above explains it too */
+};
+
+static const struct option_row table[] = {
+	{NULL, 'o', required_argument, ON_ALL, "-o FILE",
+	 "write to FILE (and for C its header beside it); - is standard output"},
+	{NULL, 'D', required_argument, ON_ALL, "-D NAME=VALUE", "give a const of the model another value"},
+	{NULL, 'I', required_argument, ON_ALL, "-I FOLDER", "look for included files there too"},
+	{NULL, 'M', required_argument, ON_COMPILE, "-MD", "also write a make rule with the files read, in FILE.d"},
+	{NULL, 'W', required_argument, ON_ALL, "-WNAME, -Wno-NAME", "turn a group of warnings on or off"},
+	{NULL, 0, no_argument, ON_ALL, "-Werror", "make warnings errors"},
+	{NULL, 'v', no_argument, ON_ALL, "-v", "say what is done, and how long it takes"},
+	{"emit", EMIT, required_argument, ON_COMPILE, "--emit=c|graph|dot",
+	 "write C, the graph of equations as text, or Graphviz input"},
+	{"dump", DUMP, required_argument, ON_COMPILE, "--dump=PASS",
+	 "print the graph after elaborate, differentiate or simplify"},
+	{"prefix", PREFIX, required_argument, ON_ALL, "--prefix=NAME", "start every generated name with NAME_"},
+	{"batch", BATCH, required_argument, ON_ALL, "--batch=N", "rows of a batch at most"},
+	{"real", REAL, required_argument, ON_ALL, "--real=float|double|quad", "type of real numbers"},
+	{"unroll", UNROLL, required_argument, ON_ALL, "--unroll=auto|all|none",
+	 "which equations are written out without loops"},
+	{"fp", FP, required_argument, ON_ALL, "--fp=fast|strict", "strict: the same bits from every compiler"},
+	{"inference-only", INFERENCE_ONLY, no_argument, ON_COMPILE | ON_SUMMARY, "--inference-only",
+	 "leave out everything that trains"},
+	{"weights", WEIGHTS, required_argument, ON_COMPILE | ON_DATA, "--weights=none|embed",
+	 "embed: the params of --load become constants"},
+	{"load", LOAD, required_argument, ON_COMPILE | ON_DATA, "--load FILE",
+	 "weights to start from, a safetensors file (--weights FILE too)"},
+	{"verify", VERIFY, no_argument, ON_ALL, "--verify", "check the graph after every pass"},
+	{"data", DATA, required_argument, ON_DATA, "--data FILES",
+	 "CSV or IDX, plain or .gz, several with commas between; or a folder"},
+	{"test", TEST, required_argument, ON_TRAIN, "--test FILES", "data to evaluate after each epoch"},
+	{"scale", SCALE, required_argument, ON_DATA, "--scale F", "multiply real inputs by F, a number or A/B (1/255)"},
+	{"epochs", EPOCHS, required_argument, ON_TRAIN, "--epochs N",
+	 "train until N epochs are done, counting those before --load"},
+	{"steps", STEPS, required_argument, ON_TRAIN, "--steps N", "train until N steps are done"},
+	{"seed", SEED, required_argument, ON_TRAIN, "--seed N", "initial values, and the order of the rows"},
+	{"quiet", QUIET, no_argument, ON_DATA, "--quiet", "no progress"},
+	{"limit", LIMIT, required_argument, ON_CHECK, "--limit F",
+	 "largest error of a gradient, relative to the largest one (1e-5)"},
+	{"help", HELP, optional_argument, ON_ALL, "--help[=std|=NAME]",
+	 "this text; the standard library; one definition of it"},
+	{"version", VERSION, no_argument, ON_ALL, "--version", "the version"},
+};
+enum { ROWS = sizeof table / sizeof table[0] };
+
+static const char *const command_names[COMMANDS] = {
+	[TRAIN] = "train", [EVAL] = "eval", [PREDICT] = "predict", [CHECK] = "check", [SUMMARY] = "summary"};
+
+const char *command_name(enum command command) { return command == COMPILE ? "nnc" : command_names[command]; }
+
+static void print_help(void)
+{
+	static const char *const synopsis[] = {
+		"nnc MODEL.nn [-o MODEL.c]                 compile to C (and write MODEL.h)",
+		"nnc train MODEL.nn --data D [-o W]        train in process, write the weights",
+		"nnc eval MODEL.nn --data D --load W       print loss and metrics",
+		"nnc predict MODEL.nn --data D --load W    print the outputs of each row as CSV",
+		"nnc check MODEL.nn                        compare every gradient with finite differences",
+		"nnc summary MODEL.nn                      print shapes, counts, cost and memory",
+	};
+	for (size_t i = 0; i < sizeof synopsis / sizeof synopsis[0]; i++)
+		printf("%s%s\n", i ? "       " : "usage: ", synopsis[i]);
+	printf("\noptions:\n");
+	for (int i = 0; i < ROWS; i++)
+		printf("  %-26s %s\n", table[i].shown, table[i].help);
+	printf("\nexit codes: 0 done, 1 errors in the input, 2 wrong usage, 3 files that cannot be read or written\n");
+}
+
+/* ---- values ---- */
+
+static int bad_value(const char *option, const char *value, const char *expected)
+{
+	return usage_error("%s: '%s' given, %s expected", option, value, expected);
+}
+
+/* A whole number from low to high, or false. */
+static bool read_integer(const char *text, int64_t low, int64_t high, int64_t *value)
+{
+	char *end;
+	errno = 0;
+	long long read = strtoll(text, &end, 10);
+	*value = read;
+	return *text && !isspace((unsigned char)*text) && !*end && errno == 0 && read >= low && read <= high;
+}
+
+static bool read_seed(const char *text, uint64_t *seed)
+{
+	char *end;
+	errno = 0;
+	*seed = strtoull(text, &end, 0);
+	return isdigit((unsigned char)*text) && !*end && errno == 0;
+}
+
+/* "0.5" or "1/255"; positive and finite. */
+static bool read_real(const char *text, double *value)
+{
+	char *end;
+	*value = strtod(text, &end);
+	if (end != text && *end == '/') {
+		const char *below = end + 1;
+		double divisor = strtod(below, &end);
+		if (end == below)
+			return false;
+		*value /= divisor;
+	}
+	return end != text && !*end && *value > 0 && *value < 1e300;
+}
+
+/* The place of a word in a list; -1: not there, complained. */
+static int read_word(const char *option, const char *text, const char *const *words, int n)
+{
+	char expected[200] = "";
+	for (int i = 0; i < n; i++) {
+		if (strcmp(text, words[i]) == 0)
+			return i;
+		strcat(strcat(expected, i == 0 ? "" : i + 1 < n ? ", " : " or "), words[i]);
+	}
+	bad_value(option, text, expected);
+	return -1;
+}
+
+static bool is_identifier(const char *text)
+{
+	static const char *const keyword[] = {
+		"auto",	  "break",    "case",	  "char",     "const", "continue", "default", "do",	"double",
+		"else",	  "enum",     "extern",	  "float",    "for",   "goto",	   "if",      "inline", "int",
+		"long",	  "register", "restrict", "return",   "short", "signed",   "sizeof",  "static", "struct",
+		"switch", "typedef",  "union",	  "unsigned", "void",  "volatile", "while",
+	};
+	for (size_t i = 0; i < sizeof keyword / sizeof keyword[0]; i++)
+		if (strcmp(text, keyword[i]) == 0)
+			return false;
+	if (!isalpha((unsigned char)*text))
+		return false;
+	for (; *text; text++)
+		if (!isalnum((unsigned char)*text) && *text != '_')
+			return false;
+	return true;
+}
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+/* -M and -W, which have words for arguments as gcc's have. */
+static int set_letter(struct cli *cli, int letter, const char *value)
+{
+	if (letter == 'M') {
+		cli->dependencies = true;
+		return strcmp(value, "D") == 0 ? -1 : usage_error("unknown option -M%s; did you mean -MD?", value);
+	}
+	if (strcmp(value, "error") == 0)
+		cli->messages.warnings_are_errors = true;
+	else
+		cli->messages.group[cli->messages.n_group++] = value;
+	return -1;
+}
+
+/* An option whose value is a word of a list. */
+static int set_word(struct cli *cli, int id, const char *value)
+{
+	static const char *const emits[] = {"c", "graph", "dot"};
+	static const char *const passes[] = {"elaborate", "differentiate", "simplify"};
+	static const char *const reals[] = {"float", "double", "quad"};
+	static const char *const unrolls[] = {"auto", "all", "none"};
+	static const char *const fps[] = {"fast", "strict"};
+	int k;
+	switch (id) {
+	case EMIT: cli->emit = (enum emit)(k = read_word("--emit", value, emits, COUNT(emits))); break;
+	case DUMP:
+		k = read_word("--dump", value, passes, COUNT(passes));
+		cli->options.dump = value;
+		break;
+	case REAL: cli->options.real = (enum nnc_real)(k = read_word("--real", value, reals, COUNT(reals))); break;
+	case UNROLL:
+		cli->options.unroll = (enum nnc_unroll)(k = read_word("--unroll", value, unrolls, COUNT(unrolls)));
+		break;
+	default: cli->options.fp = (enum nnc_fp)(k = read_word("--fp", value, fps, COUNT(fps))); break;
+	}
+	return k < 0 ? EXIT_USAGE : -1;
+}
+
+static int set_number(struct cli *cli, int id, const char *value)
+{
+	int64_t n = 0;
+	switch (id) {
+	case BATCH:
+		if (!read_integer(value, 1, 1 << 24, &n))
+			return bad_value("--batch", value, "1 to 16777216");
+		cli->options.batch = (int)n;
+		return -1;
+	case EPOCHS:
+		if (!read_integer(value, 1, INT32_MAX, &n))
+			return bad_value("--epochs", value, "a number from 1");
+		cli->epochs = (int)n;
+		return -1;
+	case STEPS:
+		if (!read_integer(value, 1, INT32_MAX, &cli->steps))
+			return bad_value("--steps", value, "a number from 1");
+		return -1;
+	case SEED:
+		cli->seeded = read_seed(value, &cli->seed);
+		return cli->seeded ? -1 : bad_value("--seed", value, "a number from 0 to 2^64 - 1");
+	case SCALE:
+		return read_real(value, &cli->scale) ? -1
+						     : bad_value("--scale", value, "a number or a fraction as 1/255");
+	default: return read_real(value, &cli->limit) ? -1 : bad_value("--limit", value, "a number above 0");
+	}
+}
+
+static int set_weights(struct cli *cli, const char *value)
+{
+	if (cli->command != COMPILE)
+		cli->load = value;
+	else if (strcmp(value, "embed") == 0)
+		cli->embed = true;
+	else if (strcmp(value, "none") == 0)
+		cli->embed = false;
+	else
+		return bad_value("--weights", value, "none or embed (and --load FILE)");
+	return -1;
+}
+
+static int set_option(struct cli *cli, int id, const char *value)
+{
+	switch (id) {
+	case 'o': cli->output = value; return -1;
+	case 'D': cli->define[cli->n_define++] = value; return -1;
+	case 'I': cli->include[cli->n_include++] = value; return -1;
+	case 'M':
+	case 'W': return set_letter(cli, id, value);
+	case 'v': cli->verbose = true; return -1;
+	case EMIT:
+	case DUMP:
+	case REAL:
+	case UNROLL:
+	case FP: return set_word(cli, id, value);
+	case BATCH:
+	case EPOCHS:
+	case STEPS:
+	case SEED:
+	case SCALE:
+	case LIMIT: return set_number(cli, id, value);
+	case PREFIX:
+		cli->options.prefix = value;
+		return is_identifier(value) ? -1 : bad_value("--prefix", value, "a name that C allows");
+	case INFERENCE_ONLY: cli->options.inference_only = true; return -1;
+	case WEIGHTS: return set_weights(cli, value);
+	case LOAD: cli->load = value; return -1;
+	case VERIFY: cli->options.verify = true; return -1;
+	case DATA: cli->data = value; return -1;
+	case TEST: cli->test = value; return -1;
+	case QUIET: cli->quiet = true; return -1;
+	case HELP:
+		if (value)
+			return run_library_help(strcmp(value, "std") == 0	 ? NULL
+						: strncmp(value, "std=", 4) == 0 ? value + 4
+										 : value);
+		print_help();
+		return EXIT_OK;
+	default: printf("nnc %s\n", NNC_VERSION); return EXIT_OK;
+	}
+}
+
+/* ---- the line ---- */
+
+static int unknown_option(const char *argument)
+{
+	const char *names[ROWS];
+	char name[64];
+	int n = 0;
+	for (int i = 0; i < ROWS; i++)
+		if (table[i].name)
+			names[n++] = table[i].name;
+	if (strncmp(argument, "--", 2) != 0)
+		return usage_error("unknown option %s", argument);
+	size_t size = strcspn(argument + 2, "=");
+	snprintf(name, sizeof name, "%.*s", (int)(size < sizeof name ? size : sizeof name - 1), argument + 2);
+	const char *near = nnc_nearest(name, names, n);
+	if (near)
+		return usage_error("unknown option --%s; did you mean --%s?", name, near);
+	return usage_error("unknown option --%s", name);
+}
+
+/* The command, if the first word that is no option names one; *words starts behind it. */
+static int find_command(struct cli *cli, char ***words, int n)
+{
+	if (n == 0)
+		return -1;
+	const char *word = **words, *near;
+	for (int k = COMPILE + 1; k < COMMANDS; k++)
+		if (strcmp(word, command_names[k]) == 0) {
+			cli->command = (enum command)k;
+			++*words;
+			return -1;
+		}
+	bool name_only = !strpbrk(word, "./") && n > 1;
+	if (!name_only)
+		return -1;
+	near = nnc_nearest(word, command_names + 1, COMMANDS - 1);
+	if (near)
+		return usage_error("unknown command '%s'; did you mean '%s'?", word, near);
+	return usage_error("unknown command '%s'", word);
+}
+
+/* The options of getopt_long; at most ROWS and a zero. Returns the letters. */
+static void list_options(char *letters, struct option *options)
+{
+	*letters++ = ':'; /* tell a missing argument from an unknown option */
+	for (int i = 0; i < ROWS; i++)
+		if (table[i].name)
+			*options++ = (struct option){table[i].name, table[i].argument, NULL, table[i].id};
+		else if (table[i].id) {
+			*letters++ = (char)table[i].id;
+			if (table[i].argument == required_argument)
+				*letters++ = ':';
+		}
+	*letters = 0;
+	*options = (struct option){0};
+}
+
+static const struct option_row *row_of(int id)
+{
+	int i = 0;
+	while (table[i].id != id)
+		i++;
+	return &table[i];
+}
+
+/* What depends on several options at once. */
+static int check_together(const struct cli *cli)
+{
+	bool runs = cli->command == TRAIN || cli->command == EVAL || cli->command == PREDICT;
+	if (runs && !cli->data)
+		return usage_error("nnc %s needs --data", command_name(cli->command));
+	if ((cli->command == EVAL || cli->command == PREDICT) && !cli->load)
+		return usage_error("nnc %s needs the weights: --load FILE", command_name(cli->command));
+	if (runs && cli->options.real == NNC_QUAD)
+		return usage_error("--real=quad is for generated C only: in process there are float and double");
+	if (cli->embed != (cli->command == COMPILE && cli->load != NULL))
+		return usage_error("--weights=embed and --load FILE go together");
+	if (cli->embed && cli->options.real == NNC_QUAD)
+		return usage_error("--weights=embed is for float and double");
+	if (cli->dependencies && (cli->emit != EMIT_C || (cli->output && strcmp(cli->output, "-") == 0)))
+		return usage_error("-MD needs C in a file: -o FILE");
+	return -1;
+}
+
+static int parse_words(struct cli *cli, char **words, int n)
+{
+	if (n == 0)
+		return usage_error("no model given");
+	if (n > 1)
+		return usage_error("one model expected, %d given: '%s' and '%s'", n, words[0], words[1]);
+	cli->input = words[0];
+	return -1;
+}
+
+int parse_options(int argc, char **argv, struct cli *cli)
+{
+	char letters[2 * ROWS + 2];
+	struct option options[ROWS + 1];
+	char **words;
+	int id, code;
+	list_options(letters, options);
+	/* the command first, since what an option means may depend on it; the first pass only sorts words to the end */
+	opterr = 0;
+	while (getopt_long(argc, argv, letters, options, NULL) != -1)
+		;
+	words = argv + optind;
+	int n = argc - optind;
+	if ((code = find_command(cli, &words, n)) >= 0)
+		return code;
+	n = argc - (int)(words - argv);
+	optind = 0;
+	while ((id = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		if (id == '?')
+			return unknown_option(argv[optind - 1]);
+		if (id == ':')
+			return usage_error("%s needs an argument", argv[optind - 1]);
+		if (!(row_of(id)->commands & 1 << cli->command))
+			return usage_error("%s does nothing %s%s", row_of(id)->shown,
+					   cli->command == COMPILE ? "when compiling" : "for nnc ",
+					   cli->command == COMPILE ? "" : command_name(cli->command));
+		if ((code = set_option(cli, id, optarg)) >= 0)
+			return code;
+	}
+	if ((code = parse_words(cli, words, n)) >= 0)
+		return code;
+	return check_together(cli);
+}
