@@ -17,11 +17,16 @@ struct expr *affine_make(struct graph *g, enum ex op, int n, struct expr *const 
 /* a - b where both are affine and differ by a constant. */
 bool affine_difference(const struct expr *a, const struct expr *b, int64_t *difference);
 
-/* e rewritten bottom up, no node twice. before(e) gives an expression's result without a look at its arguments, or NULL;
- * after(old, new) may replace what was rebuilt. Either may be NULL. */
+/* e rewritten bottom up, no node twice. before(e) gives an expression's result without a look at its arguments, or
+ * NULL; after(old, new) may replace what was rebuilt. Either may be NULL. */
 typedef struct expr *before_fn(void *user, const struct expr *e);
 typedef struct expr *after_fn(void *user, const struct expr *old, struct expr *rebuilt);
 struct expr *ex_rewrite(struct graph *g, struct expr *e, before_fn *before, after_fn *after, void *user);
+
+/* Calls fn for every distinct expression in e, arguments before what uses them. */
+void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *e), void *user);
+
+bool is_reserved_name(const char *name);
 
 /* Floor division and its remainder; b != 0 and not INT64_MIN / -1. */
 int64_t floor_divide(int64_t a, int64_t b);

@@ -115,14 +115,23 @@ static struct expr *fold_ints(struct graph *g, enum ex op, const struct expr *a,
 
 /* ---- arithmetic ---- */
 
+/* The literal that a chain of products and quotients begins with, whose sign is the chain's; or NULL. */
+static const struct expr *leading_literal(const struct expr *e)
+{
+	while (e->op == EX_MUL || e->op == EX_DIV)
+		e = e->arg[0];
+	return e->op == EX_NUM || (e->op == EX_INT && e->integer != INT64_MIN) ? e : NULL;
+}
+
 /* -e where it is no longer than e: e is a negative literal, or begins with one, or is a negation; else NULL. */
 static struct expr *opposite(struct graph *g, struct expr *e)
 {
+	const struct expr *literal;
+
 	if (e->op == EX_NEG)
 		return e->arg[0];
-	if ((e->op == EX_NUM && e->num < 0) || (e->op == EX_INT && e->integer < 0 && e->integer != INT64_MIN))
-		return ex1(g, EX_NEG, e);
-	if ((e->op == EX_MUL || e->op == EX_DIV) && e->arg[0]->op == EX_NUM && e->arg[0]->num < 0)
+	literal = e->affine && e->op != EX_INT ? NULL : leading_literal(e);
+	if (literal && (literal->op == EX_NUM ? literal->num < 0 : literal->integer < 0))
 		return ex1(g, EX_NEG, e);
 	return NULL;
 }
@@ -253,8 +262,8 @@ static struct expr *make_negation(struct graph *g, struct expr *a)
 		return ex_int(g, -a->integer);
 	if (a->elem == ELEM_INT)
 		e = affine_make(g, EX_NEG, 1, &a);
-	if (!e && (a->op == EX_MUL || a->op == EX_DIV) && a->arg[0]->op == EX_NUM)
-		e = ex2(g, a->op, ex_num(g, -a->arg[0]->num), a->arg[1]);
+	if (!e && (a->op == EX_MUL || a->op == EX_DIV) && leading_literal(a)) /* -(2*x) is -2*x */
+		e = ex2(g, a->op, ex1(g, EX_NEG, a->arg[0]), a->arg[1]);
 	return e ? e : plain1(g, EX_NEG, a->elem, a);
 }
 

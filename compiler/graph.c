@@ -16,6 +16,21 @@ struct graph *graph_new(struct context *ctx, const char *name, const struct sour
 	return g;
 }
 
+/* Words that mean something in every equation's text, so that no tensor or index may have them for a name. */
+bool is_reserved_name(const char *name)
+{
+	static const char *const words[] = {"if",  "then",   "else",	 "and",	   "or",    "not",   "in",
+					    "def", "return", "repeat",	 "scan",   "sum",   "mean",  "prod",
+					    "max", "min",    "argmax",	 "argmin", "yes",   "no",    "none",
+					    "inf", "pi",     "training", "step",   "epoch", "steps", "steps_per_epoch",
+					    "row", "nrows",  "batch",	 "data"};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(name, words[i]) == 0)
+			return true;
+	return false;
+}
+
 /* name, or name with the number 2 or more that makes it new. Galloping keeps many equal names cheap; numbers are
  * taken without gaps, so the search ends at the least free one. */
 static const char *unique_name(struct graph *g, const char *name)
@@ -24,7 +39,7 @@ static const char *unique_name(struct graph *g, const char *name)
 	unsigned low = 1, high = 2;
 	const char *numbered;
 
-	if (!table_get(&g->names, name))
+	if (!table_get(&g->names, name) && !is_reserved_name(name))
 		return arena_copy(arena, name, strlen(name));
 	while (table_get(&g->names, numbered = arena_printf(arena, "%s%u", name, high)))
 		low = high, high *= 2;
