@@ -169,8 +169,8 @@ static void assign_next(struct elaborator *E, const struct node *lhs, struct val
 	if (shaped.kind == VAL_ERROR)
 		return;
 	if (shaped.rank != s->rank) {
-		fail(E, lhs->at, "the next value of '%s' has shape %s, the state %s", lhs->name, shape_text(E, &v),
-		     shape_text(E, &own));
+		fail(E, lhs->at, "the next value of '%s' has shape %s, the state %s", lhs->name, value_shape(E, &v),
+		     value_shape(E, &own));
 		return;
 	}
 	struct tensor *next = graph_tensor(E->g, ROLE_NEXT, arena_printf(&E->ctx->arena, "%s'", s->name), s->elem, s->batched,
@@ -417,6 +417,10 @@ static void run_statement(struct elaborator *E, const struct node *n)
 		fail(E, n->at, "this statement stands at the top level of a file");
 		return;
 	}
+	if (E->graph_text && (n->kind == NODE_LOSS || n->kind == NODE_OUTPUT || n->kind == NODE_METRIC)) {
+		read_result(E, n);
+		return;
+	}
 	switch (n->kind) {
 	case NODE_INCLUDE: include(E, n); return;
 	case NODE_LOSS: add_loss(E, n); return;
@@ -490,7 +494,7 @@ static void run_file(struct elaborator *E, const struct node *tree, bool trainin
 }
 
 /* Names of values are unique within inference and within the rest: the second run starts from the declared ones. */
-static void forget_value_names(struct graph *g)
+void forget_value_names(struct graph *g)
 {
 	struct table kept = {.arena = &g->ctx->arena};
 	for (int i = 0; i < g->tensors.n; i++) {
@@ -568,8 +572,10 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 	if (!ctx->errors && !E->graph_text) {
 		build_training(E);
 		if (!ctx->errors) {
+			struct table names = E->g->names;
 			forget_value_names(E->g);
 			run_file(E, tree, false);
+			E->g->names = names;
 		}
 		if (!ctx->errors) {
 			E->g->inference_loss = total_loss(E);

@@ -101,6 +101,7 @@ struct pending {
 struct slot {
 	const char *name;
 	int64_t extent; /* -1: not known yet */
+	int64_t weak;   /* from a read with `else`, taken where nothing else gives an extent; -1: none */
 	bool rows, bound;
 	struct scope *scope; /* its name is visible here only */
 	bool visible;
@@ -156,6 +157,7 @@ struct elaborator {
 	int depth, call_depth;
 	bool second; /* the elaboration with training = no */
 	bool graph_text;
+	struct scope *inference; /* graph text: names of part inference */
 };
 
 /* ---- known.c ---- */
@@ -172,7 +174,7 @@ struct value known_unary(struct elaborator *E, const struct node *n, enum node_o
 struct value known_function(struct elaborator *E, const struct node *n, enum ex op, struct value a);
 bool known_equal(const struct value *a, const struct value *b);
 const char *value_text(struct elaborator *E, const struct value *v); /* for messages: "3", "[batch, 3, 28]", "\"same\"" */
-const char *shape_text(struct elaborator *E, const struct value *v); /* per-sample shape "[3, 28]" */
+const char *value_shape(struct elaborator *E, const struct value *v); /* per-sample shape "[3, 28]" */
 const char *kind_text(const struct value *v);                         /* "a number", "a tensor" ... */
 
 /* ---- elaborate.c: names, statements ---- */
@@ -180,6 +182,7 @@ void fail(struct elaborator *E, struct span at, const char *format, ...) __attri
 struct binding *find_binding(struct scope *s, const char *name);
 struct binding *lookup(struct elaborator *E, const char *name); /* this scope, then what a def sees of the file */
 void bind(struct elaborator *E, const char *name, struct value v, struct span at);
+void forget_value_names(struct graph *g); /* names of values may be taken again; those of declared tensors stay */
 void run_block(struct elaborator *E, const struct node *block);
 const char *join_path(struct elaborator *E, const char *path, const char *name);
 bool expect_int(struct elaborator *E, const struct node *n, struct value v, const char *what, int64_t *out);
@@ -214,9 +217,12 @@ struct value make_draw(struct elaborator *E, const struct node *n, enum draw dra
 struct value array_value(struct elaborator *E, const struct node *n);
 
 /* ---- elaborate_equation.c ---- */
+const char *role_name(struct elaborator *E, const char *role); /* path of a temporary: what it is for, then its role */
 void begin_equation(struct elaborator *E, struct building *b);
 int add_slot(struct elaborator *E, const char *name, int64_t extent, bool bound, struct span at);
 int find_slot(struct elaborator *E, const char *name);
+bool declare_indices(struct elaborator *E, const struct node *items, bool bound, int *slot, int *n, bool *batch);
+bool check_extents(struct elaborator *E);
 struct value eval_reduce(struct elaborator *E, const struct node *n);
 struct value eval_read(struct elaborator *E, const struct node *n, struct value base);
 void assign_equation(struct elaborator *E, const struct node *lhs, const struct node *rhs);
@@ -232,11 +238,16 @@ void add_metrics(struct elaborator *E, const struct node *n);
 void add_outputs(struct elaborator *E, const struct node *n);
 void build_training(struct elaborator *E);
 struct tensor *total_loss(struct elaborator *E);
+void read_options(struct elaborator *E, const struct node *options);
 void default_output(struct elaborator *E);
 bool matches(const char *pattern, const char *name);
 
 /* ---- elaborate_graph.c: the text of a graph ---- */
 bool is_graph_text(const struct node *tree);
+struct tensor *graph_text_grad(struct elaborator *E, const char *name, struct span at);
+bool declare_graph_state(struct elaborator *E, const struct node *var);
+void note_optimizer(struct elaborator *E, const struct node *var, struct tensor *t);
+void read_result(struct elaborator *E, const struct node *n);
 void run_part(struct elaborator *E, const struct node *n);
 void finish_graph_text(struct elaborator *E);
 

@@ -16,7 +16,7 @@ static const struct {
 
 static const char *const other_functions[] = {
 	"sum", "mean", "prod", "min", "max", "clamp", "zeros", "shape", "size", "rank", "reshape", "grad", "rows", "class",
-	"batch", "uniform", "normal", "bernoulli",
+	"batch", "uniform", "normal", "bernoulli", "draw_uniform", "draw_normal",
 };
 
 static int scalar_function(const char *name)
@@ -239,7 +239,7 @@ static struct value reshape(struct elaborator *E, const struct node *n, struct v
 		after *= axis[x.batched + i].extent;
 	struct value shaped = {.kind = VAL_TENSOR, .rank = rank, .axis = axis + x.batched};
 	if (before != after) {
-		fail(E, n->at, "shape %s has %lld elements, %s has %lld", shape_text(E, &x), (long long)before, shape_text(E, &shaped),
+		fail(E, n->at, "shape %s has %lld elements, %s has %lld", value_shape(E, &x), (long long)before, value_shape(E, &shaped),
 		     (long long)after);
 		return error_value();
 	}
@@ -343,7 +343,7 @@ static struct value gradient(struct elaborator *E, const struct node *n, struct 
 	}
 	e = as_tensor(E, &e);
 	if (e.kind != VAL_TENSOR || e.indexed || own_rank(&e)) {
-		fail(E, n->kid[0]->at, "grad takes the derivative of a scalar, not of shape %s", shape_text(E, &e));
+		fail(E, n->kid[0]->at, "grad takes the derivative of a scalar, not of shape %s", value_shape(E, &e));
 		return error_value();
 	}
 	if (e.batched && !v.batched) {
@@ -438,6 +438,13 @@ struct value eval_builtin(struct elaborator *E, const struct node *n, const stru
 		if (args[0].kind != VAL_TENSOR)
 			return known_function(E, n, scalar_functions[s].ex, args[0]);
 		return lift(E, n->at, scalar_functions[s].ex, 1, args);
+	}
+	if (!strncmp(f, "draw_", 5)) { /* the text of a graph */
+		if (takes(E, n, nargs, 1, 1) && E->eq && args[0].kind == VAL_STRING)
+			return (struct value){.kind = VAL_TENSOR, .indexed = true,
+					      .expr = ex_draw(E->g, f[5] == 'n' ? DRAW_NORMAL : DRAW_UNIFORM, args[0].string)};
+		fail(E, n->at, "%s(\"site\") stands in the text of a graph; elsewhere write %s()", f, f + 5);
+		return error_value();
 	}
 	if (!strcmp(f, "uniform") || !strcmp(f, "normal") || !strcmp(f, "bernoulli"))
 		return draw(E, n, args, nargs);

@@ -62,10 +62,10 @@ static void pattern_fails(struct elaborator *E, const struct node *formal, const
 	const char *text = arena_copy(&E->ctx->arena, p.src->text + p.begin, p.end - p.begin);
 	struct scope *inner = E->scope;
 	E->scope = inner->caller;
-	fail(E, at, "%s: argument of shape %s does not fit %s: %s", inner->def->name, shape_text(E, v), text, why);
+	fail(E, at, "%s: argument of shape %s does not fit %s: %s", inner->def->name, value_shape(E, v), text, why);
 	E->scope = inner;
 	if (v->expr && v->expr->op == EX_READ && v->expr->tensor->at.src)
-		report_note(E->ctx, v->expr->tensor->at, "'%s' of shape %s is made here", v->expr->tensor->name, shape_text(E, v));
+		report_note(E->ctx, v->expr->tensor->at, "'%s' of shape %s is made here", v->expr->tensor->name, value_shape(E, v));
 }
 
 /* An axis of the argument against a pattern's item: a new name takes the extent, all else must equal it. */
@@ -92,7 +92,7 @@ static bool match_dots(struct elaborator *E, const struct node *formal, const st
 		same = axis[i].extent == s->dots_axis[i].extent;
 	if (!same) {
 		struct value other = {.kind = VAL_TENSOR, .rank = s->dots, .axis = s->dots_axis};
-		pattern_fails(E, formal, v, at, arena_printf(&E->ctx->arena, "'..' was %s in an argument before it", shape_text(E, &other)));
+		pattern_fails(E, formal, v, at, arena_printf(&E->ctx->arena, "'..' was %s in an argument before it", value_shape(E, &other)));
 	}
 	return same;
 }
@@ -648,12 +648,12 @@ static bool use_override(struct elaborator *E, const struct node *var, int n, co
 		for (int i = 0; same && i < n; i++)
 			same = own_axis(&v)[i].extent == axis[i].extent;
 		if (!same) {
-			fail(E, o->at, "'%s' has shape %s%s, but parameter '%s' is %s", var->name, shape_text(E, &v),
-			     v.batched ? " per sample" : "", var->name, shape_text(E, &shape));
+			fail(E, o->at, "'%s' has shape %s%s, but parameter '%s' is %s", var->name, value_shape(E, &v),
+			     v.batched ? " per sample" : "", var->name, value_shape(E, &shape));
 			v = error_value();
 		}
 	} else if (v.kind != VAL_ERROR) {
-		fail(E, o->at, "parameter '%s' is a tensor of shape %s, not %s", var->name, shape_text(E, &shape), kind_text(&v));
+		fail(E, o->at, "parameter '%s' is a tensor of shape %s, not %s", var->name, value_shape(E, &shape), kind_text(&v));
 		v = error_value();
 	}
 	bind(E, var->name, v, o->at);
@@ -684,7 +684,7 @@ static void set_initial(struct elaborator *E, struct tensor *t, struct value v, 
 	if (shaped.kind == VAL_ERROR)
 		return;
 	if (shaped.rank != t->rank) {
-		fail(E, at, "the initial value of '%s' has shape %s, the tensor %s", t->name, shape_text(E, &v), shape_text(E, &own));
+		fail(E, at, "the initial value of '%s' has shape %s, the tensor %s", t->name, value_shape(E, &v), value_shape(E, &own));
 		return;
 	}
 	struct index index[64];
@@ -750,7 +750,7 @@ static struct tensor *existing(struct elaborator *E, const struct node *var, con
 		report_note(E->ctx, t->at, "first here");
 	} else if (!same) {
 		struct value a = tensor_value(E, t), b = {.kind = VAL_TENSOR, .rank = n, .axis = (struct axis *)(uintptr_t)axis};
-		fail(E, var->at, "'%s' has shape %s here, but %s where it was made", full, shape_text(E, &b), shape_text(E, &a));
+		fail(E, var->at, "'%s' has shape %s here, but %s where it was made", full, value_shape(E, &b), value_shape(E, &a));
 	}
 	return t;
 }
@@ -772,6 +772,8 @@ static void declare_kept(struct elaborator *E, const struct node *var, enum role
 		fail(E, var->at, "a definition that is called with elements (f(x[i])) cannot have parameters");
 		return;
 	}
+	if (E->graph_text && !declare_graph_state(E, var))
+		return;
 	struct axis axis[64];
 	bool batched = false;
 	int n = read_dims(E, var, axis, &batched);
@@ -818,7 +820,9 @@ static void declare_kept(struct elaborator *E, const struct node *var, enum role
 		}
 		table_set(&E->params, full, t);
 	}
-	if (made && !E->graph_text)
+	if (made && E->graph_text && role == ROLE_STATE)
+		note_optimizer(E, var, t);
+	else if (made && !E->graph_text)
 		initialize(E, var, t);
 	bind_state(E, var, t, role == ROLE_STATE);
 }
@@ -869,8 +873,44 @@ static void declare_given(struct elaborator *E, const struct node *var, enum rol
 	bind(E, var->name, tensor_value(E, t), var->name_at);
 }
 
+/* const t[2, 3]: class[4] = [..] in the text of a graph: numbers as they are. */
+static void declare_data(struct elaborator *E, const struct node *var)
+{
+	struct axis axis[64];
+	bool batched = false;
+	int n = read_dims(E, var, axis, &batched);
+	enum elem elem;
+	int64_t classes;
+	struct value v = n < 0 || !var->kid[2] || !read_type(E, var, &elem, &classes) ? error_value() : eval(E, var->kid[2]);
+	if (v.kind == VAL_ERROR)
+		return;
+	struct tensor *t = graph_tensor(E->g, ROLE_DATA, var->name, elem, batched, n, axis, var->name_at);
+	t->classes = classes;
+	t->layer = "";
+	if (is_number(&v) && n == 0) {
+		t->data = arena_alloc(&E->ctx->arena, sizeof *t->data);
+		t->data[0] = number_of(&v);
+	} else if (v.kind == VAL_TENSOR && v.rank == n) {
+		if (batched)
+			t->axis[0].extent = E->g->batch = v.axis[0].extent;
+		for (int i = 0; i < n; i++)
+			if (t->axis[i].extent != v.axis[i].extent)
+				fail(E, var->at, "'%s' has %lld elements along axis %d, its value %lld", var->name,
+				     (long long)t->axis[i].extent, i + 1, (long long)v.axis[i].extent);
+		t->data = v.expr->tensor->data;
+	} else {
+		fail(E, var->at, "the value of '%s' has another shape", var->name);
+		return;
+	}
+	bind(E, var->name, tensor_value(E, t), var->name_at);
+}
+
 static void declare_const(struct elaborator *E, const struct node *var)
 {
+	if (E->graph_text && var->kid[0]) {
+		declare_data(E, var);
+		return;
+	}
 	struct value *defined = table_get(&E->defines, var->name);
 	struct value v = defined ? *defined : var->n > 2 && var->kid[2] ? eval(E, var->kid[2]) : error_value();
 	if (!defined && !(var->n > 2 && var->kid[2])) {

@@ -43,7 +43,7 @@ int add_slot(struct elaborator *E, const char *name, int64_t extent, bool bound,
 		fail(E, at, "index '%s' stands here twice", name);
 		return -1;
 	}
-	b->slot[b->n] = (struct slot){.name = name, .extent = extent, .bound = bound, .scope = E->scope, .visible = true,
+	b->slot[b->n] = (struct slot){.name = name, .extent = extent, .bound = bound, .scope = E->scope, .visible = true, .weak = -1,
 				      .at = at, .extent_at = at, .extent_from = "the text"};
 	return b->n++;
 }
@@ -163,18 +163,20 @@ static void add_check(struct elaborator *E, struct expr *sub, int64_t extent, in
 struct value eval_read(struct elaborator *E, const struct node *n, struct value base)
 {
 	const struct node *items = n->kid[1], *otherwise = n->n > 2 ? n->kid[2] : NULL;
-	int first = items->n && items->kid[0]->kind == NODE_NAME && !strcmp(items->kid[0]->name, "batch"), given = 0;
+	bool first = items->n && items->kid[0]->kind == NODE_NAME && !strcmp(items->kid[0]->name, "batch"), given = 0;
 	bool has_dots = false;
 	for (int i = first; i < items->n; i++) {
 		has_dots |= items->kid[i]->kind == NODE_DOTS;
 		given += items->kid[i]->kind != NODE_DOTS;
 	}
+	if (E->graph_text && base.batched && !first)
+		base.batched = false; /* another sample's: x[r, ..] */
 	int rank = own_rank(&base);
 	const char *name = n->kid[0]->name ? n->kid[0]->name : "the value";
 	if (!otherwise && wants_slice(E, items, given, rank, has_dots))
 		return slice(E, n, base);
 	if (has_dots ? given > rank : given != rank) {
-		fail(E, n->at, "'%s' has shape %s: %d subscript%s for %d ax%ss", name, shape_text(E, &base), given,
+		fail(E, n->at, "'%s' has shape %s: %d subscript%s for %d ax%ss", name, value_shape(E, &base), given,
 		     given == 1 ? "" : "s", rank, rank == 1 ? "i" : "e");
 		return error_value();
 	}
@@ -193,16 +195,17 @@ struct value eval_read(struct elaborator *E, const struct node *n, struct value 
 		struct expr **sub = &map[base.batched + axis];
 		if (!read_subscript(E, item, sub))
 			return error_value();
-		if (!otherwise) {
-			bool bare = item->kind == NODE_NAME && (*sub)->op == EX_INDEX;
-			if (bare && find_slot(E, item->name) == (*sub)->slot) {
-				struct slot *s = &E->eq->slot[(*sub)->slot];
-				bool written = s->extent >= 0 && s->extent_at.begin == s->at.begin && s->extent_at.src == s->at.src;
-				if (!written && !unify_extent(E, (*sub)->slot, &own_axis(&base)[axis], item->at, name))
-					return error_value();
-			}
-			add_check(E, *sub, own_axis(&base)[axis].extent, axis + 1, item->at, name);
+		bool bare = item->kind == NODE_NAME && (*sub)->op == EX_INDEX && find_slot(E, item->name) == (*sub)->slot;
+		struct slot *s = bare ? &E->eq->slot[(*sub)->slot] : NULL;
+		if (bare && otherwise && s->weak < 0) {
+			s->weak = own_axis(&base)[axis].extent;
+		} else if (bare && !otherwise) {
+			bool written = s->extent >= 0 && s->extent_at.begin == s->at.begin && s->extent_at.src == s->at.src;
+			if (!written && !unify_extent(E, (*sub)->slot, &own_axis(&base)[axis], item->at, name))
+				return error_value();
 		}
+		if (!otherwise)
+			add_check(E, *sub, own_axis(&base)[axis].extent, axis + 1, item->at, name);
 		axis++;
 	}
 	struct value out = {.kind = VAL_TENSOR, .indexed = true, .classes = base.classes};
@@ -231,12 +234,13 @@ struct value eval_read(struct elaborator *E, const struct node *n, struct value 
 /* ---- indices of a left side or a reducer ---- */
 
 /* Declare them; own axes into slot[], `batch` into *batch. `..` opens a frame: marked by -1 in slot[]. */
-static bool declare_indices(struct elaborator *E, const struct node *items, bool bound, int *slot, int *n, bool *batch)
+bool declare_indices(struct elaborator *E, const struct node *items, bool bound, int *slot, int *n, bool *batch)
 {
 	*n = 0;
 	for (int i = 0; i < items->n; i++) {
 		const struct node *item = items->kid[i], *name = item;
 		int64_t extent = -1;
+		bool rows = false;
 		if (item->kind == NODE_DOTS) {
 			open_dots(E, bound, item->at);
 			slot[(*n)++] = -1;
@@ -244,7 +248,10 @@ static bool declare_indices(struct elaborator *E, const struct node *items, bool
 		}
 		if (item->kind == NODE_BINARY && item->op == OP_LT && item->kid[0]->kind == NODE_NAME) {
 			name = item->kid[0];
-			if (!expect_int(E, item->kid[1], eval(E, item->kid[1]), "an extent", &extent))
+			struct value v = eval(E, item->kid[1]);
+			rows = v.kind == VAL_TENSOR && v.expr->op == EX_RUN && v.expr->run == RUN_ROWS;
+			extent = E->g->batch;
+			if (!rows && !expect_int(E, item->kid[1], v, "an extent", &extent))
 				return false;
 			if (extent < 1) {
 				fail(E, item->kid[1]->at, "the extent of '%s' is %lld, but must be at least 1", name->name,
@@ -271,6 +278,7 @@ static bool declare_indices(struct elaborator *E, const struct node *items, bool
 		int s = add_slot(E, name->name, extent, bound, item->at);
 		if (s < 0)
 			return false;
+		E->eq->slot[s].rows = rows;
 		slot[(*n)++] = s;
 	}
 	return true;
@@ -307,9 +315,10 @@ static struct value add_pending(struct elaborator *E, struct pending p, bool mea
 	return (struct value){.kind = VAL_TENSOR, .expr = read, .indexed = true};
 }
 
-static const char *role_name(struct elaborator *E, const char *role)
+const char *role_name(struct elaborator *E, const char *role)
 {
-	return join_path(E, join_path(E, E->scope->path, E->scope->hint), role);
+	const char *hint = E->scope->hint;
+	return join_path(E, strcmp(hint, "value") ? join_path(E, E->scope->path, hint) : E->scope->path, role);
 }
 
 static struct value reduce(struct elaborator *E, const struct node *n)
@@ -505,19 +514,19 @@ static void name_slots(struct building *b)
 	}
 }
 
-static bool check_extents(struct elaborator *E, const int *lhs, int nlhs)
+bool check_extents(struct elaborator *E)
 {
 	struct building *b = E->eq;
 	for (int i = 1; i < b->n; i++) {
 		struct slot *s = &b->slot[i];
+		if (s->extent < 0)
+			s->extent = s->weak;
 		if (s->extent >= 0)
 			continue;
-		struct scope *scope = E->scope;
 		if (s->name)
 			fail(E, s->at, "index '%s' has no extent: no read has it alone as a subscript; write %s < ...", s->name, s->name);
 		else
 			fail(E, s->at, "the extents of '..' are not known here");
-		E->scope = scope;
 		return false;
 	}
 	for (int i = 0; i < b->checks.n; i++) {
@@ -541,7 +550,6 @@ static bool check_extents(struct elaborator *E, const int *lhs, int nlhs)
 		}
 		return false;
 	}
-	(void)lhs, (void)nlhs;
 	return true;
 }
 
@@ -617,7 +625,7 @@ struct tensor *finish_equation(struct elaborator *E, struct value v, const int *
 			       const char *name, struct span at)
 {
 	struct building *b = E->eq;
-	if (b->failed || v.kind == VAL_ERROR || !to_indexed(E, at, &v) || !check_extents(E, lhs, nlhs))
+	if (b->failed || v.kind == VAL_ERROR || !to_indexed(E, at, &v) || !check_extents(E))
 		return NULL;
 	name_slots(b);
 	uint64_t uses = settle_uses(E, v.expr, batched);
@@ -634,7 +642,7 @@ struct tensor *finish_equation(struct elaborator *E, struct value v, const int *
 	int merged = -1; /* the pending result that is the whole right side */
 	for (int i = 0; i < b->pending.n; i++) {
 		struct pending *p = &b->pending.item[i];
-		if (i == b->pending.n - 1 && v.expr->op == EX_READ && v.expr->tensor == p->tensor && p->uses == free) {
+		if (i == b->pending.n - 1 && v.expr->op == EX_READ && v.expr->tensor == p->tensor && (p->uses == free || E->graph_text)) {
 			merged = i;
 			break;
 		}

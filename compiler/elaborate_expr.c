@@ -44,7 +44,7 @@ bool to_indexed(struct elaborator *E, struct span at, struct value *v)
 	if (own_rank(v) > 0) {
 		const char *name = v->expr->op == EX_READ ? v->expr->tensor->name : "this";
 		fail(E, at, "'%s' has shape %s: in an equation with indices it needs a subscript for each axis", name,
-		     shape_text(E, v));
+		     value_shape(E, v));
 		return false;
 	}
 	if (v->batched) {
@@ -81,7 +81,7 @@ static const struct value *widest(struct elaborator *E, struct span at, int n, c
 				continue;
 			const struct value *l = &v[i] < w ? &v[i] : w, *rr = &v[i] < w ? w : &v[i];
 			fail(E, at, "shapes %s and %s do not agree: they must be equal, or one the end of the other",
-			     shape_text(E, l), shape_text(E, rr));
+			     value_shape(E, l), value_shape(E, rr));
 			report_note(E->ctx, (struct span){0}, "anything else is written as an equation, y[i, j] = a[i] - b[j]");
 			return NULL;
 		}
@@ -96,7 +96,7 @@ static const struct value *widest(struct elaborator *E, struct span at, int n, c
 /* An operator over values, element by element. Numbers among them become literals. */
 struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const struct value *args)
 {
-	struct value v[8];
+	struct value v[8] = {0};
 	bool indexed = false, batched = false;
 	for (int i = 0; i < n; i++) {
 		v[i] = as_tensor(E, &args[i]);
@@ -165,7 +165,7 @@ struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red
 	v = as_tensor(E, &v);
 	if (v.kind != VAL_TENSOR || own_rank(&v) == 0)
 		return v;
-	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, join_path(E, join_path(E, E->scope->path, E->scope->hint), role[red]),
+	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, role_name(E, role[red]),
 					v.expr->elem == ELEM_BOOL ? ELEM_INT : v.expr->elem, v.batched, v.batched, v.axis, at);
 	t->layer = E->scope->path;
 	struct index index[64];
@@ -193,7 +193,7 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 			given++;
 	}
 	if (given > rank) {
-		fail(E, n->at, "%d subscripts for shape %s", given, shape_text(E, &base));
+		fail(E, n->at, "%d subscripts for shape %s", given, value_shape(E, &base));
 		return error_value();
 	}
 	struct value out = {.kind = VAL_TENSOR, .batched = base.batched, .rank = base.batched, .classes = base.classes};
@@ -220,7 +220,7 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 				return error_value();
 			if (from < 0 || to > extent || from >= to || step < 1) {
 				fail(E, item->at, "%lld:%lld:%lld is not within 0:%lld (axis %d of shape %s)", (long long)from,
-				     (long long)to, (long long)step, (long long)extent, axis + 1, shape_text(E, &base));
+				     (long long)to, (long long)step, (long long)extent, axis + 1, value_shape(E, &base));
 				return error_value();
 			}
 			map[base.batched + axis] = ex2(E->g, EX_ADD,
@@ -237,7 +237,7 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 					return error_value();
 				if (from < 0 || from >= extent) {
 					fail(E, item->at, "subscript %lld is outside axis %d of shape %s (0 to %lld)", (long long)from,
-					     axis + 1, shape_text(E, &base), (long long)extent - 1);
+					     axis + 1, value_shape(E, &base), (long long)extent - 1);
 					return error_value();
 				}
 				map[base.batched + axis] = ex_int(E->g, from);
@@ -266,7 +266,7 @@ static struct value matmul(struct elaborator *E, const struct node *n, struct va
 		ok = own_axis(&a)[ra - 1 - more - (ra - 1 > more ? 1 : 0) + i].extent == own_axis(&b)[i].extent;
 	if (!ok) {
 		fail(E, n->at, "shapes %s @ %s do not fit: the last axis of the left (%lld) meets the %s of the right (%lld)",
-		     shape_text(E, &a), shape_text(E, &b), (long long)k, rb > 1 ? "second last" : "only axis", (long long)kb);
+		     value_shape(E, &a), value_shape(E, &b), (long long)k, rb > 1 ? "second last" : "only axis", (long long)kb);
 		return error_value();
 	}
 	bool batched = a.batched || b.batched;
@@ -297,7 +297,7 @@ static struct value matmul(struct elaborator *E, const struct node *n, struct va
 	if (rb > 1)
 		mb[ib] = ex_index(E->g, nfree - 1);
 	struct expr *e = ex2(E->g, EX_MUL, ex_substitute(E->g, a.expr, ma, a.rank), ex_substitute(E->g, b.expr, mb, b.rank));
-	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, join_path(E, join_path(E, E->scope->path, E->scope->hint), "product"),
+	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, role_name(E, "product"),
 					e->elem, batched, nfree, axis, n->at);
 	t->layer = E->scope->path;
 	list_add(&E->ctx->arena, &E->g->part[E->part],
@@ -311,7 +311,7 @@ static struct value transpose(struct elaborator *E, struct span at, struct value
 		return v;
 	if (v.kind != VAL_TENSOR || own_rank(&v) < 2) {
 		fail(E, at, ".T swaps the last two axes of a tensor; this is %s",
-		     v.kind == VAL_TENSOR ? shape_text(E, &v) : kind_text(&v));
+		     v.kind == VAL_TENSOR ? value_shape(E, &v) : kind_text(&v));
 		return error_value();
 	}
 	struct axis *axis = arena_array(&E->ctx->arena, (size_t)v.rank, sizeof *axis);
@@ -458,6 +458,11 @@ static struct value eval_name(struct elaborator *E, const struct node *n)
 	struct binding *b = lookup(E, n->name);
 	if (b)
 		return b->value;
+	if (E->graph_text && E->eq && !strcmp(n->name, "batch"))
+		return (struct value){.kind = VAL_TENSOR, .expr = ex_index(E->g, E->eq->batch_slot), .indexed = true};
+	struct tensor *grad = E->graph_text ? graph_text_grad(E, n->name, n->at) : NULL;
+	if (grad)
+		return tensor_value(E, grad);
 	bool found;
 	struct value v = special_name(E, n, &found);
 	if (found)

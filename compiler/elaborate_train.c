@@ -70,7 +70,7 @@ void add_loss(struct elaborator *E, const struct node *n)
 		return;
 	if (v.kind != VAL_TENSOR || own_rank(&v)) {
 		fail(E, n->kid[0]->at, "a loss is one number a sample, not %s; reduce it, for example with mean(...)",
-		     v.kind == VAL_TENSOR ? arena_printf(&E->ctx->arena, "a tensor of shape %s", shape_text(E, &v)) : kind_text(&v));
+		     v.kind == VAL_TENSOR ? arena_printf(&E->ctx->arena, "a tensor of shape %s", value_shape(E, &v)) : kind_text(&v));
 		return;
 	}
 	if (n->maximize)
@@ -144,7 +144,7 @@ void add_metrics(struct elaborator *E, const struct node *n)
 		}
 		v.expr = ex_real(E->g, v.expr);
 		struct tensor *t = materialize(E, v, name, n->kid[i]->at);
-		if (t && (E->second || E->graph_text))
+		if (t && E->second)
 			list_add(&E->ctx->arena, &E->g->metrics, (struct metric){name, t});
 	}
 }
@@ -160,7 +160,7 @@ void add_outputs(struct elaborator *E, const struct node *n)
 		if (v.kind == VAL_ERROR)
 			continue;
 		struct tensor *t = materialize(E, v, name, n->kid[i]->at);
-		if (t && (E->second || E->graph_text))
+		if (t && E->second)
 			list_add(&E->ctx->arena, &E->g->outputs, (struct output){name, t});
 	}
 }
@@ -232,7 +232,7 @@ static bool known_number(struct elaborator *E, const struct node *arg, double le
 	return true;
 }
 
-static void read_options(struct elaborator *E, const struct node *options)
+void read_options(struct elaborator *E, const struct node *options)
 {
 	static const char *const names[] = {"epochs", "steps", "batch", "clip", "seed"};
 	struct training *t = &E->g->training;

@@ -41,7 +41,7 @@ const char *kind_text(const struct value *v)
 	return "an error";
 }
 
-const char *shape_text(struct elaborator *E, const struct value *v)
+const char *value_shape(struct elaborator *E, const struct value *v)
 {
 	struct text t = {.arena = &E->ctx->arena};
 	text_add(&t, "[");
@@ -66,7 +66,7 @@ const char *value_text(struct elaborator *E, const struct value *v)
 			text_printf(&t, "%s%s", i ? ", " : "", value_text(E, &v->item[i]));
 		text_add(&t, ")");
 		return t.at;
-	case VAL_TENSOR: return own_rank(v) ? shape_text(E, v) : "a scalar of the graph";
+	case VAL_TENSOR: return own_rank(v) ? value_shape(E, v) : "a scalar of the graph";
 	case VAL_LAYER: return "a layer";
 	case VAL_ERROR: break;
 	}

@@ -1,0 +1,438 @@
+/* elaborate_graph.c - reading the text of a graph back (print.c describes it): equations go straight into the part they
+ * stand in, under the names they have, each with one reducer at most. */
+#include "elaborate.h"
+
+#include <string.h>
+
+bool is_graph_text(const struct node *tree)
+{
+	for (int i = 0; i < tree->n; i++)
+		if (tree->kid[i]->kind == NODE_PART)
+			return true;
+	return false;
+}
+
+/* ---- declarations ---- */
+
+static struct tensor *param_before_dot(struct elaborator *E, const char *name, const char **rest)
+{
+	const char *dot = strrchr(name, '.');
+	if (!dot)
+		return NULL;
+	struct tensor *w = table_get(&E->params, arena_copy(&E->ctx->arena, name, (size_t)(dot - name)));
+	*rest = dot + 1;
+	return w && w->role == ROLE_PARAM ? w : NULL;
+}
+
+static struct tensor *add_grad(struct elaborator *E, const char *name, struct tensor *w, struct span at)
+{
+	struct tensor *t = graph_tensor(E->g, ROLE_GRAD, name, w->elem, false, w->rank, w->axis, at);
+	t->of = w;
+	t->layer = w->layer;
+	list_add(&E->ctx->arena, &E->g->grads, t);
+	bind(E, name, tensor_value(E, t), at);
+	return t;
+}
+
+/* w.grad of a param w, made where it is first met; NULL if the name is no such gradient. */
+struct tensor *graph_text_grad(struct elaborator *E, const char *name, struct span at)
+{
+	const char *rest;
+	struct tensor *w = param_before_dot(E, name, &rest);
+	if (!w || strcmp(rest, "grad") || (E->part != PART_BACKWARD && E->part != PART_UPDATE))
+		return NULL;
+	for (int i = 0; i < E->g->grads.n; i++)
+		if (E->g->grads.item[i]->of == w)
+			return NULL;
+	return add_grad(E, name, w, at);
+}
+
+/* state v ~ optimizer("m", w), state v ~ gradient(w); or the name w.m tells. Returns false if it was a gradient. */
+bool declare_graph_state(struct elaborator *E, const struct node *var)
+{
+	const struct node *note = var->n > 3 ? var->kid[3] : NULL;
+	const struct node *of = note && note->kind == NODE_CALL && note->n ? note->kid[note->n - 1]->kid[0] : NULL;
+	struct tensor *w = of && of->kind == NODE_NAME ? table_get(&E->params, of->name) : NULL;
+	if (!note || strcmp(note->name, "gradient"))
+		return true;
+	if (w)
+		add_grad(E, var->name, w, var->name_at);
+	else
+		fail(E, note->at, "gradient(w) needs the name of a param");
+	return false;
+}
+
+void note_optimizer(struct elaborator *E, const struct node *var, struct tensor *t)
+{
+	const struct node *note = var->n > 3 ? var->kid[3] : NULL;
+	if (note && note->kind == NODE_CALL && !strcmp(note->name, "optimizer") && note->n && note->kid[0]->kid[0]->kind == NODE_STRING) {
+		t->rule = note->kid[0]->kid[0]->name;
+		const struct node *of = note->n > 1 ? note->kid[1]->kid[0] : NULL;
+		t->owner = of && of->kind == NODE_NAME ? table_get(&E->params, of->name) : NULL;
+		return;
+	}
+	const char *rest;
+	struct tensor *w = param_before_dot(E, t->name, &rest);
+	if (w) {
+		t->rule = rest;
+		t->owner = w;
+	}
+}
+
+/* ---- equations ---- */
+
+static void append(struct elaborator *E, struct equation *eq)
+{
+	list_add(&E->ctx->arena, &E->g->part[E->part], eq);
+}
+
+static void bind_value(struct elaborator *E, const char *name, struct tensor *t, struct span at)
+{
+	bind(E, name, tensor_value(E, t), at);
+}
+
+/* T[q < 8] = view(x)[q] */
+static void read_view(struct elaborator *E, const struct node *lhs, const struct node *call)
+{
+	struct axis axis[64];
+	int n = 0;
+	struct value of = call->n == 1 ? eval(E, call->kid[0]->kid[0]) : error_value();
+	if (of.kind != VAL_TENSOR || of.expr->op != EX_READ) {
+		if (of.kind != VAL_ERROR)
+			fail(E, call->at, "view takes the name of a tensor");
+		return;
+	}
+	const struct node *items = lhs->n ? lhs->kid[0] : NULL;
+	for (int i = 0; items && i < items->n && i < 64; i++) {
+		const struct node *k = items->kid[i];
+		int64_t extent = 0;
+		if (k->kind == NODE_NAME && !strcmp(k->name, "batch")) {
+			axis[n++] = (struct axis){E->g->batch, true};
+			continue;
+		}
+		if (k->kind != NODE_BINARY || k->op != OP_LT || !expect_int(E, k->kid[1], eval(E, k->kid[1]), "an extent", &extent)) {
+			fail(E, k->at, "a view's index has its extent written: q < 128");
+			return;
+		}
+		axis[n++] = (struct axis){extent, false};
+	}
+	struct tensor *base = of.expr->tensor;
+	struct tensor *t = graph_tensor(E->g, ROLE_VIEW, lhs->name, base->elem, base->batched, n, axis, lhs->at);
+	t->of = base;
+	t->classes = base->classes;
+	t->layer = "";
+	if (tensor_size(t) != tensor_size(base)) {
+		fail(E, lhs->at, "'%s' has %lld elements, '%s' %lld", t->name, (long long)tensor_size(t), base->name,
+		     (long long)tensor_size(base));
+		return;
+	}
+	struct equation *eq = arena_alloc(&E->ctx->arena, sizeof *eq);
+	*eq = (struct equation){.kind = EQ_VIEW, .tensor = t, .at = lhs->at};
+	append(E, eq);
+	bind_value(E, lhs->name, t, lhs->name_at);
+}
+
+/* The tensor that an equation's left side names where it exists already; NULL: a new one. */
+static struct tensor *existing_target(struct elaborator *E, const struct node *lhs, bool *ok)
+{
+	struct tensor *t = table_get(&E->params, lhs->name);
+	*ok = true;
+	if (lhs->primed) {
+		if (!t || t->role == ROLE_INPUT || t->role == ROLE_TARGET || t->role == ROLE_SETTING) {
+			fail(E, lhs->at, "'%s' is no param and no state, so it has no next value", lhs->name);
+			*ok = false;
+			return NULL;
+		}
+		struct tensor *next = graph_tensor(E->g, ROLE_NEXT, arena_printf(&E->ctx->arena, "%s'", t->name), t->elem, t->batched,
+						   t->rank, t->axis, lhs->at);
+		next->of = t;
+		next->layer = t->layer;
+		find_binding(E->scope, lhs->name)->next = next;
+		return next;
+	}
+	if (t && E->part != PART_INIT) {
+		fail(E, lhs->at, "'%s' is declared; outside of part init its next value %s' is set", lhs->name, lhs->name);
+		*ok = false;
+	}
+	if (t)
+		return t;
+	struct tensor *grad = graph_text_grad(E, lhs->name, lhs->at);
+	if (grad)
+		return grad;
+	struct binding *b = find_binding(E->scope, lhs->name);
+	if (!b || b->value.kind != VAL_TENSOR)
+		return NULL;
+	if (b->value.expr->tensor->role == ROLE_GRAD)
+		return b->value.expr->tensor;
+	fail(E, lhs->name_at, "'%s' is defined twice", lhs->name);
+	report_note(E->ctx, b->at, "first here");
+	*ok = false;
+	return NULL;
+}
+
+static void read_map(struct elaborator *E, const struct node *lhs, const struct node *rhs)
+{
+	bool ok, batch = false;
+	int64_t classes = 0;
+	if (rhs->kind == NODE_SUBSCRIPT && rhs->kid[0]->kind == NODE_CALL && !strcmp(rhs->kid[0]->name, "view")) {
+		read_view(E, lhs, rhs->kid[0]);
+		return;
+	}
+	if (rhs->kind == NODE_CALL && !strcmp(rhs->name, "view")) {
+		read_view(E, lhs, rhs);
+		return;
+	}
+	if (rhs->kind == NODE_CALL && !strcmp(rhs->name, "class") && rhs->n == 2) {
+		if (!expect_int(E, rhs->kid[1], eval(E, rhs->kid[1]->kid[0]), "a number of classes", &classes))
+			return;
+		rhs = rhs->kid[0]->kid[0];
+	}
+	struct tensor *into = existing_target(E, lhs, &ok);
+	struct building b;
+	int slot[64], n = 0;
+	begin_equation(E, &b);
+	if (ok && lhs->n && lhs->kid[0])
+		ok = declare_indices(E, lhs->kid[0], false, slot, &n, &batch);
+	struct value v = ok ? eval(E, rhs) : error_value();
+	struct tensor *t = v.kind == VAL_ERROR ? NULL : finish_equation(E, v, slot, n, batch, into, lhs->name, lhs->at);
+	E->eq = NULL;
+	if (!t)
+		return;
+	if (into) {
+		struct equation *eq = E->g->part[E->part].item[E->g->part[E->part].n - 1];
+		bool same = eq->nfree == into->rank;
+		for (int i = 0; same && i < into->rank; i++)
+			same = eq->index[i].extent == into->axis[i].extent && eq->index[i].rows == into->axis[i].rows;
+		if (!same)
+			fail(E, lhs->at, "the indices of '%s' are not those of its declaration", lhs->name);
+		return;
+	}
+	if (classes)
+		t->classes = classes;
+	bind_value(E, lhs->name, t, lhs->name_at);
+}
+
+/* T[a < n, j < 5] += sum[batch, j < 5] e */
+static void read_scatter(struct elaborator *E, const struct node *n)
+{
+	struct building b;
+	const struct node *items = n->kid[0], *rhs = n->kid[1];
+	bool batch = false, ok = true;
+	int slot[64], count = 0;
+	begin_equation(E, &b);
+	if (rhs->kind == NODE_REDUCE && !strcmp(rhs->name, "sum")) {
+		ok = declare_indices(E, rhs->kid[0], true, slot, &count, &batch);
+		rhs = rhs->kid[1];
+	}
+	struct expr *target[64], *map[64] = {0};
+	struct axis axis[64];
+	for (int i = 0; i < items->n && ok && i < 64; i++) {
+		const struct node *k = items->kid[i];
+		bool own = k->kind == NODE_NAME && !strcmp(k->name, "batch");
+		axis[i] = (struct axis){own ? E->g->batch : 0, own};
+		if (!own && (k->kind != NODE_BINARY || k->op != OP_LT)) {
+			fail(E, k->at, "a target's subscript has the axis' extent written: T[a < n] += ...");
+			ok = false;
+			break;
+		}
+		struct value extent = own ? error_value() : eval(E, k->kid[1]);
+		if (extent.kind == VAL_TENSOR && extent.expr->op == EX_RUN && extent.expr->run == RUN_ROWS)
+			axis[i] = (struct axis){E->g->batch, true};
+		else if (!own)
+			ok = expect_int(E, k->kid[1], extent, "an extent", &axis[i].extent);
+		struct value s = own ? (struct value){.kind = VAL_TENSOR, .expr = ex_index(E->g, 0), .indexed = true} : eval(E, k->kid[0]);
+		ok = ok && s.kind != VAL_ERROR && to_indexed(E, k->at, &s);
+		target[i] = s.expr;
+	}
+	struct value v = ok ? eval(E, rhs) : error_value();
+	ok = v.kind != VAL_ERROR && to_indexed(E, n->at, &v) && check_extents(E);
+	E->eq = NULL;
+	if (!ok)
+		return;
+	struct binding *old = find_binding(E->scope, n->name);
+	struct tensor *t = old && old->value.kind == VAL_TENSOR ? old->value.expr->tensor : graph_text_grad(E, n->name, n->name_at);
+	if (!t) {
+		t = graph_tensor(E->g, ROLE_VALUE, n->name, v.expr->elem, items->n && axis[0].rows, items->n, axis, n->at);
+		t->layer = "";
+		bind_value(E, n->name, t, n->name_at);
+	}
+	if (t->rank != items->n) {
+		fail(E, n->at, "'%s' has %d axes, not %d", n->name, t->rank, items->n);
+		return;
+	}
+	struct equation *eq = arena_alloc(&E->ctx->arena, sizeof *eq);
+	*eq = (struct equation){.kind = EQ_SCATTER, .tensor = t, .red = RED_NONE, .at = n->at};
+	eq->index = arena_array(&E->ctx->arena, (size_t)count + 2, sizeof *eq->index);
+	if (batch) {
+		map[0] = ex_index(E->g, eq->n);
+		eq->index[eq->n++] = (struct index){"batch", E->g->batch, true};
+	}
+	for (int i = 0; i < count; i++) {
+		struct slot *s = &b.slot[slot[i]];
+		map[slot[i]] = ex_index(E->g, eq->n);
+		eq->index[eq->n++] = (struct index){s->name, s->extent, s->rows};
+	}
+	eq->value = ex_substitute(E->g, v.expr, map, b.n);
+	eq->target = arena_array(&E->ctx->arena, (size_t)t->rank + 1, sizeof *eq->target);
+	for (int i = 0; i < t->rank; i++)
+		eq->target[i] = ex_substitute(E->g, target[i], map, b.n);
+	append(E, eq);
+}
+
+static void read_part_loss(struct elaborator *E, const struct node *n)
+{
+	struct value v = eval(E, n->kid[0]);
+	if (v.kind == VAL_ERROR)
+		return;
+	if (v.kind != VAL_TENSOR || v.expr->op != EX_READ || v.rank) {
+		fail(E, n->at, "the loss of a part is a tensor of rank 0");
+		return;
+	}
+	*(E->part == PART_INFERENCE ? &E->g->inference_loss : &E->g->loss) = v.expr->tensor;
+}
+
+static void read_statement(struct elaborator *E, const struct node *n)
+{
+	if (n->kind == NODE_ASSIGN && n->kid[0]->n == 1)
+		read_map(E, n->kid[0]->kid[0], n->kid[1]);
+	else if (n->kind == NODE_SCATTER)
+		read_scatter(E, n);
+	else if (n->kind == NODE_LOSS)
+		read_part_loss(E, n);
+	else
+		fail(E, n->at, "a part of a graph holds equations only");
+}
+
+/* A scope for part inference: what is declared, but no values of other parts. */
+static struct scope *inference_scope(struct elaborator *E)
+{
+	struct scope *s = arena_alloc(&E->ctx->arena, sizeof *s);
+	*s = *E->file;
+	s->names = (struct table){.arena = &E->ctx->arena};
+	for (int i = 0; i < E->file->names.entries.n; i++) {
+		struct binding *b = E->file->names.entries.item[i].value;
+		bool value = b->value.kind == VAL_TENSOR && b->value.expr->op == EX_READ &&
+			     (b->value.expr->tensor->role == ROLE_VALUE || b->value.expr->tensor->role == ROLE_VIEW);
+		if (value)
+			continue;
+		struct binding *copy = arena_alloc(&E->ctx->arena, sizeof *copy);
+		*copy = *b;
+		copy->next = NULL;
+		table_set(&s->names, b->name, copy);
+	}
+	return s;
+}
+
+void run_part(struct elaborator *E, const struct node *n)
+{
+	static const char *const names[] = {"init", "forward", "inference", "backward", "update"};
+	int part = 0;
+	while (part < PART_COUNT && strcmp(names[part], n->name))
+		part++;
+	if (part == PART_COUNT) {
+		fail(E, n->name_at, "a graph has the parts init, forward, inference, backward and update, not '%s'", n->name);
+		return;
+	}
+	E->part = (enum part)part;
+	struct scope *file = E->file;
+	struct table all = E->g->names;
+	if (part == PART_INFERENCE) {
+		E->file = E->scope = inference_scope(E);
+		E->inference = E->file;
+		forget_value_names(E->g);
+	}
+	for (int i = 0; i < n->kid[0]->n; i++)
+		read_statement(E, n->kid[0]->kid[i]);
+	if (part == PART_INFERENCE) {
+		E->g->names = all;
+		E->file = E->scope = file;
+	}
+}
+
+/* ---- results ---- */
+
+static struct tensor *named_value(struct elaborator *E, const struct node *n)
+{
+	struct value v = eval(E, n);
+	if (v.kind == VAL_TENSOR && v.expr->op == EX_READ)
+		return v.expr->tensor;
+	if (v.kind != VAL_ERROR)
+		fail(E, n->at, "expected the name of a tensor");
+	return NULL;
+}
+
+/* loss, output and metric of a graph's text name tensors as they are. */
+void read_result(struct elaborator *E, const struct node *n)
+{
+	struct arena *arena = &E->ctx->arena;
+	struct scope *file = E->file;
+	if (n->kind == NODE_LOSS) {
+		struct tensor *t = named_value(E, n->kid[0]);
+		list_add(arena, &E->goals, (struct goal){.name = n->name ? n->name : "loss", .value = t});
+		list_add(arena, &E->goal_nodes, n);
+		return;
+	}
+	if (E->inference)
+		E->file = E->scope = E->inference;
+	for (int i = 0; i < n->n; i++) {
+		struct tensor *t = named_value(E, n->kid[i]->kid[0]);
+		const char *name = n->kid[i]->name ? n->kid[i]->name : "value";
+		if (t && n->kind == NODE_OUTPUT)
+			list_add(arena, &E->g->outputs, (struct output){name, t});
+		else if (t)
+			list_add(arena, &E->g->metrics, (struct metric){name, t});
+	}
+	E->file = E->scope = file;
+}
+
+static bool named_by(const struct node *only, const char *name)
+{
+	for (int i = 0; i < only->n; i++)
+		if (!strcmp(only->kid[i]->name, name))
+			return true;
+	return false;
+}
+
+/* Gradients in the order of their params; goals; run options. */
+void finish_graph_text(struct elaborator *E)
+{
+	struct graph *g = E->g;
+	int made = 0, found = g->grads.n;
+	struct tensor **ordered = arena_array(&E->ctx->arena, (size_t)g->tensors.n + 1, sizeof *ordered);
+	for (int i = 0, n = g->tensors.n; i < n; i++) {
+		struct tensor *w = g->tensors.item[i];
+		if (w->role != ROLE_PARAM)
+			continue;
+		struct tensor *grad = NULL;
+		for (int k = 0; k < found; k++)
+			if (g->grads.item[k]->of == w)
+				grad = g->grads.item[k];
+		bool wanted = false;
+		for (int k = 0; k < E->goals.n; k++) {
+			const struct node *only = E->goal_nodes.item[k]->n > 1 ? E->goal_nodes.item[k]->kid[1] : NULL;
+			wanted |= !only || named_by(only, w->name);
+		}
+		if (!grad && wanted)
+			grad = add_grad(E, join_path(E, w->name, "grad"), w, w->at);
+		if (grad)
+			ordered[made++] = grad;
+	}
+	g->grads.n = 0;
+	for (int i = 0; i < made; i++)
+		list_add(&E->ctx->arena, &g->grads, ordered[i]);
+	for (int i = 0; i < E->goals.n; i++) {
+		struct goal goal = E->goals.item[i];
+		const struct node *only = E->goal_nodes.item[i]->n > 1 ? E->goal_nodes.item[i]->kid[1] : NULL;
+		for (int k = 0; k < g->grads.n; k++)
+			if (!only || named_by(only, g->grads.item[k]->of->name))
+				list_add(&E->ctx->arena, &goal.params, g->grads.item[k]->of);
+		list_add(&E->ctx->arena, &g->goals, goal);
+	}
+	if (!E->trains.n)
+		return;
+	const struct node *train = E->trains.item[0], *call = train->kid[0];
+	g->training.given = !strcmp(call->name, "graph");
+	g->training.rule = call->n && call->kid[0]->kid[0]->kind == NODE_STRING ? call->kid[0]->kid[0]->name : NULL;
+	if (train->kid[1])
+		read_options(E, train->kid[1]);
+}
