@@ -4,6 +4,7 @@
 #include "nn.tab.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,10 @@ static bool check_text(struct context *ctx, const struct source *src)
 {
 	int bad = 0;
 	for (uint32_t i = 0; i < src->size && bad < 3;) {
+		if (src->text[i] >= ' ' && src->text[i] <= '~') { /* nearly all */
+			i++;
+			continue;
+		}
 		int size = character_size(src->text + i);
 		struct span at = {src, i, i + 1};
 		unsigned byte = (unsigned char)src->text[i];
@@ -105,7 +110,8 @@ static const struct node *piped_value(const struct node *node)
 	return node->kind == NODE_CALL && node->piped ? node->kid[0]->kid[0] : NULL;
 }
 
-/* One more than the deepest kid, but a pipe that is fed by a pipe stays on its level. */
+/* One more than the deepest kid, or the same where a node only holds a list or a label, and along a pipe:
+ * what counts is the nesting that the text has. */
 static int find_depth(const struct node *node)
 {
 	int depth = 0;
@@ -114,7 +120,7 @@ static int find_depth(const struct node *node)
 	for (int i = chained; i < node->n; i++)
 		if (node->kid[i] && node->kid[i]->depth > depth)
 			depth = node->kid[i]->depth;
-	depth++;
+	depth += node->kind != NODE_ARG && node->kind != NODE_ITEMS && node->kind != NODE_BLOCK;
 	return chained && value->depth > depth ? value->depth : depth;
 }
 
@@ -183,14 +189,16 @@ struct node *make_number(struct parser *p, struct span at, const char *digits, s
 	struct arena *arena = &p->ctx->arena;
 	struct node *node = set_name(LEAF(NUMBER, at), arena_copy(arena, digits, n), at);
 	node->is_integer = !strpbrk(node->name, ".eE");
-	node->real = read_real(arena, digits, n);
 	if (node->is_integer) {
 		errno = 0;
 		node->integer = strtoll(node->name, NULL, 10);
+		node->real = (double)node->integer;
 		if (errno == ERANGE)
 			report_error(p->ctx, at, "the integer %s does not fit in 64 bits", node->name);
-	} else if (node->real > 1.7976931348623157e308) {
-		report_error(p->ctx, at, "the number %s is larger than the largest double", node->name);
+	} else {
+		node->real = read_real(arena, digits, n);
+		if (isinf(node->real))
+			report_error(p->ctx, at, "the number %s is larger than the largest double", node->name);
 	}
 	return node;
 }

@@ -57,7 +57,7 @@ static int classify_name(const struct parser *p, const char *name, struct span a
 		return T_ONLY;
 	if (*next == '"' && strcmp(name, "error") == 0 && p->in_example)
 		return T_ERROR;
-	if (!operand_follows(rest))
+	if ((!first && p->last != T_FROZEN) || !operand_follows(rest))
 		return T_NAME;
 	if (p->last == T_FROZEN && strcmp(name, "param") == 0)
 		return T_PARAM;

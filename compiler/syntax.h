@@ -71,7 +71,7 @@ struct node {
 	const char *doc;        /* DEFINE: its ## lines joined by \n, or NULL */
 	int64_t integer;
 	double real;
-	int depth;              /* levels of nodes, this one counted; all links of a pipe count as one */
+	int depth;              /* levels of nodes, this one counted; ARG, ITEMS, BLOCK and further links of a pipe are none */
 	int n;                  /* number of kids */
 	struct node **kid;
 	LIST(struct node *) example; /* DEFINE: NODE_EXAMPLE each */
