@@ -13,6 +13,7 @@
 #include "include.h"
 #include "library.h"
 #include "name.h"
+#include "offset.h"
 #include "summary.h"
 #include "syntax.h"
 
@@ -52,6 +53,8 @@ static bool run_passes(nnc_model *m, const struct source *src)
 	m->graph = elaborate(&m->ctx, tree, src);
 	if (!passed(m, "elaborate"))
 		return false;
+	if (m->host.input_offsets)
+		add_input_offsets(m->graph);
 	if (m->graph->loss && !m->host.inference_only)
 		differentiate_loss(m->graph);
 	if (!passed(m, "differentiate"))

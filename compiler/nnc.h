@@ -51,6 +51,8 @@ typedef struct nnc_options {
 	bool no_simplify;                /* leave the graph as the chain rule made it (tests) */
 	const char *dump;                /* pass after which nnc_dump_text is taken: elaborate, differentiate, simplify */
 	bool verify;                     /* check the graph after each pass */
+	bool input_offsets;              /* add a trained param x.offset[batch, ...], 0 at first, to every real input x in
+	                                    training: its gradient is the input's. For derivative checks */
 } nnc_options;
 
 typedef struct nnc_model nnc_model;
