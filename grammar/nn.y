@@ -264,6 +264,8 @@ static const char *token_phrase(struct parser *p, yysymbol_kind_t symbol)
 {
 	static const int classes[] = {T_NAME, T_NUM, T_STR, T_RED, T_NL, T_END};
 	const char *name = yysymbol_name(symbol);
+	if (p->in_example && symbol == YYTRANSLATE(T_END))
+		return "end of line";
 	for (int i = 0; i < COUNT(classes); i++)
 		if (symbol == YYTRANSLATE(classes[i]))
 			return name;
@@ -279,11 +281,14 @@ static void list_expected(struct parser *p, struct expected *expected)
 	merge_group(expected, T_DEF, begin_statement, COUNT(begin_statement), "a statement");
 	merge_group(expected, T_NUM, begin_expression, COUNT(begin_expression), "an expression");
 	merge_group(expected, '+', continue_expression, COUNT(continue_expression), "an operator");
-	if (may_follow(expected, T_NL))
-		expected->next[YYTRANSLATE(T_END)] = false;
+	bool end_of_line = may_follow(expected, T_NL);
+	if (end_of_line)
+		expected->next[YYTRANSLATE(T_NL)] = expected->next[YYTRANSLATE(T_END)] = false;
 	for (int i = 0; i < YYNTOKENS; i++)
 		if (expected->next[i])
 			expected->phrase[expected->n++] = token_phrase(p, (yysymbol_kind_t)i);
+	if (end_of_line)
+		expected->phrase[expected->n++] = "end of line";
 }
 
 /* The mistakes that deserve their own words. */
@@ -302,7 +307,7 @@ static const char *explain_mistake(struct parser *p, int token, const struct exp
 		return "a reducer's name cannot name a tensor";
 	if ((token == '<' || token == '>' || token == T_LE || token == T_GE || token == T_EQ || token == T_NE) && continues)
 		return "comparisons do not chain: a < b and b < c";
-	if ((token == T_ARROW || token == '(') && p->before == T_NAME && p->place == 2)
+	if ((token == T_ARROW || token == '(') && p->before == T_NAME && p->place == 2 && !p->in_example)
 		return "a statement gives its value a name: y = x -> f";
 	return NULL;
 }
@@ -335,13 +340,15 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parser *p)
 		text_printf(&list, "%s%s", i == 0 ? ", expected " : i < expected.n - 1 ? ", " : " or ", expected.phrase[i]);
 	if (mistake)
 		report_error(p->ctx, at, "%s", mistake);
-	else if (at_end && open.kind)
+	else if (at_end && open.kind && !p->in_example)
 		report_error(p->ctx, at, "unexpected end of file: \"%c\" is not closed", open.kind);
 	else
 		report_error(p->ctx, at, "unexpected %s%s", token_phrase(p, symbol), list.n ? list.at : "");
-	if (open.kind && (at_end || (open.kind != '{' && on_earlier_line(p->src, open.at, at))))
+	if (open.kind && !p->in_example && (at_end || (open.kind != '{' && on_earlier_line(p->src, open.at, at))))
 		report_note(p->ctx, open.at, "the \"%c\" is here", open.kind);
 	leave_brackets(p);
+	if (p->last == T_RED) /* else the "[" after it would hide the end of the line */
+		p->last = T_NNerror;
 	return 0;
 }
 
