@@ -716,6 +716,24 @@ struct value eval_init(struct elaborator *E, const struct node *target, struct t
 	return call_definition(E, def, join_path(E, t->name, "init"), target->at, arg, n + 1, false);
 }
 
+/* = e: per element, so that a draw in it is one for each; or a tensor of the shape. */
+static struct value eval_initial(struct elaborator *E, const struct node *value, struct tensor *t, bool *done)
+{
+	struct building b;
+	int slot[64];
+	struct building *eq = E->eq;
+	begin_equation(E, &b);
+	for (int i = t->batched; i < t->rank; i++)
+		slot[i - t->batched] = add_slot(E, NULL, t->axis[i].extent, false, value->at);
+	struct value v = eval(E, value);
+	if (v.kind == VAL_TENSOR && v.indexed) {
+		*done = true;
+		finish_equation(E, v, slot, t->rank - t->batched, t->batched, t, t->name, value->at);
+	}
+	E->eq = eq;
+	return v;
+}
+
 static void initialize(struct elaborator *E, const struct node *var, struct tensor *t)
 {
 	const struct node *value = var->n > 2 ? var->kid[2] : NULL, *target = var->n > 3 ? var->kid[3] : NULL;
@@ -724,8 +742,9 @@ static void initialize(struct elaborator *E, const struct node *var, struct tens
 	int mark = E->g->part[PART_INIT].n;
 	const char *hint = E->scope->hint;
 	E->scope->hint = var->name;
-	struct value v = target ? eval_init(E, target, t) : value ? eval(E, value) : int_value(0);
-	if (v.kind == VAL_ERROR)
+	bool done = false;
+	struct value v = target ? eval_init(E, target, t) : value ? eval_initial(E, value, t, &done) : int_value(0);
+	if (v.kind == VAL_ERROR || done)
 		;
 	else if (v.kind != VAL_TENSOR && !is_number(&v))
 		fail(E, var->at, "the initial value of '%s' is %s, not a number or tensor", var->name, kind_text(&v));

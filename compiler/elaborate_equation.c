@@ -163,8 +163,9 @@ static void add_check(struct elaborator *E, struct expr *sub, int64_t extent, in
 struct value eval_read(struct elaborator *E, const struct node *n, struct value base)
 {
 	const struct node *items = n->kid[1], *otherwise = n->n > 2 ? n->kid[2] : NULL;
-	bool first = items->n && items->kid[0]->kind == NODE_NAME && !strcmp(items->kid[0]->name, "batch"), given = 0;
+	bool first = items->n && items->kid[0]->kind == NODE_NAME && !strcmp(items->kid[0]->name, "batch");
 	bool has_dots = false;
+	int given = 0;
 	for (int i = first; i < items->n; i++) {
 		has_dots |= items->kid[i]->kind == NODE_DOTS;
 		given += items->kid[i]->kind != NODE_DOTS;
@@ -392,10 +393,15 @@ static struct value reduce_params(struct elaborator *E, const struct node *n)
 		struct tensor *t = E->params.entries.item[i].value;
 		if (t->role != ROLE_PARAM || !matches(pattern, t->name))
 			continue;
-		bind(E, match->name, tensor_value(E, t), match->at);
+		struct tensor *grad = NULL;
 		for (int k = 0; k < E->g->grads.n; k++)
 			if (E->g->grads.item[k]->of == t)
-				bind(E, join_path(E, match->name, "grad"), tensor_value(E, E->g->grads.item[k]), match->at);
+				grad = E->g->grads.item[k];
+		if (E->part == PART_UPDATE && !grad)
+			continue;
+		bind(E, match->name, tensor_value(E, t), match->at);
+		if (grad)
+			bind(E, join_path(E, match->name, "grad"), tensor_value(E, grad), match->at);
 		struct value v = eval(E, n->kid[1]);
 		total = v.kind == VAL_ERROR ? v : !any ? v : lift(E, n->at, EX_ADD, 2, (struct value[]){total, v});
 		any = true;

@@ -181,25 +181,79 @@ struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red
 	return mean ? lift(E, at, EX_DIV, 2, (struct value[]){out, real_value(count)}) : out;
 }
 
-/* x[2], x[1:3], x[.., 0]: parts of a whole tensor at known places; missing trailing axes are whole. */
+/* a:b:step of an axis as an expression of the new axis' slot. */
+static bool slice_range(struct elaborator *E, const struct node *item, struct value *out, int64_t extent, int axis, struct expr **map)
+{
+	int64_t from = 0, to = extent, step = 1;
+	if ((item->kid[0] && !expect_int(E, item->kid[0], eval(E, item->kid[0]), "a bound", &from)) ||
+	    (item->kid[1] && !expect_int(E, item->kid[1], eval(E, item->kid[1]), "a bound", &to)) ||
+	    (item->kid[2] && !expect_int(E, item->kid[2], eval(E, item->kid[2]), "a step", &step)))
+		return false;
+	if (from < 0 || to > extent || from >= to || step < 1) {
+		fail(E, item->at, "%lld:%lld:%lld is not within 0:%lld of axis %d", (long long)from, (long long)to, (long long)step,
+		     (long long)extent, axis);
+		return false;
+	}
+	*map = ex2(E->g, EX_ADD, ex2(E->g, EX_MUL, ex_int(E->g, step), ex_index(E->g, out->rank)), ex_int(E->g, from));
+	out->axis[out->rank++] = (struct axis){(to - from + step - 1) / step, false};
+	return true;
+}
+
+/* One place of an axis: a known integer, or an integer scalar of the graph. */
+static bool slice_place(struct elaborator *E, const struct node *item, struct value at, int64_t extent, int axis, struct expr **map)
+{
+	bool scalar = at.kind == VAL_TENSOR && at.expr->elem == ELEM_INT && !own_rank(&at);
+	int64_t known = 0;
+	if (!scalar && !expect_int(E, item, at, "a subscript", &known))
+		return false;
+	*map = scalar ? at.expr : ex_int(E->g, known);
+	struct range r;
+	struct index batch = {"batch", E->g->batch, true};
+	if (at.classes > 0 && scalar && (*map)->op == EX_INT)
+		r = (struct range){(*map)->integer, (*map)->integer};
+	else if (!range_of(*map, &batch, &r)) {
+		fail(E, item->at, "the range of this subscript is not known (axis %d goes from 0 to %lld)", axis, (long long)extent - 1);
+		return false;
+	}
+	if (r.low >= 0 && r.high < extent)
+		return true;
+	if (r.low == r.high)
+		fail(E, item->at, "subscript %lld is outside axis %d, which goes from 0 to %lld", (long long)r.low, axis, (long long)extent - 1);
+	else
+		fail(E, item->at, "this subscript runs from %lld to %lld, but axis %d goes from 0 to %lld", (long long)r.low,
+		     (long long)r.high, axis, (long long)extent - 1);
+	return false;
+}
+
+/* x[2], x[1:3], x[.., 0], x[label]: parts of a whole tensor; missing trailing axes are whole. */
 struct value slice(struct elaborator *E, const struct node *n, struct value base)
 {
 	const struct node *items = n->kid[1];
 	int rank = own_rank(&base), given = 0, dots = -1;
+	struct value *place = arena_array(&E->ctx->arena, (size_t)items->n + 1, sizeof *place);
+	struct value out = {.kind = VAL_TENSOR, .batched = base.batched, .classes = base.classes};
 	for (int i = 0; i < items->n; i++) {
-		if (items->kid[i]->kind == NODE_DOTS)
+		const struct node *k = items->kid[i];
+		if (k->kind == NODE_DOTS) {
 			dots = i;
-		else
-			given++;
+			continue;
+		}
+		given++;
+		if (k->kind == NODE_SLICE)
+			continue;
+		place[i] = eval(E, k);
+		if (place[i].kind == VAL_ERROR)
+			return error_value();
+		out.batched |= place[i].kind == VAL_TENSOR && place[i].batched;
 	}
 	if (given > rank) {
 		fail(E, n->at, "%d subscripts for shape %s", given, value_shape(E, &base));
 		return error_value();
 	}
-	struct value out = {.kind = VAL_TENSOR, .batched = base.batched, .rank = base.batched, .classes = base.classes};
-	out.axis = arena_array(&E->ctx->arena, (size_t)base.rank + 1, sizeof *out.axis);
-	if (base.batched)
-		out.axis[0] = base.axis[0];
+	out.rank = out.batched;
+	out.axis = arena_array(&E->ctx->arena, (size_t)rank + 2, sizeof *out.axis);
+	if (out.batched)
+		out.axis[0] = (struct axis){E->g->batch, true};
 	struct expr *map[64];
 	map[0] = ex_index(E->g, 0);
 	int axis = 0;
@@ -212,38 +266,11 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 		}
 		if (!item || i == dots)
 			continue;
-		int64_t extent = own_axis(&base)[axis].extent, from = 0, to = extent, step = 1;
-		if (item->kind == NODE_SLICE) {
-			if ((item->kid[0] && !expect_int(E, item->kid[0], eval(E, item->kid[0]), "a bound", &from)) ||
-			    (item->kid[1] && !expect_int(E, item->kid[1], eval(E, item->kid[1]), "a bound", &to)) ||
-			    (item->kid[2] && !expect_int(E, item->kid[2], eval(E, item->kid[2]), "a step", &step)))
-				return error_value();
-			if (from < 0 || to > extent || from >= to || step < 1) {
-				fail(E, item->at, "%lld:%lld:%lld is not within 0:%lld (axis %d of shape %s)", (long long)from,
-				     (long long)to, (long long)step, (long long)extent, axis + 1, value_shape(E, &base));
-				return error_value();
-			}
-			map[base.batched + axis] = ex2(E->g, EX_ADD,
-						       ex2(E->g, EX_MUL, ex_int(E->g, step), ex_index(E->g, out.rank)),
-						       ex_int(E->g, from));
-			out.axis[out.rank++] = (struct axis){(to - from + step - 1) / step, false};
-		} else {
-			struct value at = eval(E, item);
-			if (at.kind == VAL_TENSOR && at.expr->elem == ELEM_INT && own_rank(&at) == 0 && !at.batched && at.classes &&
-			    at.classes <= extent) {
-				map[base.batched + axis] = at.expr;
-			} else {
-				if (!expect_int(E, item, at, "a subscript", &from))
-					return error_value();
-				if (from < 0 || from >= extent) {
-					fail(E, item->at, "subscript %lld is outside axis %d of shape %s (0 to %lld)", (long long)from,
-					     axis + 1, value_shape(E, &base), (long long)extent - 1);
-					return error_value();
-				}
-				map[base.batched + axis] = ex_int(E->g, from);
-			}
-		}
-		axis++;
+		int64_t extent = own_axis(&base)[axis].extent;
+		struct expr **sub = &map[base.batched + axis++];
+		if (item->kind == NODE_SLICE ? !slice_range(E, item, &out, extent, axis, sub)
+					     : !slice_place(E, item, place[i], extent, axis, sub))
+			return error_value();
 	}
 	out.expr = ex_substitute(E->g, base.expr, map, base.rank);
 	return out;

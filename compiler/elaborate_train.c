@@ -281,6 +281,10 @@ void read_options(struct elaborator *E, const struct node *options)
 static struct value clip_factor(struct elaborator *E, const struct node *train)
 {
 	const struct node *def = table_get(&E->defs, "clip_factor");
+	if (!def) {
+		fail(E, train->at, "clip needs the library's clip_factor");
+		return error_value();
+	}
 	struct scope *s = enter(E, def, "clip", train->at);
 	bind(E, def->kid[0]->kid[0]->name, real_value(E->g->training.clip), train->at);
 	s->hint = "norm";
