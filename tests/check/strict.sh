@@ -4,7 +4,7 @@ count=0
 gcc -O1 -I"$ROOT/compiler" -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" "$B/libnnrun.a" "$B/libnnc.a" -o in_process \
 	${SANITIZE-} -ltcc -ldl -lpthread -ljansson -lz -lm
 for model in $(models); do
-	generate "$model" --fp=strict
+	generate "$model" --fp=strict --batch=5
 	./in_process 100 "$model" >expected || fail "$model: in process"
 	for cc in 'gcc -O0' 'gcc -O3 -march=native' 'gcc -std=gnu11 -O2 -march=native' 'clang -O2' 'clang -O3 -march=native' tcc; do
 		# shellcheck disable=SC2086

@@ -2,11 +2,11 @@
 . "$ROOT/tests/lib.sh"
 count=0 exact=0
 for model in $(models); do
-	generate "$model" --fp=strict --unroll=none
+	generate "$model" --fp=strict --batch=5 --unroll=none
 	gcc -O1 -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 	./steps 20 >loops
 	# past the limit `all` is refused, and says so
-	(generate "$model" --fp=strict --unroll=all) >messages 2>&1 || {
+	(generate "$model" --fp=strict --batch=5 --unroll=all) >messages 2>&1 || {
 		grep -q unroll messages || { cat messages; fail "$model"; }
 		continue
 	}
