@@ -145,7 +145,7 @@ void print_message(void *user, const nnc_message *message)
 	fflush(stdout);
 	fputs(bold(m), stderr);
 	if (!message->file)
-		fprintf(stderr, "nnc: ");
+		fputs(severity == NNC_NOTE ? "" : "nnc: ", stderr); /* a note is about the message before it */
 	else if (message->line > 0)
 		fprintf(stderr, "%s:%d:%d: ", message->file, message->line, message->column);
 	else

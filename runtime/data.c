@@ -191,7 +191,7 @@ static char *list_files(const struct host *host, const char *path, nnr_split spl
 	strcpy(names, path);
 	for (char *at = names; (at = strchr(at, ','));)
 		*at++ = 0;
-	for (const char *at = names; at < names + strlen(path); at += strlen(at) + 1)
+	for (const char *at = names; at <= names + strlen(path); at += strlen(at) + 1)
 		if (!*at) {
 			*status = host_fail(host, NNR_USAGE, path, "a file name is missing beside a comma");
 			host_free(host, names);

@@ -1,7 +1,7 @@
 /* data_csv.c - tables of numbers as text.
  *
  * A line is a row; its fields fill the elements of the next inputs and targets in order. Fields are separated by
- * commas, semicolons, tabs or else blanks, whichever of these the first line has, in this order of preference. Blank
+ * commas, or semicolons, or blanks and tabs: whichever of these the first line has, in this order of preference. Blank
  * lines and lines that start with # are skipped. The first line may be a header: names only, or, as scikit-learn writes
  * it, the number of rows, the number of feature columns and then names; the number of rows is then checked. */
 #include "data.h"
@@ -185,7 +185,7 @@ static enum number read_number(struct field field, double *value)
 
 static char find_separator(const struct csv *csv)
 {
-	static const char choice[] = ",;\t";
+	static const char choice[] = ",;";
 	for (const char *c = choice; *c; c++)
 		if (memchr(csv->line_at, *c, (size_t)(csv->line_end - csv->line_at)))
 			return *c;

@@ -22,35 +22,31 @@ static nnr_status fail_errno(const struct host *host, const char *path, const ch
 	return host_fail(host, NNR_IO, path, "%s: %s", what, strerror(errno));
 }
 
-/* Next bytes of a plain file (gz NULL) or of a stream that zlib unpacks: their number, 0 at the end, -1 reported. */
-static int read_some(const struct host *host, const char *path, int fd, gzFile gz, char *at, size_t room)
+/* The next bytes of a plain file (gz NULL), or of a stream that zlib unpacks; *n 0: the end. */
+static nnr_status read_some(const struct host *host, const char *path, int fd, gzFile gz, char *at, size_t room,
+			    size_t *n)
 {
 	unsigned want = room > INT_MAX / 2 ? INT_MAX / 2 : (unsigned)room;
 	int code;
-	if (!gz) {
-		ssize_t n = read(fd, at, want);
-		if (n < 0)
-			fail_errno(host, path, "cannot read");
-		return (int)n;
-	}
-	int n = gzread(gz, at, want);
-	if (n > 0)
-		return n;
+	ssize_t got = gz ? gzread(gz, at, want) : read(fd, at, want);
+	*n = got > 0 ? (size_t)got : 0;
+	if (got > 0 || (!gz && got == 0))
+		return NNR_OK;
+	if (!gz)
+		return fail_errno(host, path, "cannot read");
 	const char *why = gzerror(gz, &code);
-	if (n == 0 && (code == Z_OK || code == Z_STREAM_END))
-		return 0;
+	if (got == 0 && (code == Z_OK || code == Z_STREAM_END))
+		return NNR_OK;
 	if (code == Z_ERRNO)
-		fail_errno(host, path, "cannot read");
-	else if (code == Z_BUF_ERROR)
-		host_fail(host, NNR_IO, path, "truncated: its compressed data end too early");
-	else
-		host_fail(host, NNR_IO, path, "cannot unpack: %s", why);
-	return -1;
+		return fail_errno(host, path, "cannot read");
+	if (code == Z_BUF_ERROR)
+		return host_fail(host, NNR_INVALID, path, "truncated: its compressed data end too early");
+	return host_fail(host, code == Z_MEM_ERROR ? NNR_MEMORY : NNR_INVALID, path, "cannot unpack: %s", why);
 }
 
 static nnr_status read_all(const struct host *host, const char *path, int fd, gzFile gz, struct bytes *bytes)
 {
-	size_t room = 0;
+	size_t room = 0, n;
 	for (;;) {
 		if (bytes->size + 1 >= room) {
 			room = room ? room * 2 : FIRST_ROOM;
@@ -59,10 +55,10 @@ static nnr_status read_all(const struct host *host, const char *path, int fd, gz
 				return NNR_MEMORY;
 			bytes->at = at;
 		}
-		int n = read_some(host, path, fd, gz, bytes->at + bytes->size, room - bytes->size - 1);
-		if (n < 0)
-			return NNR_IO;
-		bytes->size += (size_t)n;
+		nnr_status status = read_some(host, path, fd, gz, bytes->at + bytes->size, room - bytes->size - 1, &n);
+		if (status != NNR_OK)
+			return status;
+		bytes->size += n;
 		bytes->at[bytes->size] = 0;
 		if (n == 0)
 			return NNR_OK;

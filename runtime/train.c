@@ -22,6 +22,7 @@ static void free_batch(const nnr_model *model, struct batch *batch)
 	host_free(&model->host, batch->input);
 }
 
+/* batch must be zero; free_batch it after a failure too. */
 static nnr_status make_batch(const nnr_model *model, struct batch *batch)
 {
 	const nn_model *nn = model->nn;
@@ -34,10 +35,8 @@ static nnr_status make_batch(const nnr_model *model, struct batch *batch)
 		const nn_tensor *tensor =
 			i < n_input ? nnr_tensor(model, NN_INPUT, i) : nnr_tensor(model, NN_TARGET, i - n_input);
 		batch->input[i] = host_alloc(&model->host, tensor->count * nn->batch, element_size(nn, tensor));
-		if (!batch->input[i]) {
-			free_batch(model, batch);
+		if (!batch->input[i])
 			return NNR_MEMORY;
-		}
 	}
 	return NNR_OK;
 }
@@ -81,7 +80,7 @@ static nnr_status check_targets(const nnr_model *model, const nnr_data *data)
 nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, double *metric)
 {
 	const nn_model *nn = model->nn;
-	struct batch batch;
+	struct batch batch = {0};
 	int n_metric = model->n_kind[NN_METRIC];
 	nnr_status status = check_targets(model, data);
 	if (status == NNR_OK && ((loss && !nn->loss) || (metric && n_metric && !nn->metrics)))
@@ -89,8 +88,10 @@ nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, do
 				   loss && !nn->loss ? "loss" : "metrics");
 	if (status == NNR_OK)
 		status = make_batch(model, &batch);
-	if (status != NNR_OK)
+	if (status != NNR_OK) {
+		free_batch(model, &batch);
 		return status;
+	}
 	memcpy(model->saved_state, model->state, nn->state_size);
 	if (loss)
 		*loss = 0;
