@@ -6,8 +6,8 @@
  * The work is split by idea: known.c (numbers known while compiling), elaborate_expr.c (expressions),
  * elaborate_equation.c (equations with indices), elaborate_call.c (definitions, params, instances),
  * elaborate_builtin.c (functions the language has), elaborate_train.c (losses, rules, what update does). */
-#include "builtin.h"
 #include "elaborate.h"
+#include "builtin.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,8 @@ struct binding *lookup(struct elaborator *E, const char *name)
 	b = find_binding(E->file, name);
 	if (!b)
 		return NULL;
-	bool setting = b->value.kind == VAL_TENSOR && b->value.expr->op == EX_READ && b->value.expr->tensor->role == ROLE_SETTING;
+	bool setting = b->value.kind == VAL_TENSOR && b->value.expr->op == EX_READ &&
+		       b->value.expr->tensor->role == ROLE_SETTING;
 	return is_known(&b->value) || setting || b->value.kind == VAL_LAYER ? b : NULL;
 }
 
@@ -124,7 +125,8 @@ static void assign_value(struct elaborator *E, const char *name, struct value v,
 {
 	if (v.kind == VAL_TENSOR && !v.indexed) {
 		const char *full = join_path(E, E->scope->path, name);
-		if (is_own_value(E, &v, mark) && ex_is_read_of(v.expr, v.expr->tensor, v.rank) && v.expr->tensor->rank == v.rank) {
+		if (is_own_value(E, &v, mark) && ex_is_read_of(v.expr, v.expr->tensor, v.rank) &&
+		    v.expr->tensor->rank == v.rank) {
 			graph_rename(E->g, v.expr->tensor, full);
 		} else if (v.expr->n || v.rank || v.batched || v.expr->op == EX_DRAW) {
 			int64_t classes = v.classes;
@@ -159,13 +161,16 @@ static void assign_next(struct elaborator *E, const struct node *lhs, struct val
 	struct tensor *s = b->state;
 	v = as_tensor(E, &v);
 	if (v.batched && !s->batched) {
-		fail(E, lhs->at, "'%s' is one for all samples, but this value differs from sample to sample", lhs->name);
-		report_note(E->ctx, s->at, "reduce over the batch, or declare it per sample: state %s[batch, ..]", lhs->name);
+		fail(E, lhs->at, "'%s' is one for all samples, but this value differs from sample to sample",
+		     lhs->name);
+		report_note(E->ctx, s->at, "reduce over the batch, or declare it per sample: state %s[batch, ..]",
+			    lhs->name);
 		return;
 	}
 	struct value own = tensor_value(E, s);
-	struct value shaped = lift(E, lhs->at, EX_SELECT, 3,
-				   (struct value[]){as_tensor(E, &(struct value){.kind = VAL_BOOL, .integer = 1}), v, own});
+	struct value shaped =
+		lift(E, lhs->at, EX_SELECT, 3,
+		     (struct value[]){as_tensor(E, &(struct value){.kind = VAL_BOOL, .integer = 1}), v, own});
 	if (shaped.kind == VAL_ERROR)
 		return;
 	if (shaped.rank != s->rank) {
@@ -173,14 +178,15 @@ static void assign_next(struct elaborator *E, const struct node *lhs, struct val
 		     value_shape(E, &own));
 		return;
 	}
-	struct tensor *next = graph_tensor(E->g, ROLE_NEXT, arena_printf(&E->ctx->arena, "%s'", s->name), s->elem, s->batched,
-					   s->rank, s->axis, lhs->at);
+	struct tensor *next = graph_tensor(E->g, ROLE_NEXT, arena_printf(&E->ctx->arena, "%s'", s->name), s->elem,
+					   s->batched, s->rank, s->axis, lhs->at);
 	next->of = s;
 	next->layer = s->layer;
 	struct index index[64];
 	for (int i = 0; i < s->rank; i++)
-		index[i] = (struct index){i == 0 && s->batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - s->batched),
-					  s->axis[i].extent, s->axis[i].rows};
+		index[i] = (struct index){
+			i == 0 && s->batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - s->batched),
+			s->axis[i].extent, s->axis[i].rows};
 	struct expr *e = s->elem == ELEM_REAL ? ex_real(E->g, shaped.expr) : shaped.expr;
 	list_add(&E->ctx->arena, &E->g->part[E->part],
 		 graph_equation(E->g, next, RED_NONE, s->rank, s->rank, index, e, lhs->at));
@@ -246,7 +252,8 @@ static bool known_condition(struct elaborator *E, const struct node *n, bool *ou
 		return true;
 	}
 	if (c.kind == VAL_TENSOR)
-		fail(E, n->at, "this condition is not known while compiling; choose elements with `if c then a else b`");
+		fail(E, n->at,
+		     "this condition is not known while compiling; choose elements with `if c then a else b`");
 	else if (c.kind != VAL_ERROR)
 		fail(E, n->at, "a condition is yes or no, not %s", value_text(E, &c));
 	return false;
@@ -302,7 +309,9 @@ static const char *assert_message(struct elaborator *E, const struct node *n)
 		char *statement = arena_printf(&E->ctx->arena, "x = %s", inside);
 		struct source *src = add_source(E->ctx, "assert", statement, strlen(statement), true);
 		struct node *tree = parse_source(E->ctx, src);
-		struct value v = tree && tree->n == 1 && tree->kid[0]->kind == NODE_ASSIGN ? eval(E, tree->kid[0]->kid[1]) : error_value();
+		struct value v = tree && tree->n == 1 && tree->kid[0]->kind == NODE_ASSIGN
+					 ? eval(E, tree->kid[0]->kid[1])
+					 : error_value();
 		text_add(&t, value_text(E, &v));
 		p = end;
 	}
@@ -325,11 +334,14 @@ static void run_return(struct elaborator *E, const struct node *n)
 	if (n->n == 1) {
 		E->scope->result = eval(E, n->kid[0]);
 	} else {
-		struct value v = {.kind = VAL_TUPLE, .n = n->n, .item = arena_array(&E->ctx->arena, (size_t)n->n, sizeof *v.item)};
+		struct value v = {.kind = VAL_TUPLE,
+				  .n = n->n,
+				  .item = arena_array(&E->ctx->arena, (size_t)n->n, sizeof *v.item)};
 		for (int i = 0; i < n->n; i++) {
 			v.item[i] = eval(E, n->kid[i]);
 			if (v.item[i].kind == VAL_TENSOR && !v.item[i].indexed) {
-				struct tensor *t = materialize(E, v.item[i], join_path(E, E->scope->path, "result"), n->kid[i]->at);
+				struct tensor *t = materialize(E, v.item[i], join_path(E, E->scope->path, "result"),
+							       n->kid[i]->at);
 				int64_t classes = v.item[i].classes;
 				v.item[i] = t ? tensor_value(E, t) : error_value();
 				v.item[i].classes = classes;
@@ -344,7 +356,9 @@ static void run_return(struct elaborator *E, const struct node *n)
 
 static void define(struct elaborator *E, const struct node *n)
 {
-	struct table *table = !strcmp(n->what, "def") ? &E->defs : !strcmp(n->what, "init") ? &E->inits : &E->optimizers;
+	struct table *table = !strcmp(n->what, "def")	 ? &E->defs
+			      : !strcmp(n->what, "init") ? &E->inits
+							 : &E->optimizers;
 	const struct node *old = table_get(table, n->name);
 	if (old && !old->at.src->builtin && !n->at.src->builtin && old != n) {
 		fail(E, n->name_at, "%s is defined twice", n->name);
@@ -385,7 +399,8 @@ static void include(struct elaborator *E, const struct node *n)
 			fail(E, n->at, "cannot read \"%s\"", n->name);
 			return;
 		}
-		struct source *src = add_source(E->ctx, arena_copy(&E->ctx->arena, n->name, strlen(n->name)), text, size, false);
+		struct source *src =
+			add_source(E->ctx, arena_copy(&E->ctx->arena, n->name, strlen(n->name)), text, size, false);
 		tree = parse_source(E->ctx, src);
 		if (!tree)
 			return;
@@ -477,8 +492,13 @@ static void read_defines(struct elaborator *E)
 static struct scope *file_scope(struct elaborator *E)
 {
 	struct scope *s = arena_alloc(&E->ctx->arena, sizeof *s);
-	*s = (struct scope){.path = "", .suffix = "", .hint = "value", .dots = -1, .shared = E->second,
-			    .names = {.arena = &E->ctx->arena}, .instances = {.arena = &E->ctx->arena},
+	*s = (struct scope){.path = "",
+			    .suffix = "",
+			    .hint = "value",
+			    .dots = -1,
+			    .shared = E->second,
+			    .names = {.arena = &E->ctx->arena},
+			    .instances = {.arena = &E->ctx->arena},
 			    .overrides = {.arena = &E->ctx->arena}};
 	return s;
 }
@@ -510,7 +530,8 @@ static void check_unused_defines(struct elaborator *E)
 	for (int i = 0; i < E->defines.entries.n; i++) {
 		const char *name = E->defines.entries.item[i].key;
 		if (!find_binding(E->file, name))
-			fail(E, (struct span){0}, "-D %s: the model has no constant of that name%s", name, suggest(E, name));
+			fail(E, (struct span){0}, "-D %s: the model has no constant of that name%s", name,
+			     suggest(E, name));
 	}
 }
 
@@ -556,8 +577,13 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 {
 	struct arena *arena = &ctx->arena;
 	struct elaborator *E = arena_alloc(arena, sizeof *E);
-	*E = (struct elaborator){.ctx = ctx, .defs = {.arena = arena}, .inits = {.arena = arena}, .optimizers = {.arena = arena},
-				 .params = {.arena = arena}, .included = {.arena = arena}, .defines = {.arena = arena},
+	*E = (struct elaborator){.ctx = ctx,
+				 .defs = {.arena = arena},
+				 .inits = {.arena = arena},
+				 .optimizers = {.arena = arena},
+				 .params = {.arena = arena},
+				 .included = {.arena = arena},
+				 .defines = {.arena = arena},
 				 .layers = {.arena = arena}};
 	const nnc_options *o = ctx->options;
 	E->g = graph_new(ctx, o && o->prefix ? o->prefix : "model", src, 32);

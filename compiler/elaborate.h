@@ -60,17 +60,17 @@ struct scope {
 	struct scope *caller;
 	const struct node *def; /* NULL: the file */
 	struct span call_at;
-	const char *path;   /* instance path, "" for the file */
-	const char *suffix; /* ".0" inside repeat, "" outside */
-	const char *hint;   /* name for a value that has none yet: the name assigned to, or the instance */
-	struct table names; /* struct binding */
+	const char *path;	/* instance path, "" for the file */
+	const char *suffix;	/* ".0" inside repeat, "" outside */
+	const char *hint;	/* name for a value that has none yet: the name assigned to, or the instance */
+	struct table names;	/* struct binding */
 	struct table instances; /* labels and names used in this scope (and this round of a repeat): their span */
 	struct table overrides; /* arguments that are not formals: struct override */
 	LIST(const char *) params_seen; /* names of params and states declared, for messages */
-	int dots; /* number of axes `..` stands for, -1: not known yet */
+	int dots;			/* number of axes `..` stands for, -1: not known yet */
 	struct axis *dots_axis;
-	bool builtin;  /* the text is the standard library's */
-	bool shared;   /* a param that exists already is meant (layer, second elaboration) */
+	bool builtin; /* the text is the standard library's */
+	bool shared;  /* a param that exists already is meant (layer, second elaboration) */
 	bool returned;
 	struct value result;
 	struct tensor *weight; /* optimizer: w */
@@ -91,9 +91,9 @@ struct pending {
 	enum reducer red;
 	struct expr *value;
 	uint64_t bound; /* slots it reduces */
-	uint64_t uses;  /* free slots, once known */
+	uint64_t uses;	/* free slots, once known */
 	bool draw;
-	int batch_slot; /* of the place it stands in */
+	int batch_slot;	   /* of the place it stands in */
 	struct expr *read; /* how the rest reads it, once known */
 	struct span at;
 };
@@ -101,7 +101,7 @@ struct pending {
 struct slot {
 	const char *name;
 	int64_t extent; /* -1: not known yet */
-	int64_t weak;   /* from a read with `else`, taken where nothing else gives an extent; -1: none */
+	int64_t weak;	/* from a read with `else`, taken where nothing else gives an extent; -1: none */
 	bool rows, bound;
 	struct scope *scope; /* its name is visible here only */
 	bool visible;
@@ -111,7 +111,7 @@ struct slot {
 
 /* The axes `..` stands for in an equation: free ones or a reducer's. */
 struct dots {
-	int n; /* -1: not known yet */
+	int n;	   /* -1: not known yet */
 	int first; /* slot */
 	bool bound;
 	struct scope *scope;
@@ -147,7 +147,7 @@ struct elaborator {
 	enum part part;
 	bool training;
 	struct table defs, inits, optimizers; /* struct node (DEFINE) */
-	struct table params;                  /* full name -> struct tensor: params and states */
+	struct table params;		      /* full name -> struct tensor: params and states */
 	struct table included;
 	struct table defines; /* -D name -> struct value */
 	struct table layers;  /* full name -> struct layer */
@@ -165,7 +165,7 @@ struct value error_value(void);
 struct value int_value(int64_t i);
 struct value real_value(double r);
 struct value bool_value(bool b);
-bool is_known(const struct value *v); /* not a tensor, layer or error */
+bool is_known(const struct value *v);  /* not a tensor, layer or error */
 bool is_number(const struct value *v); /* INT, REAL or BOOL */
 double number_of(const struct value *v);
 /* Arithmetic of known values; reports what is wrong at n. */
@@ -173,9 +173,10 @@ struct value known_binary(struct elaborator *E, const struct node *n, enum node_
 struct value known_unary(struct elaborator *E, const struct node *n, enum node_op op, struct value a);
 struct value known_function(struct elaborator *E, const struct node *n, enum ex op, struct value a);
 bool known_equal(const struct value *a, const struct value *b);
-const char *value_text(struct elaborator *E, const struct value *v); /* for messages: "3", "[batch, 3, 28]", "\"same\"" */
+const char *value_text(struct elaborator *E,
+		       const struct value *v); /* for messages: "3", "[batch, 3, 28]", "\"same\"" */
 const char *value_shape(struct elaborator *E, const struct value *v); /* per-sample shape "[3, 28]" */
-const char *kind_text(const struct value *v);                         /* "a number", "a tensor" ... */
+const char *kind_text(const struct value *v);			      /* "a number", "a tensor" ... */
 
 /* ---- elaborate.c: names, statements ---- */
 void fail(struct elaborator *E, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -187,7 +188,7 @@ void run_block(struct elaborator *E, const struct node *block);
 const char *join_path(struct elaborator *E, const char *path, const char *name);
 bool expect_int(struct elaborator *E, const struct node *n, struct value v, const char *what, int64_t *out);
 void assign_result(struct elaborator *E, const struct node *lhs, struct value v); /* y[i] = ...: binds y, or sets y' */
-const char *suggest(struct elaborator *E, const char *name); /* " (did you mean 'x'?)" or "" */
+const char *suggest(struct elaborator *E, const char *name);			  /* " (did you mean 'x'?)" or "" */
 
 /* ---- elaborate_expr.c: expressions ---- */
 struct value eval(struct elaborator *E, const struct node *n);
@@ -201,9 +202,17 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 int own_rank(const struct value *v); /* rank without the sample axis */
 struct axis *own_axis(const struct value *v);
 
-/* ---- elaborate_call.c: calls, definitions, params ---- */
-struct value eval_call(struct elaborator *E, const struct node *n);
+/* ---- elaborate_pattern.c: an argument against its formal ---- */
+bool bind_formal(struct elaborator *E, const struct node *formal, struct value v, struct span at); /* in E->scope */
+bool is_cheap(const struct expr *e);
+
+/* ---- elaborate_declare.c: inputs, params, states ---- */
 void declare(struct elaborator *E, const struct node *n);
+/* The equation of part init that gives t its first value; mark: equations that part had before v was made. */
+void set_initial(struct elaborator *E, struct tensor *t, struct value v, struct span at, int mark);
+
+/* ---- elaborate_call.c: calls, definitions, layers ---- */
+struct value eval_call(struct elaborator *E, const struct node *n);
 struct value eval_init(struct elaborator *E, const struct node *target, struct tensor *t);
 void bind_layer(struct elaborator *E, const struct node *n);
 struct scope *enter(struct elaborator *E, const struct node *def, const char *path, struct span at);
@@ -229,8 +238,8 @@ void assign_equation(struct elaborator *E, const struct node *lhs, const struct 
 struct value pending_draw(struct elaborator *E, struct span at, enum draw draw, const char *site);
 /* Turn what was built into equations of the current part. lhs: slots of the left side's own axes in order.
  * into NULL: a new tensor `name`. Returns the tensor or NULL after errors. */
-struct tensor *finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched, struct tensor *into,
-			       const char *name, struct span at);
+struct tensor *finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched,
+			       struct tensor *into, const char *name, struct span at);
 
 /* ---- elaborate_train.c ---- */
 void add_loss(struct elaborator *E, const struct node *n);

@@ -7,16 +7,16 @@ static const struct {
 	const char *name;
 	enum ex ex;
 } scalar_functions[] = {
-	{"exp", EX_EXP}, {"log", EX_LOG}, {"log1p", EX_LOG1P}, {"expm1", EX_EXPM1}, {"sin", EX_SIN}, {"cos", EX_COS},
-	{"tan", EX_TAN}, {"asin", EX_ASIN}, {"acos", EX_ACOS}, {"atan", EX_ATAN}, {"sinh", EX_SINH}, {"cosh", EX_COSH},
-	{"tanh", EX_TANH}, {"erf", EX_ERF}, {"erfinv", EX_ERFINV}, {"sqrt", EX_SQRT}, {"abs", EX_ABS}, {"sign", EX_SIGN},
-	{"floor", EX_FLOOR}, {"ceil", EX_CEIL}, {"round", EX_ROUND}, {"isnan", EX_ISNAN}, {"int", EX_TO_INT},
-	{"real", EX_TO_REAL}, {"stop", EX_STOP},
+	{"exp", EX_EXP},     {"log", EX_LOG},	  {"log1p", EX_LOG1P}, {"expm1", EX_EXPM1},  {"sin", EX_SIN},
+	{"cos", EX_COS},     {"tan", EX_TAN},	  {"asin", EX_ASIN},   {"acos", EX_ACOS},    {"atan", EX_ATAN},
+	{"sinh", EX_SINH},   {"cosh", EX_COSH},	  {"tanh", EX_TANH},   {"erf", EX_ERF},	     {"erfinv", EX_ERFINV},
+	{"sqrt", EX_SQRT},   {"abs", EX_ABS},	  {"sign", EX_SIGN},   {"floor", EX_FLOOR},  {"ceil", EX_CEIL},
+	{"round", EX_ROUND}, {"isnan", EX_ISNAN}, {"int", EX_TO_INT},  {"real", EX_TO_REAL}, {"stop", EX_STOP},
 };
 
 static const char *const other_functions[] = {
-	"sum", "mean", "prod", "min", "max", "clamp", "zeros", "shape", "size", "rank", "reshape", "grad", "rows", "class",
-	"batch", "uniform", "normal", "bernoulli", "draw_uniform", "draw_normal",
+	"sum",	   "mean", "prod", "min",   "max",   "clamp",	"zeros",  "shape",     "size",	       "rank",
+	"reshape", "grad", "rows", "class", "batch", "uniform", "normal", "bernoulli", "draw_uniform", "draw_normal",
 };
 
 static int scalar_function(const char *name)
@@ -53,7 +53,8 @@ static bool takes(struct elaborator *E, const struct node *n, int nargs, int lea
 
 /* ---- constants ---- */
 
-static bool fill_array(struct elaborator *E, const struct node *n, int depth, int64_t *extent, int *rank, double **at, bool *integers)
+static bool fill_array(struct elaborator *E, const struct node *n, int depth, int64_t *extent, int *rank, double **at,
+		       bool *integers)
 {
 	if (n->kind != NODE_ARRAY) {
 		struct value v = eval(E, n);
@@ -72,8 +73,8 @@ static bool fill_array(struct elaborator *E, const struct node *n, int depth, in
 		return true;
 	}
 	if (depth >= *rank || n->n != extent[depth]) {
-		fail(E, n->at, "the rows of this tensor are not equally long: %lld and %d", depth < *rank ? (long long)extent[depth] : 0LL,
-		     n->n);
+		fail(E, n->at, "the rows of this tensor are not equally long: %lld and %d",
+		     depth < *rank ? (long long)extent[depth] : 0LL, n->n);
 		return false;
 	}
 	for (int i = 0; i < n->n; i++)
@@ -82,11 +83,11 @@ static bool fill_array(struct elaborator *E, const struct node *n, int depth, in
 	return true;
 }
 
-static struct value data_value(struct elaborator *E, double *data, bool integers, bool batched, int rank, const struct axis *axis,
-			       struct span at)
+static struct value data_value(struct elaborator *E, double *data, bool integers, bool batched, int rank,
+			       const struct axis *axis, struct span at)
 {
-	struct tensor *t = graph_tensor(E->g, ROLE_DATA, join_path(E, E->scope->path, E->scope->hint), integers ? ELEM_INT : ELEM_REAL,
-					batched, rank, axis, at);
+	struct tensor *t = graph_tensor(E->g, ROLE_DATA, join_path(E, E->scope->path, E->scope->hint),
+					integers ? ELEM_INT : ELEM_REAL, batched, rank, axis, at);
 	t->data = data;
 	t->layer = E->scope->path;
 	int64_t n = 1, most = 0;
@@ -166,10 +167,12 @@ static struct value batch_value(struct elaborator *E, const struct node *n, cons
 static struct value class_value(struct elaborator *E, const struct node *n, const struct value *args)
 {
 	int64_t k, classes;
-	if (!expect_int(E, n->kid[0], args[0], "a class", &k) || !expect_int(E, n->kid[1], args[1], "a number of classes", &classes))
+	if (!expect_int(E, n->kid[0], args[0], "a class", &k) ||
+	    !expect_int(E, n->kid[1], args[1], "a number of classes", &classes))
 		return error_value();
 	if (k < 0 || k >= classes) {
-		fail(E, n->at, "class %lld is not one of %lld (0 to %lld)", (long long)k, (long long)classes, (long long)classes - 1);
+		fail(E, n->at, "class %lld is not one of %lld (0 to %lld)", (long long)k, (long long)classes,
+		     (long long)classes - 1);
 		return error_value();
 	}
 	return (struct value){.kind = VAL_TENSOR, .expr = ex_int(E->g, k), .classes = classes};
@@ -239,8 +242,8 @@ static struct value reshape(struct elaborator *E, const struct node *n, struct v
 		after *= axis[x.batched + i].extent;
 	struct value shaped = {.kind = VAL_TENSOR, .rank = rank, .axis = axis + x.batched};
 	if (before != after) {
-		fail(E, n->at, "shape %s has %lld elements, %s has %lld", value_shape(E, &x), (long long)before, value_shape(E, &shaped),
-		     (long long)after);
+		fail(E, n->at, "shape %s has %lld elements, %s has %lld", value_shape(E, &x), (long long)before,
+		     value_shape(E, &shaped), (long long)after);
 		return error_value();
 	}
 	if (rank == own_rank(&x) && !memcmp(axis + x.batched, own_axis(&x), (size_t)rank * sizeof *axis))
@@ -251,8 +254,9 @@ static struct value reshape(struct elaborator *E, const struct node *n, struct v
 		return error_value();
 	if (x.batched)
 		axis[0] = x.axis[0];
-	struct tensor *t = graph_tensor(E->g, ROLE_VIEW, arena_printf(&E->ctx->arena, "%s", E->scope->def ? E->scope->path : name), of->elem,
-					x.batched, rank + x.batched, axis, n->at);
+	struct tensor *t =
+		graph_tensor(E->g, ROLE_VIEW, arena_printf(&E->ctx->arena, "%s", E->scope->def ? E->scope->path : name),
+			     of->elem, x.batched, rank + x.batched, axis, n->at);
 	t->of = of;
 	t->classes = of->classes;
 	t->layer = E->scope->path;
@@ -286,8 +290,9 @@ struct value make_draw(struct elaborator *E, const struct node *n, enum draw dra
 	E->scope->draws++;
 	if (E->eq)
 		return pending_draw(E, n->at, draw, site);
-	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, join_path(E, path, draw == DRAW_NORMAL ? "normal" : "uniform"), ELEM_REAL,
-					false, 0, NULL, n->at);
+	struct tensor *t =
+		graph_tensor(E->g, ROLE_VALUE, join_path(E, path, draw == DRAW_NORMAL ? "normal" : "uniform"),
+			     ELEM_REAL, false, 0, NULL, n->at);
 	t->layer = E->scope->path;
 	list_add(&E->ctx->arena, &E->g->part[E->part],
 		 graph_equation(E->g, t, RED_NONE, 0, 0, NULL, ex_draw(E->g, draw, site), n->at));
@@ -314,7 +319,9 @@ static struct value draw(struct elaborator *E, const struct node *n, const struc
 		else if (name ? !strcmp(name, normal ? "std" : "b") : k == 1)
 			b = args[i];
 		else {
-			fail(E, n->kid[i]->at, normal ? "normal(mean=0, std=1) has no such argument" : "uniform(a=0, b=1) has no such argument");
+			fail(E, n->kid[i]->at,
+			     normal ? "normal(mean=0, std=1) has no such argument"
+				    : "uniform(a=0, b=1) has no such argument");
 			return error_value();
 		}
 		k += !name;
@@ -322,8 +329,9 @@ static struct value draw(struct elaborator *E, const struct node *n, const struc
 	struct value u = make_draw(E, n, normal ? DRAW_NORMAL : DRAW_UNIFORM);
 	if (!nargs || u.kind == VAL_ERROR)
 		return u;
-	struct value width = normal ? b : is_number(&a) && is_number(&b) ? real_value(number_of(&b) - number_of(&a))
-									 : lift(E, n->at, EX_SUB, 2, (struct value[]){b, a});
+	struct value width = normal			      ? b
+			     : is_number(&a) && is_number(&b) ? real_value(number_of(&b) - number_of(&a))
+							      : lift(E, n->at, EX_SUB, 2, (struct value[]){b, a});
 	return lift(E, n->at, EX_ADD, 2, (struct value[]){a, lift(E, n->at, EX_MUL, 2, (struct value[]){width, u})});
 }
 
@@ -335,8 +343,8 @@ static struct value gradient(struct elaborator *E, const struct node *n, struct 
 	struct value v = eval(E, x);
 	if (e.kind == VAL_ERROR || v.kind == VAL_ERROR)
 		return error_value();
-	bool plain = v.kind == VAL_TENSOR && !v.indexed && v.expr->op == EX_READ && !v.expr->guarded && v.expr->tensor->rank == v.rank &&
-		     ex_is_read_of(v.expr, v.expr->tensor, v.rank);
+	bool plain = v.kind == VAL_TENSOR && !v.indexed && v.expr->op == EX_READ && !v.expr->guarded &&
+		     v.expr->tensor->rank == v.rank && ex_is_read_of(v.expr, v.expr->tensor, v.rank);
 	if (!plain || x->kind != NODE_NAME) {
 		fail(E, x->at, "the second argument of grad is the name of an input, a parameter or a value");
 		return error_value();
@@ -347,11 +355,13 @@ static struct value gradient(struct elaborator *E, const struct node *n, struct 
 		return error_value();
 	}
 	if (e.batched && !v.batched) {
-		fail(E, n->at, "'%s' is one for all samples, but the first argument differs from sample to sample: reduce it over batch first",
+		fail(E, n->at,
+		     "'%s' is one for all samples, but the first argument differs from sample to sample: reduce it over batch first",
 		     x->name);
 		return error_value();
 	}
-	struct tensor *of = materialize(E, e, join_path(E, E->scope->path, E->scope->hint), n->at), *wrt = v.expr->tensor, *grad = NULL;
+	struct tensor *of = materialize(E, e, join_path(E, E->scope->path, E->scope->hint), n->at),
+		      *wrt = v.expr->tensor, *grad = NULL;
 	if (!of)
 		return error_value();
 	equation_list out = {0}, *part = &E->g->part[E->part];
@@ -367,14 +377,16 @@ static struct value gradient(struct elaborator *E, const struct node *n, struct 
 
 /* ---- calls ---- */
 
-static struct value extremum(struct elaborator *E, const struct node *n, const struct value *args, int nargs, enum ex ex)
+static struct value extremum(struct elaborator *E, const struct node *n, const struct value *args, int nargs,
+			     enum ex ex)
 {
 	if (nargs == 1)
 		return whole_reduce(E, n->at, ex == EX_MAX ? RED_MAX : RED_MIN, args[0], false);
 	struct value v = args[0];
 	for (int i = 1; i < nargs; i++) {
 		if (is_number(&v) && is_number(&args[i])) {
-			bool first = ex == EX_MAX ? number_of(&v) >= number_of(&args[i]) : number_of(&v) <= number_of(&args[i]);
+			bool first = ex == EX_MAX ? number_of(&v) >= number_of(&args[i])
+						  : number_of(&v) <= number_of(&args[i]);
 			v = first ? v : args[i];
 		} else {
 			v = lift(E, n->at, ex, 2, (struct value[]){v, args[i]});
@@ -441,15 +453,19 @@ struct value eval_builtin(struct elaborator *E, const struct node *n, const stru
 	}
 	if (!strncmp(f, "draw_", 5)) { /* the text of a graph */
 		if (takes(E, n, nargs, 1, 1) && E->eq && args[0].kind == VAL_STRING)
-			return (struct value){.kind = VAL_TENSOR, .indexed = true,
-					      .expr = ex_draw(E->g, f[5] == 'n' ? DRAW_NORMAL : DRAW_UNIFORM, args[0].string)};
+			return (struct value){
+				.kind = VAL_TENSOR,
+				.indexed = true,
+				.expr = ex_draw(E->g, f[5] == 'n' ? DRAW_NORMAL : DRAW_UNIFORM, args[0].string)};
 		fail(E, n->at, "%s(\"site\") stands in the text of a graph; elsewhere write %s()", f, f + 5);
 		return error_value();
 	}
 	if (!strcmp(f, "uniform") || !strcmp(f, "normal") || !strcmp(f, "bernoulli"))
 		return draw(E, n, args, nargs);
 	if (!strcmp(f, "min") || !strcmp(f, "max"))
-		return takes(E, n, nargs, 1, 64) ? extremum(E, n, args, nargs, *f == 'm' && f[1] == 'a' ? EX_MAX : EX_MIN) : error_value();
+		return takes(E, n, nargs, 1, 64)
+			       ? extremum(E, n, args, nargs, *f == 'm' && f[1] == 'a' ? EX_MAX : EX_MIN)
+			       : error_value();
 	if (!strcmp(f, "batch"))
 		return takes(E, n, nargs, 1, 1000) ? batch_value(E, n, args, nargs) : error_value();
 	bool two = !strcmp(f, "reshape") || !strcmp(f, "grad") || !strcmp(f, "class"), three = !strcmp(f, "clamp");

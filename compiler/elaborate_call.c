@@ -1,4 +1,4 @@
-/* elaborate_call.c - calls: arguments, shape patterns, instances and their names, params and states.
+/* elaborate_call.c - calls: arguments, definitions, layers, instances and their names.
  *
  * A call of a definition is inlined. It makes an instance, named by its label or the definition (dense, dense2 ...),
  * whose path is the head of the names of all that is made inside. */
@@ -6,18 +6,21 @@
 
 #include <string.h>
 
-struct argument {
-	const char *name; /* NULL: positional */
-	struct value value;
-	struct span at;
-};
-
 struct scope *enter(struct elaborator *E, const struct node *def, const char *path, struct span at)
 {
 	struct scope *s = arena_alloc(&E->ctx->arena, sizeof *s);
-	*s = (struct scope){.caller = E->scope, .def = def, .call_at = at, .path = path, .suffix = "", .hint = "value", .dots = -1,
-			    .shared = E->scope->shared, .builtin = def->at.src->builtin, .names = {.arena = &E->ctx->arena},
-			    .instances = {.arena = &E->ctx->arena}, .overrides = {.arena = &E->ctx->arena}};
+	*s = (struct scope){.caller = E->scope,
+			    .def = def,
+			    .call_at = at,
+			    .path = path,
+			    .suffix = "",
+			    .hint = "value",
+			    .dots = -1,
+			    .shared = E->scope->shared,
+			    .builtin = def->at.src->builtin,
+			    .names = {.arena = &E->ctx->arena},
+			    .instances = {.arena = &E->ctx->arena},
+			    .overrides = {.arena = &E->ctx->arena}};
 	if (++E->call_depth > MAX_CALL_DEPTH)
 		fail(E, at, "calls are nested too deeply");
 	E->scope = s;
@@ -52,153 +55,6 @@ static const char *instance_path(struct elaborator *E, const char *label, const 
 	if (*s->suffix)
 		own = arena_printf(&E->ctx->arena, "%s%s", own, s->suffix);
 	return join_path(E, s->path, own);
-}
-
-/* ---- shape patterns ---- */
-
-static void pattern_fails(struct elaborator *E, const struct node *formal, const struct value *v, struct span at, const char *why)
-{
-	struct span p = formal->at;
-	const char *text = arena_copy(&E->ctx->arena, p.src->text + p.begin, p.end - p.begin);
-	struct scope *inner = E->scope;
-	E->scope = inner->caller;
-	fail(E, at, "%s: argument of shape %s does not fit %s: %s", inner->def->name, value_shape(E, v), text, why);
-	E->scope = inner;
-	if (v->expr && v->expr->op == EX_READ && v->expr->tensor->at.src)
-		report_note(E->ctx, v->expr->tensor->at, "'%s' of shape %s is made here", v->expr->tensor->name, value_shape(E, v));
-}
-
-/* An axis of the argument against a pattern's item: a new name takes the extent, all else must equal it. */
-static bool match_extent(struct elaborator *E, const struct node *item, int64_t extent, int64_t *expected)
-{
-	if (item->kind == NODE_NAME && !lookup(E, item->name)) {
-		bind(E, item->name, int_value(extent), item->at);
-		return true;
-	}
-	return expect_int(E, item, eval(E, item), "an extent", expected) && *expected == extent;
-}
-
-static bool match_dots(struct elaborator *E, const struct node *formal, const struct value *v, int n, const struct axis *axis,
-		       struct span at)
-{
-	struct scope *s = E->scope;
-	if (s->dots < 0) {
-		s->dots = n;
-		s->dots_axis = (struct axis *)(uintptr_t)axis;
-		return true;
-	}
-	bool same = s->dots == n;
-	for (int i = 0; same && i < n; i++)
-		same = axis[i].extent == s->dots_axis[i].extent;
-	if (!same) {
-		struct value other = {.kind = VAL_TENSOR, .rank = s->dots, .axis = s->dots_axis};
-		pattern_fails(E, formal, v, at, arena_printf(&E->ctx->arena, "'..' was %s in an argument before it", value_shape(E, &other)));
-	}
-	return same;
-}
-
-static bool match_pattern(struct elaborator *E, const struct node *formal, const struct value *v, struct span at)
-{
-	const struct node *dims = formal->kid[0];
-	int rank = own_rank(v), fixed = 0, dots = -1, axis = 0;
-	for (int i = 0; i < dims->n; i++) {
-		if (dims->kid[i]->kind == NODE_DOTS)
-			dots = i;
-		else
-			fixed++;
-	}
-	if (dots < 0 ? rank != fixed : rank < fixed) {
-		pattern_fails(E, formal, v, at, arena_printf(&E->ctx->arena, "it has %d ax%ss, %s%d expected", rank, rank == 1 ? "i" : "e",
-							     dots < 0 ? "" : "at least ", fixed));
-		return false;
-	}
-	for (int i = 0; i < dims->n; i++) {
-		if (i == dots) {
-			if (!match_dots(E, formal, v, rank - fixed, own_axis(v) + axis, at))
-				return false;
-			axis += rank - fixed;
-			continue;
-		}
-		int64_t expected = 0, extent = own_axis(v)[axis].extent;
-		if (!match_extent(E, dims->kid[i], extent, &expected)) {
-			const char *name = dims->kid[i]->kind == NODE_NAME ? arena_printf(&E->ctx->arena, "%s = ", dims->kid[i]->name) : "";
-			pattern_fails(E, formal, v, at, arena_printf(&E->ctx->arena, "axis %d is %lld, expected %s%lld", axis + 1,
-								     (long long)extent, name, (long long)expected));
-			return false;
-		}
-		axis++;
-	}
-	return true;
-}
-
-static bool match_type(struct elaborator *E, const struct node *formal, const struct value *v, struct span at)
-{
-	const struct node *type = formal->kid[1];
-	if (!type || v->kind != VAL_TENSOR)
-		return true;
-	const char *wrong = NULL;
-	enum elem elem = v->expr->elem;
-	if (!strcmp(type->name, "class")) {
-		int64_t expected = 0;
-		int64_t classes = v->classes;
-		if (elem != ELEM_INT || classes <= 0)
-			wrong = "expected classes, class[n]";
-		else if (type->kid[0] && type->kid[0]->n == 1 && !match_extent(E, type->kid[0]->kid[0], classes, &expected))
-			wrong = arena_printf(&E->ctx->arena, "it is class[%lld], expected class[%lld]", (long long)classes, (long long)expected);
-	} else if (!strcmp(type->name, "int") && elem != ELEM_INT) {
-		wrong = "expected integers";
-	} else if (!strcmp(type->name, "bool") && elem != ELEM_BOOL) {
-		wrong = "expected yes or no";
-	}
-	if (wrong)
-		pattern_fails(E, formal, v, at, wrong);
-	return !wrong;
-}
-
-/* A cheap value may be repeated wherever the argument is used; anything else becomes an equation first. */
-static bool is_cheap(const struct expr *e)
-{
-	return e->n == 0 || (e->op == EX_READ && !e->guarded);
-}
-
-/* Bind one formal to one value in E->scope. */
-static bool bind_formal(struct elaborator *E, const struct node *formal, struct value v, struct span at)
-{
-	if (v.kind == VAL_ERROR) {
-		bind(E, formal->name, v, at);
-		return false;
-	}
-	if (v.kind == VAL_TUPLE && v.n && !is_known(&v) && v.item[0].kind == VAL_TENSOR)
-		v = v.item[0]; /* of several results the first is meant */
-	bool pattern = formal->n && formal->kid[0];
-	if (v.kind == VAL_TENSOR && !v.indexed && !is_cheap(v.expr)) {
-		const char *path = E->scope->path;
-		int64_t classes = v.classes;
-		struct tensor *t = materialize(E, v, join_path(E, path, formal->name), at);
-		if (!t)
-			return false;
-		v = tensor_value(E, t);
-		v.classes = classes;
-	}
-	if (!pattern) {
-		bind(E, formal->name, v, at);
-		return match_type(E, formal, &v, at);
-	}
-	const struct node *dims = formal->kid[0];
-	if (is_number(&v) && (dims->n == 0 || (dims->n == 1 && dims->kid[0]->kind == NODE_DOTS))) {
-		bind(E, formal->name, v, at); /* a number fits any shape */
-		return true;
-	}
-	if (v.kind != VAL_TENSOR && !is_number(&v)) {
-		struct span p = formal->at;
-		fail(E, at, "%s: %s does not fit %.*s: a tensor is expected", E->scope->def->name, kind_text(&v), (int)(p.end - p.begin),
-		     p.src->text + p.begin);
-		return false;
-	}
-	v = as_tensor(E, &v);
-	bool ok = match_pattern(E, formal, &v, at) && match_type(E, formal, &v, at);
-	bind(E, formal->name, ok ? v : error_value(), at);
-	return ok;
 }
 
 /* ---- arguments ---- */
@@ -239,7 +95,8 @@ static bool bind_arguments(struct elaborator *E, struct scope *s, const struct a
 		if (!a->name) {
 			k = positional++;
 			if (k >= nformal) {
-				fail(E, a->at, "%s takes %d argument%s, this is one more", def->name, nformal, nformal == 1 ? "" : "s");
+				fail(E, a->at, "%s takes %d argument%s, this is one more", def->name, nformal,
+				     nformal == 1 ? "" : "s");
 				return false;
 			}
 		}
@@ -248,7 +105,8 @@ static bool bind_arguments(struct elaborator *E, struct scope *s, const struct a
 				k = f;
 		if (k >= 0) {
 			if (given[k]) {
-				fail(E, a->at, "argument '%s' of %s is given twice", def->kid[0]->kid[k]->name, def->name);
+				fail(E, a->at, "argument '%s' of %s is given twice", def->kid[0]->kid[k]->name,
+				     def->name);
 				return false;
 			}
 			given[k] = a;
@@ -289,7 +147,8 @@ static void check_overrides(struct elaborator *E, struct scope *s)
 		if (!o->used && o->value.kind != VAL_ERROR) {
 			struct scope *inner = E->scope;
 			E->scope = s->caller;
-			fail(E, o->at, "%s has no option or parameter '%s'%s", s->def->name, name, no_such_option(E, s->def, s, name));
+			fail(E, o->at, "%s has no option or parameter '%s'%s", s->def->name, name,
+			     no_such_option(E, s->def, s, name));
 			E->scope = inner;
 		}
 	}
@@ -372,8 +231,8 @@ static struct value call_definition(struct elaborator *E, const struct node *def
 }
 
 /* concat(a, b, c) is concat(concat(a, b), c). */
-static struct value call_folded(struct elaborator *E, const struct node *def, const struct node *n, struct argument *arg, int count,
-				int positional)
+static struct value call_folded(struct elaborator *E, const struct node *def, const struct node *n,
+				struct argument *arg, int count, int positional)
 {
 	bool folds;
 	int take = formal_count(def, &folds);
@@ -396,7 +255,8 @@ static struct value call_folded(struct elaborator *E, const struct node *def, co
 	return v;
 }
 
-static struct value call_layer(struct elaborator *E, const struct node *n, struct layer *layer, const struct argument *arg, int count);
+static struct value call_layer(struct elaborator *E, const struct node *n, struct layer *layer,
+			       const struct argument *arg, int count);
 
 /* Inside an init, the initialisers can be called as functions of a tensor: uniform(w, r); uniform(-1, 1) is a draw. */
 static const struct node *find_definition(struct elaborator *E, const char *name, bool of_tensor)
@@ -419,11 +279,59 @@ static void unknown_function(struct elaborator *E, const struct node *n)
 		fail(E, n->name_at, "'%s' is %s, no function", n->name, kind_text(&b->value));
 	else if (table_get(&E->optimizers, n->name) || table_get(&E->inits, n->name))
 		fail(E, n->name_at, "'%s' is %s: it stands after '%s'", n->name,
-		     table_get(&E->inits, n->name) ? "an initialiser" : "an optimizer", table_get(&E->inits, n->name) ? "~" : "train");
+		     table_get(&E->inits, n->name) ? "an initialiser" : "an optimizer",
+		     table_get(&E->inits, n->name) ? "~" : "train");
 	else if (near)
 		fail(E, n->name_at, "unknown function '%s' (did you mean '%s'?)", n->name, near);
 	else
 		fail(E, n->name_at, "unknown function '%s'", n->name);
+}
+
+/* adam(w=.., g=.., lr=..): w after one step of the rule, with its states at their first values. */
+static struct value call_optimizer(struct elaborator *E, const struct node *n, const struct node *def,
+				   const struct argument *arg, int count)
+{
+	struct argument *option = arena_array(&E->ctx->arena, (size_t)count + 1, sizeof *option);
+	struct value w = error_value(), g = error_value();
+	int k = 0;
+	for (int i = 0; i < count; i++) {
+		if (arg[i].name && !strcmp(arg[i].name, "w"))
+			w = as_tensor(E, &arg[i].value);
+		else if (arg[i].name && !strcmp(arg[i].name, "g"))
+			g = arg[i].value;
+		else
+			option[k++] = arg[i];
+	}
+	if (w.kind != VAL_TENSOR || w.batched || w.indexed || g.kind == VAL_ERROR) {
+		fail(E, n->at, "an optimizer is called as %s(w=.., g=.., options), with a tensor and its gradient",
+		     def->name);
+		return error_value();
+	}
+	const char *path = instance_path(E, n->label, def->name, n->at), *full = join_path(E, path, "w");
+	struct tensor *t = table_get(&E->params, full);
+	if (!t) {
+		t = graph_tensor(E->g, ROLE_STATE, full, ELEM_REAL, false, w.rank, w.axis, n->at);
+		t->layer = path;
+		table_set(&E->params, full, t);
+		enum part part = E->part;
+		E->part = PART_INIT;
+		set_initial(E, t, w, n->at, E->g->part[PART_INIT].n);
+		E->part = part;
+	}
+	struct scope *s = enter(E, def, path, n->at);
+	s->weight = t;
+	bind(E, "w", tensor_value(E, t), n->at);
+	find_binding(s, "w")->state = t;
+	bind(E, "g", g, n->at);
+	struct value v = error_value();
+	if (bind_arguments(E, s, option, k)) {
+		run_block(E, def->kid[1]);
+		check_overrides(E, s);
+		if (find_binding(s, "w")->next)
+			v = tensor_value(E, find_binding(s, "w")->next);
+	}
+	leave(E, s);
+	return v;
 }
 
 /* One call with its first argument given (a pipe's value) or NULL. */
@@ -434,7 +342,11 @@ static struct value call_once(struct elaborator *E, const struct node *n, const 
 	for (int i = 0; i < n->n; i++) {
 		const struct node *a = n->kid[i];
 		bool skip = is_builtin(n->name) && !strcmp(n->name, "grad") && i == 1;
-		arg[i] = (struct argument){a->name, i == 0 && first ? *first : skip ? error_value() : eval(E, a->kid[0]), a->at};
+		arg[i] = (struct argument){a->name,
+					   i == 0 && first ? *first
+					   : skip	   ? error_value()
+							   : eval(E, a->kid[0]),
+					   a->at};
 		if (!a->name)
 			positional++;
 		else
@@ -450,6 +362,9 @@ static struct value call_once(struct elaborator *E, const struct node *n, const 
 	struct binding *b = lookup(E, n->name);
 	if (b && b->value.kind == VAL_LAYER)
 		return call_layer(E, n, b->value.layer, arg, n->n);
+	const struct node *rule = table_get(&E->optimizers, n->name);
+	if (!def && rule && positional < n->n)
+		return call_optimizer(E, n, rule, arg, n->n);
 	if (def)
 		return call_folded(E, def, n, arg, n->n, positional);
 	if (!is_builtin(n->name)) {
@@ -505,7 +420,8 @@ void bind_layer(struct elaborator *E, const struct node *n)
 	table_set(&E->layers, layer->path, layer);
 }
 
-static struct value call_layer(struct elaborator *E, const struct node *n, struct layer *layer, const struct argument *arg, int count)
+static struct value call_layer(struct elaborator *E, const struct node *n, struct layer *layer,
+			       const struct argument *arg, int count)
 {
 	const struct node *call = layer->call;
 	int own = call->kind == NODE_CALL ? call->n : 0;
@@ -524,7 +440,8 @@ static struct value call_layer(struct elaborator *E, const struct node *n, struc
 	int named = k;
 	for (int i = 0; i < own; i++)
 		if (call->kid[i]->name)
-			all[k++] = (struct argument){call->kid[i]->name, eval(E, call->kid[i]->kid[0]), call->kid[i]->at};
+			all[k++] =
+				(struct argument){call->kid[i]->name, eval(E, call->kid[i]->kid[0]), call->kid[i]->at};
 	E->scope = here;
 	E->eq = eq;
 	for (int i = 1; i < count; i++) {
@@ -548,152 +465,7 @@ static struct value call_layer(struct elaborator *E, const struct node *n, struc
 	return call_definition(E, def, layer->path, n->at, all, k, true);
 }
 
-/* ---- params, states, inputs ---- */
-
-/* The shape in a declaration; -1 after an error. */
-static int read_dims(struct elaborator *E, const struct node *var, struct axis *axis, bool *batched)
-{
-	const struct node *dims = var->kid[0];
-	int n = 0;
-	for (int i = 0; dims && i < dims->n; i++) {
-		const struct node *d = dims->kid[i];
-		if (d->kind == NODE_DOTS && E->scope->dots >= 0) {
-			for (int a = 0; a < E->scope->dots; a++)
-				axis[n++] = E->scope->dots_axis[a];
-			continue;
-		}
-		if (i == 0 && d->kind == NODE_NAME && !strcmp(d->name, "batch")) {
-			*batched = true;
-			axis[n++] = (struct axis){E->g->batch, true};
-			continue;
-		}
-		int64_t extent;
-		if (!expect_int(E, d, eval(E, d), "an extent", &extent))
-			return -1;
-		if (extent < 1) {
-			fail(E, d->at, "the extent of an axis is at least 1, not %lld", (long long)extent);
-			return -1;
-		}
-		if (extent > INT64_C(1) << 31) {
-			fail(E, d->at, "an axis of %lld is too large", (long long)extent);
-			return -1;
-		}
-		if (n >= 8) {
-			fail(E, d->at, "a tensor has at most 8 axes");
-			return -1;
-		}
-		axis[n++] = (struct axis){extent, false};
-	}
-	return n;
-}
-
-static bool read_type(struct elaborator *E, const struct node *var, enum elem *elem, int64_t *classes)
-{
-	const struct node *type = var->n > 1 ? var->kid[1] : NULL;
-	*elem = ELEM_REAL;
-	*classes = 0;
-	if (!type || !strcmp(type->name, "real"))
-		return true;
-	*elem = !strcmp(type->name, "bool") ? ELEM_BOOL : ELEM_INT;
-	if (!strcmp(type->name, "int") || !strcmp(type->name, "bool"))
-		return true;
-	if (strcmp(type->name, "class")) {
-		fail(E, type->at, "unknown type '%s'; types are real, int, bool and class[n]", type->name);
-		return false;
-	}
-	if (!type->kid[0] || type->kid[0]->n != 1) {
-		fail(E, type->at, "class needs the number of classes: class[10]");
-		return false;
-	}
-	if (!expect_int(E, type->kid[0], eval(E, type->kid[0]->kid[0]), "a number of classes", classes))
-		return false;
-	if (*classes < 1 || *classes > INT32_MAX) {
-		fail(E, type->kid[0]->at, "the number of classes is 1 to 2^31 - 1, not %lld", (long long)*classes);
-		return false;
-	}
-	return true;
-}
-
-/* A value spread over a shape that is known: `no` and numbers given for a param. */
-static struct value constant_of_shape(struct elaborator *E, struct value v, int n, const struct axis *axis)
-{
-	struct value t = as_tensor(E, &v);
-	t.expr = ex_real(E->g, t.expr);
-	t.rank = n;
-	t.axis = arena_array(&E->ctx->arena, (size_t)n + 1, sizeof *axis);
-	memcpy(t.axis, axis, (size_t)n * sizeof *axis);
-	return t;
-}
-
-static bool use_override(struct elaborator *E, const struct node *var, int n, const struct axis *axis)
-{
-	struct override *o = table_get(&E->scope->overrides, var->name);
-	if (!o)
-		return false;
-	o->used = true;
-	struct value v = o->value;
-	struct value shape = {.kind = VAL_TENSOR, .rank = n, .axis = (struct axis *)(uintptr_t)axis};
-	if (v.kind == VAL_BOOL && !v.integer) {
-		struct value initial = var->n > 2 && var->kid[2] ? eval(E, var->kid[2]) : error_value();
-		if (var->n > 3 && var->kid[3]) {
-			fail(E, o->at, "'%s=no' reads the initial value, but that of '%s' is random", var->name, var->name);
-			initial = error_value();
-		}
-		v = is_number(&initial) ? constant_of_shape(E, initial, n, axis) : error_value();
-	} else if (is_number(&v)) {
-		v = constant_of_shape(E, v, n, axis);
-	}
-	if (v.kind == VAL_TENSOR && !v.indexed) {
-		bool same = own_rank(&v) == n && !v.batched;
-		for (int i = 0; same && i < n; i++)
-			same = own_axis(&v)[i].extent == axis[i].extent;
-		if (!same) {
-			fail(E, o->at, "'%s' has shape %s%s, but parameter '%s' is %s", var->name, value_shape(E, &v),
-			     v.batched ? " per sample" : "", var->name, value_shape(E, &shape));
-			v = error_value();
-		}
-	} else if (v.kind != VAL_ERROR) {
-		fail(E, o->at, "parameter '%s' is a tensor of shape %s, not %s", var->name, value_shape(E, &shape), kind_text(&v));
-		v = error_value();
-	}
-	bind(E, var->name, v, o->at);
-	return true;
-}
-
-/* The equation of part init that gives t its first value. */
-static void set_initial(struct elaborator *E, struct tensor *t, struct value v, struct span at, int mark)
-{
-	v = as_tensor(E, &v);
-	if (v.kind != VAL_TENSOR)
-		return;
-	struct value own = tensor_value(E, t);
-	/* a tensor that was made for this value alone is t itself */
-	equation_list *list = &E->g->part[PART_INIT];
-	struct equation *last = list->n ? list->item[list->n - 1] : NULL;
-	if (last && v.expr->op == EX_READ && last->tensor == v.expr->tensor && v.expr->tensor->elem == t->elem &&
-	    v.expr->tensor->role == ROLE_VALUE && v.rank == t->rank && ex_is_read_of(v.expr, last->tensor, v.rank) && list->n > mark) {
-		bool same = true;
-		for (int i = 0; i < t->rank; i++)
-			same &= t->axis[i].extent == v.axis[i].extent;
-		if (same) {
-			last->tensor = t;
-			return;
-		}
-	}
-	struct value shaped = lift(E, at, EX_SELECT, 3, (struct value[]){bool_value(true), v, own});
-	if (shaped.kind == VAL_ERROR)
-		return;
-	if (shaped.rank != t->rank) {
-		fail(E, at, "the initial value of '%s' has shape %s, the tensor %s", t->name, value_shape(E, &v), value_shape(E, &own));
-		return;
-	}
-	struct index index[64];
-	for (int i = 0; i < t->rank; i++)
-		index[i] = (struct index){i == 0 && t->batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - t->batched),
-					  t->axis[i].extent, t->axis[i].rows};
-	struct expr *e = t->elem == ELEM_REAL ? ex_real(E->g, shaped.expr) : shaped.expr;
-	list_add(&E->ctx->arena, list, graph_equation(E->g, t, RED_NONE, t->rank, t->rank, index, e, at));
-}
+/* ---- initialisers ---- */
 
 /* ~ f(a): the value of initialiser f for tensor t. */
 struct value eval_init(struct elaborator *E, const struct node *target, struct tensor *t)
@@ -712,257 +484,7 @@ struct value eval_init(struct elaborator *E, const struct node *target, struct t
 	struct argument *arg = arena_array(&E->ctx->arena, (size_t)n + 1, sizeof *arg);
 	arg[0] = (struct argument){NULL, tensor_value(E, t), target->at};
 	for (int i = 0; i < n; i++)
-		arg[i + 1] = (struct argument){target->kid[i]->name, eval(E, target->kid[i]->kid[0]), target->kid[i]->at};
+		arg[i + 1] =
+			(struct argument){target->kid[i]->name, eval(E, target->kid[i]->kid[0]), target->kid[i]->at};
 	return call_definition(E, def, join_path(E, t->name, "init"), target->at, arg, n + 1, false);
-}
-
-/* = e: per element, so that a draw in it is one for each; or a tensor of the shape. */
-static struct value eval_initial(struct elaborator *E, const struct node *value, struct tensor *t, bool *done)
-{
-	struct building b;
-	int slot[64];
-	struct building *eq = E->eq;
-	begin_equation(E, &b);
-	for (int i = t->batched; i < t->rank; i++)
-		slot[i - t->batched] = add_slot(E, NULL, t->axis[i].extent, false, value->at);
-	struct value v = eval(E, value);
-	if (v.kind == VAL_TENSOR && v.indexed) {
-		*done = true;
-		finish_equation(E, v, slot, t->rank - t->batched, t->batched, t, t->name, value->at);
-	}
-	E->eq = eq;
-	return v;
-}
-
-static void initialize(struct elaborator *E, const struct node *var, struct tensor *t)
-{
-	const struct node *value = var->n > 2 ? var->kid[2] : NULL, *target = var->n > 3 ? var->kid[3] : NULL;
-	enum part part = E->part;
-	E->part = PART_INIT;
-	int mark = E->g->part[PART_INIT].n;
-	const char *hint = E->scope->hint;
-	E->scope->hint = var->name;
-	bool done = false;
-	struct value v = target ? eval_init(E, target, t) : value ? eval_initial(E, value, t, &done) : int_value(0);
-	if (v.kind == VAL_ERROR || done)
-		;
-	else if (v.kind != VAL_TENSOR && !is_number(&v))
-		fail(E, var->at, "the initial value of '%s' is %s, not a number or tensor", var->name, kind_text(&v));
-	else if (v.batched && !t->batched)
-		fail(E, var->at, "the initial value of '%s' differs from sample to sample", var->name);
-	else
-		set_initial(E, t, v, var->at, mark);
-	E->scope->hint = hint;
-	E->part = part;
-}
-
-static struct tensor *existing(struct elaborator *E, const struct node *var, const char *full, int n, const struct axis *axis)
-{
-	struct tensor *t = table_get(&E->params, full);
-	if (!t)
-		return NULL;
-	bool same = t->rank == n;
-	for (int i = 0; same && i < n; i++)
-		same = t->axis[i].extent == axis[i].extent;
-	if (!E->scope->shared) {
-		fail(E, var->name_at, "'%s' is declared twice", full);
-		report_note(E->ctx, t->at, "first here");
-	} else if (!same) {
-		struct value a = tensor_value(E, t), b = {.kind = VAL_TENSOR, .rank = n, .axis = (struct axis *)(uintptr_t)axis};
-		fail(E, var->at, "'%s' has shape %s here, but %s where it was made", full, value_shape(E, &b), value_shape(E, &a));
-	}
-	return t;
-}
-
-static void bind_state(struct elaborator *E, const struct node *var, struct tensor *t, bool state)
-{
-	bind(E, var->name, tensor_value(E, t), var->name_at);
-	if (state) {
-		struct binding *b = find_binding(E->scope, var->name);
-		b->state = t;
-		b->next = NULL;
-	}
-}
-
-/* param, frozen param, state */
-static void declare_kept(struct elaborator *E, const struct node *var, enum role role)
-{
-	if (E->eq) {
-		fail(E, var->at, "a definition that is called with elements (f(x[i])) cannot have parameters");
-		return;
-	}
-	if (E->graph_text && !declare_graph_state(E, var))
-		return;
-	struct axis axis[64];
-	bool batched = false;
-	int n = read_dims(E, var, axis, &batched);
-	if (n < 0) {
-		bind(E, var->name, error_value(), var->at);
-		return;
-	}
-	struct tensor *w = E->scope->weight;
-	if (w && role == ROLE_STATE && !var->kid[0]) {
-		n = w->rank;
-		memcpy(axis, w->axis, (size_t)n * sizeof *axis);
-	}
-	if (batched && role != ROLE_STATE) {
-		fail(E, var->at, "a parameter is one for all samples and cannot be declared per batch");
-		return;
-	}
-	list_add(&E->ctx->arena, &E->scope->params_seen, var->name);
-	if (use_override(E, var, n, axis))
-		return;
-	const char *own = E->scope == E->file || *E->scope->suffix
-				  ? arena_printf(&E->ctx->arena, "%s%s", var->name, E->scope->suffix) : var->name;
-	const char *full = w ? join_path(E, w->name, var->name) : join_path(E, E->scope->path, own);
-	struct tensor *t = existing(E, var, full, n, axis);
-	if (!t && E->second) {
-		fail(E, var->at, "'%s' exists only where training = no: training and inference have the same parameters", full);
-		return;
-	}
-	bool made = !t;
-	if (made) {
-		enum elem elem;
-		int64_t classes;
-		if (!read_type(E, var, &elem, &classes))
-			return;
-		if (role == ROLE_PARAM && elem != ELEM_REAL) {
-			fail(E, var->at, "a trained parameter is real; a table of integers is a frozen param");
-			return;
-		}
-		t = graph_tensor(E->g, role, full, elem, batched, n, axis, var->name_at);
-		t->classes = classes;
-		t->layer = E->scope->path;
-		if (w) {
-			t->rule = var->name;
-			t->owner = w;
-		}
-		table_set(&E->params, full, t);
-	}
-	if (made && E->graph_text && role == ROLE_STATE)
-		note_optimizer(E, var, t);
-	else if (made && !E->graph_text)
-		initialize(E, var, t);
-	bind_state(E, var, t, role == ROLE_STATE);
-}
-
-/* input, target, setting */
-static void declare_given(struct elaborator *E, const struct node *var, enum role role)
-{
-	if (E->scope != E->file) {
-		fail(E, var->at, "this stands at the top level of a file");
-		return;
-	}
-	struct axis axis[64] = {{E->g->batch, true}};
-	bool batched = false, per_sample = role != ROLE_SETTING;
-	int n = read_dims(E, var, axis + per_sample, &batched);
-	enum elem elem;
-	int64_t classes;
-	bool ok = n >= 0 && read_type(E, var, &elem, &classes);
-	if (ok && role == ROLE_SETTING && n) {
-		fail(E, var->at, "a setting is one number");
-		ok = false;
-	}
-	if (!ok) {
-		bind(E, var->name, error_value(), var->at);
-		return;
-	}
-	if (batched) { /* batch written out, as the text of a graph does */
-		n--;
-		memmove(axis + 1, axis + 2, (size_t)n * sizeof *axis);
-	}
-	struct tensor *t = E->second ? table_get(&E->params, var->name) : NULL;
-	if (!t) {
-		if (table_get(&E->params, var->name)) {
-			fail(E, var->name_at, "'%s' is declared twice", var->name);
-			return;
-		}
-		t = graph_tensor(E->g, role, var->name, elem, per_sample, n + per_sample, axis, var->name_at);
-		t->classes = classes;
-		t->layer = "";
-		table_set(&E->params, var->name, t);
-		if (role == ROLE_SETTING && var->n > 2 && var->kid[2]) {
-			struct value v = eval(E, var->kid[2]);
-			if (is_number(&v))
-				t->setting = number_of(&v);
-			else if (v.kind != VAL_ERROR)
-				fail(E, var->at, "a setting's default is a known number, not %s", kind_text(&v));
-		}
-	}
-	bind(E, var->name, tensor_value(E, t), var->name_at);
-}
-
-/* const t[2, 3]: class[4] = [..] in the text of a graph: numbers as they are. */
-static void declare_data(struct elaborator *E, const struct node *var)
-{
-	struct axis axis[64];
-	bool batched = false;
-	int n = read_dims(E, var, axis, &batched);
-	enum elem elem;
-	int64_t classes;
-	struct value v = n < 0 || !var->kid[2] || !read_type(E, var, &elem, &classes) ? error_value() : eval(E, var->kid[2]);
-	if (v.kind == VAL_ERROR)
-		return;
-	struct tensor *t = graph_tensor(E->g, ROLE_DATA, var->name, elem, batched, n, axis, var->name_at);
-	t->classes = classes;
-	t->layer = "";
-	if (is_number(&v) && n == 0) {
-		t->data = arena_alloc(&E->ctx->arena, sizeof *t->data);
-		t->data[0] = number_of(&v);
-	} else if (v.kind == VAL_TENSOR && v.rank == n) {
-		if (batched)
-			t->axis[0].extent = E->g->batch = v.axis[0].extent;
-		for (int i = 0; i < n; i++)
-			if (t->axis[i].extent != v.axis[i].extent)
-				fail(E, var->at, "'%s' has %lld elements along axis %d, its value %lld", var->name,
-				     (long long)t->axis[i].extent, i + 1, (long long)v.axis[i].extent);
-		t->data = v.expr->tensor->data;
-	} else {
-		fail(E, var->at, "the value of '%s' has another shape", var->name);
-		return;
-	}
-	bind(E, var->name, tensor_value(E, t), var->name_at);
-}
-
-static void declare_const(struct elaborator *E, const struct node *var)
-{
-	if (E->graph_text && var->kid[0]) {
-		declare_data(E, var);
-		return;
-	}
-	struct value *defined = table_get(&E->defines, var->name);
-	struct value v = defined ? *defined : var->n > 2 && var->kid[2] ? eval(E, var->kid[2]) : error_value();
-	if (!defined && !(var->n > 2 && var->kid[2])) {
-		fail(E, var->at, "a constant needs a value: const %s = ...", var->name);
-	} else if (v.kind == VAL_TENSOR && !(v.expr->op == EX_READ && v.expr->tensor->role == ROLE_DATA)) {
-		fail(E, var->at, "a constant is known while compiling; this is a tensor");
-		v = error_value();
-	} else if (v.kind == VAL_TENSOR) {
-		graph_rename(E->g, v.expr->tensor, var->name);
-	}
-	bind(E, var->name, v, var->name_at);
-}
-
-void declare(struct elaborator *E, const struct node *n)
-{
-	bool top = E->scope == E->file;
-	for (int i = 0; i < n->n; i++) {
-		const struct node *var = n->kid[i];
-		if (top && !strchr("cs", n->name[0]) && find_binding(E->scope, var->name) && find_binding(E->scope, var->name)->at.src &&
-		    !table_get(&E->params, join_path(E, "", var->name))) {
-			fail(E, var->name_at, "'%s' is assigned already", var->name);
-			report_note(E->ctx, find_binding(E->scope, var->name)->at, "here");
-			continue;
-		}
-		if (!strcmp(n->name, "input"))
-			declare_given(E, var, ROLE_INPUT);
-		else if (!strcmp(n->name, "target"))
-			declare_given(E, var, ROLE_TARGET);
-		else if (!strcmp(n->name, "setting"))
-			declare_given(E, var, ROLE_SETTING);
-		else if (!strcmp(n->name, "const"))
-			declare_const(E, var);
-		else
-			declare_kept(E, var, !strcmp(n->name, "param") ? ROLE_PARAM : !strcmp(n->name, "frozen") ? ROLE_FROZEN : ROLE_STATE);
-	}
 }

@@ -43,8 +43,15 @@ int add_slot(struct elaborator *E, const char *name, int64_t extent, bool bound,
 		fail(E, at, "index '%s' stands here twice", name);
 		return -1;
 	}
-	b->slot[b->n] = (struct slot){.name = name, .extent = extent, .bound = bound, .scope = E->scope, .visible = true, .weak = -1,
-				      .at = at, .extent_at = at, .extent_from = "the text"};
+	b->slot[b->n] = (struct slot){.name = name,
+				      .extent = extent,
+				      .bound = bound,
+				      .scope = E->scope,
+				      .visible = true,
+				      .weak = -1,
+				      .at = at,
+				      .extent_at = at,
+				      .extent_from = "the text"};
 	return b->n++;
 }
 
@@ -109,8 +116,8 @@ static bool wants_slice(struct elaborator *E, const struct node *items, int give
 		return false;
 	for (int i = 0; i < items->n; i++) {
 		const struct node *k = items->kid[i];
-		if (k->kind != NODE_NUMBER && !(k->kind == NODE_NAME && find_slot(E, k->name) < 0 && lookup(E, k->name) &&
-						lookup(E, k->name)->value.kind == VAL_INT))
+		if (k->kind != NODE_NUMBER && !(k->kind == NODE_NAME && find_slot(E, k->name) < 0 &&
+						lookup(E, k->name) && lookup(E, k->name)->value.kind == VAL_INT))
 			return false;
 	}
 	return true;
@@ -143,7 +150,8 @@ static bool read_dots(struct elaborator *E, const struct node *item, int n, cons
 	if (d->n < 0 && !fill_dots(E, d, n, NULL))
 		return false;
 	if (d->n != n) {
-		fail(E, item->at, "'..' is %d axes here, %d elsewhere in this %s", n, d->n, E->scope->def ? "definition" : "equation");
+		fail(E, item->at, "'..' is %d axes here, %d elsewhere in this %s", n, d->n,
+		     E->scope->def ? "definition" : "equation");
 		return false;
 	}
 	for (int i = 0; i < n; i++) {
@@ -154,7 +162,8 @@ static bool read_dots(struct elaborator *E, const struct node *item, int n, cons
 	return true;
 }
 
-static void add_check(struct elaborator *E, struct expr *sub, int64_t extent, int axis, struct span at, const char *name)
+static void add_check(struct elaborator *E, struct expr *sub, int64_t extent, int axis, struct span at,
+		      const char *name)
 {
 	list_add(&E->ctx->arena, &E->eq->checks,
 		 (struct range_check){.subscript = sub, .extent = extent, .axis = axis, .at = at, .tensor = name});
@@ -196,12 +205,14 @@ struct value eval_read(struct elaborator *E, const struct node *n, struct value 
 		struct expr **sub = &map[base.batched + axis];
 		if (!read_subscript(E, item, sub))
 			return error_value();
-		bool bare = item->kind == NODE_NAME && (*sub)->op == EX_INDEX && find_slot(E, item->name) == (*sub)->slot;
+		bool bare =
+			item->kind == NODE_NAME && (*sub)->op == EX_INDEX && find_slot(E, item->name) == (*sub)->slot;
 		struct slot *s = bare ? &E->eq->slot[(*sub)->slot] : NULL;
 		if (bare && otherwise && s->weak < 0) {
 			s->weak = own_axis(&base)[axis].extent;
 		} else if (bare && !otherwise) {
-			bool written = s->extent >= 0 && s->extent_at.begin == s->at.begin && s->extent_at.src == s->at.src;
+			bool written =
+				s->extent >= 0 && s->extent_at.begin == s->at.begin && s->extent_at.src == s->at.src;
 			if (!written && !unify_extent(E, (*sub)->slot, &own_axis(&base)[axis], item->at, name))
 				return error_value();
 		}
@@ -227,7 +238,8 @@ struct value eval_read(struct elaborator *E, const struct node *n, struct value 
 		e.expr = ex_real(E->g, e.expr);
 	out.classes = 0;
 	out.expr = ex_read(E->g, t, map, e.expr);
-	if (t->elem == ELEM_INT && t->classes && e.expr->op == EX_INT && e.expr->integer >= 0 && e.expr->integer < t->classes)
+	if (t->elem == ELEM_INT && t->classes && e.expr->op == EX_INT && e.expr->integer >= 0 &&
+	    e.expr->integer < t->classes)
 		out.classes = t->classes;
 	return out;
 }
@@ -255,8 +267,8 @@ bool declare_indices(struct elaborator *E, const struct node *items, bool bound,
 			if (!rows && !expect_int(E, item->kid[1], v, "an extent", &extent))
 				return false;
 			if (extent < 1) {
-				fail(E, item->kid[1]->at, "the extent of '%s' is %lld, but must be at least 1", name->name,
-				     (long long)extent);
+				fail(E, item->kid[1]->at, "the extent of '%s' is %lld, but must be at least 1",
+				     name->name, (long long)extent);
 				return false;
 			}
 		}
@@ -332,7 +344,8 @@ static struct value reduce(struct elaborator *E, const struct node *n)
 	if (ok && over_batch) {
 		int s = add_slot(E, NULL, E->g->batch, true, n->kid[0]->at);
 		if (s >= 0) {
-			b->slot[s] = (struct slot){.name = "batch", .extent = E->g->batch, .rows = true, .bound = true, .scope = E->scope};
+			b->slot[s] = (struct slot){
+				.name = "batch", .extent = E->g->batch, .rows = true, .bound = true, .scope = E->scope};
 			b->batch_slot = s;
 		}
 	}
@@ -440,7 +453,8 @@ struct value pending_draw(struct elaborator *E, struct span at, enum draw draw, 
 	for (int i = 1; i < b->n; i++)
 		if (b->slot[i].visible)
 			uses |= (uint64_t)1 << i;
-	struct pending p = {.draw = true, .value = ex_draw(E->g, draw, site), .uses = uses, .batch_slot = b->batch_slot, .at = at};
+	struct pending p = {
+		.draw = true, .value = ex_draw(E->g, draw, site), .uses = uses, .batch_slot = b->batch_slot, .at = at};
 	p.tensor = placeholder(E, role_name(E, draw == DRAW_NORMAL ? "normal" : "uniform"), ELEM_REAL, at);
 	return add_pending(E, p, false);
 }
@@ -487,7 +501,8 @@ static struct expr *count_of(struct elaborator *E, const struct pending *p)
 		if (!(p->bound >> i & 1))
 			continue;
 		struct slot *s = &E->eq->slot[i];
-		e = ex2(E->g, EX_MUL, e, s->rows ? ex_real(E->g, ex_run(E->g, RUN_ROWS)) : ex_num(E->g, (double)s->extent));
+		e = ex2(E->g, EX_MUL, e,
+			s->rows ? ex_real(E->g, ex_run(E->g, RUN_ROWS)) : ex_num(E->g, (double)s->extent));
 	}
 	return e;
 }
@@ -503,7 +518,8 @@ static struct expr *resolve_read(void *user, struct expr *read)
 /* Names for the indices of `..`: letters that the equation does not use. */
 static void name_slots(struct building *b)
 {
-	static const char *const letters[] = {"i", "j", "k", "l", "m", "p", "q", "r", "s", "t", "u", "v", "a", "b", "c", "d", "e"};
+	static const char *const letters[] = {"i", "j", "k", "l", "m", "p", "q", "r", "s",
+					      "t", "u", "v", "a", "b", "c", "d", "e"};
 	size_t next = 0;
 	for (int i = 1; i < b->n; i++) {
 		if (b->slot[i].name)
@@ -530,7 +546,8 @@ bool check_extents(struct elaborator *E)
 		if (s->extent >= 0)
 			continue;
 		if (s->name)
-			fail(E, s->at, "index '%s' has no extent: no read has it alone as a subscript; write %s < ...", s->name, s->name);
+			fail(E, s->at, "index '%s' has no extent: no read has it alone as a subscript; write %s < ...",
+			     s->name, s->name);
 		else
 			fail(E, s->at, "the extents of '..' are not known here");
 		return false;
@@ -544,15 +561,18 @@ bool check_extents(struct elaborator *E)
 		if (range_of(c->subscript, index, &r)) {
 			if (r.low >= 0 && r.high < c->extent)
 				continue;
-			fail(E, c->at, "this subscript of '%s' runs from %lld to %lld, but axis %d goes from 0 to %lld", c->tensor,
-			     (long long)r.low, (long long)r.high, c->axis, (long long)c->extent - 1);
-			report_note(E->ctx, (struct span){0}, "a value for the places outside stands inside the brackets: %s[.. else 0]",
+			fail(E, c->at, "this subscript of '%s' runs from %lld to %lld, but axis %d goes from 0 to %lld",
+			     c->tensor, (long long)r.low, (long long)r.high, c->axis, (long long)c->extent - 1);
+			report_note(E->ctx, (struct span){0},
+				    "a value for the places outside stands inside the brackets: %s[.. else 0]",
 				    c->tensor);
 		} else {
-			fail(E, c->at, "the range of this subscript of '%s' is not known (axis %d goes from 0 to %lld)", c->tensor,
-			     c->axis, (long long)c->extent - 1);
-			report_note(E->ctx, (struct span){0}, "declare the integers as class[n], cut them with clamp, or give a value "
-							      "for the places outside: %s[.. else 0]", c->tensor);
+			fail(E, c->at, "the range of this subscript of '%s' is not known (axis %d goes from 0 to %lld)",
+			     c->tensor, c->axis, (long long)c->extent - 1);
+			report_note(E->ctx, (struct span){0},
+				    "declare the integers as class[n], cut them with clamp, or give a value "
+				    "for the places outside: %s[.. else 0]",
+				    c->tensor);
 		}
 		return false;
 	}
@@ -560,8 +580,8 @@ bool check_extents(struct elaborator *E)
 }
 
 /* The equation of a pending result, with its own compact slots; or, where all is for `into`, that tensor's. */
-static struct tensor *define(struct elaborator *E, struct tensor *t, enum reducer red, const int *order, int nfree, uint64_t bound,
-			     struct expr *value, struct span at)
+static struct tensor *define(struct elaborator *E, struct tensor *t, enum reducer red, const int *order, int nfree,
+			     uint64_t bound, struct expr *value, struct span at)
 {
 	struct building *b = E->eq;
 	struct index index[64];
@@ -593,8 +613,8 @@ static int order_slots(uint64_t uses, int batch_slot, int *order)
 	return n;
 }
 
-static struct tensor *new_tensor(struct elaborator *E, const char *name, enum elem elem, bool batched, const int *order, int n,
-				 struct span at)
+static struct tensor *new_tensor(struct elaborator *E, const char *name, enum elem elem, bool batched, const int *order,
+				 int n, struct span at)
 {
 	struct axis axis[64];
 	for (int i = 0; i < n; i++)
@@ -627,8 +647,8 @@ static uint64_t settle_uses(struct elaborator *E, struct expr *value, bool batch
 	return outer;
 }
 
-struct tensor *finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched, struct tensor *into,
-			       const char *name, struct span at)
+struct tensor *finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched,
+			       struct tensor *into, const char *name, struct span at)
 {
 	struct building *b = E->eq;
 	if (b->failed || v.kind == VAL_ERROR || !to_indexed(E, at, &v) || !check_extents(E))
@@ -648,7 +668,8 @@ struct tensor *finish_equation(struct elaborator *E, struct value v, const int *
 	int merged = -1; /* the pending result that is the whole right side */
 	for (int i = 0; i < b->pending.n; i++) {
 		struct pending *p = &b->pending.item[i];
-		if (i == b->pending.n - 1 && v.expr->op == EX_READ && v.expr->tensor == p->tensor && (p->uses == free || E->graph_text)) {
+		if (i == b->pending.n - 1 && v.expr->op == EX_READ && v.expr->tensor == p->tensor &&
+		    (p->uses == free || E->graph_text)) {
 			merged = i;
 			break;
 		}
@@ -679,7 +700,8 @@ struct tensor *finish_equation(struct elaborator *E, struct value v, const int *
 void assign_equation(struct elaborator *E, const struct node *lhs, const struct node *rhs)
 {
 	if (E->eq) {
-		fail(E, lhs->at, "a definition that is called with elements (f(x[i])) cannot write equations with indices");
+		fail(E, lhs->at,
+		     "a definition that is called with elements (f(x[i])) cannot write equations with indices");
 		return;
 	}
 	struct building b;
@@ -708,7 +730,8 @@ void assign_equation(struct elaborator *E, const struct node *lhs, const struct 
 	}
 	struct tensor *t = NULL;
 	if (ok && v.kind != VAL_ERROR)
-		t = finish_equation(E, v, order, k, batch, NULL, lhs->primed ? join_path(E, full, "next") : full, lhs->at);
+		t = finish_equation(E, v, order, k, batch, NULL, lhs->primed ? join_path(E, full, "next") : full,
+				    lhs->at);
 	E->eq = NULL;
 	E->scope->hint = hint;
 	struct value out = t ? tensor_value(E, t) : error_value();

@@ -14,8 +14,12 @@ struct value tensor_value(struct elaborator *E, struct tensor *t)
 	struct expr *subs[64];
 	for (int i = 0; i < t->rank; i++)
 		subs[i] = ex_index(E->g, i);
-	return (struct value){.kind = VAL_TENSOR, .expr = ex_read(E->g, t, subs, NULL), .classes = t->classes,
-			      .batched = t->batched, .rank = t->rank, .axis = t->axis};
+	return (struct value){.kind = VAL_TENSOR,
+			      .expr = ex_read(E->g, t, subs, NULL),
+			      .classes = t->classes,
+			      .batched = t->batched,
+			      .rank = t->rank,
+			      .axis = t->axis};
 }
 
 struct value as_tensor(struct elaborator *E, const struct value *v)
@@ -82,11 +86,13 @@ static const struct value *widest(struct elaborator *E, struct span at, int n, c
 			const struct value *l = &v[i] < w ? &v[i] : w, *rr = &v[i] < w ? w : &v[i];
 			fail(E, at, "shapes %s and %s do not agree: they must be equal, or one the end of the other",
 			     value_shape(E, l), value_shape(E, rr));
-			report_note(E->ctx, (struct span){0}, "anything else is written as an equation, y[i, j] = a[i] - b[j]");
+			report_note(E->ctx, (struct span){0},
+				    "anything else is written as an equation, y[i, j] = a[i] - b[j]");
 			return NULL;
 		}
 		if (v[i].drawn && own_rank(w) > 0) {
-			fail(E, at, "one random draw for a whole tensor: write y[i] = .. normal() for a draw an element");
+			fail(E, at,
+			     "one random draw for a whole tensor: write y[i] = .. normal() for a draw an element");
 			return NULL;
 		}
 	}
@@ -150,7 +156,8 @@ struct tensor *materialize(struct elaborator *E, struct value v, const char *nam
 	t->layer = E->scope->path;
 	struct index index[64];
 	for (int i = 0; i < v.rank; i++) {
-		const char *letter = i == 0 && v.batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - v.batched);
+		const char *letter =
+			i == 0 && v.batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - v.batched);
 		index[i] = (struct index){letter, v.axis[i].extent, v.axis[i].rows};
 	}
 	list_add(&E->ctx->arena, &E->g->part[E->part],
@@ -165,13 +172,15 @@ struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red
 	v = as_tensor(E, &v);
 	if (v.kind != VAL_TENSOR || own_rank(&v) == 0)
 		return v;
-	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, role_name(E, role[red]),
-					v.expr->elem == ELEM_BOOL ? ELEM_INT : v.expr->elem, v.batched, v.batched, v.axis, at);
+	struct tensor *t =
+		graph_tensor(E->g, ROLE_VALUE, role_name(E, role[red]),
+			     v.expr->elem == ELEM_BOOL ? ELEM_INT : v.expr->elem, v.batched, v.batched, v.axis, at);
 	t->layer = E->scope->path;
 	struct index index[64];
 	double count = 1;
 	for (int i = 0; i < v.rank; i++) {
-		const char *letter = i == 0 && v.batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - v.batched);
+		const char *letter =
+			i == 0 && v.batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - v.batched);
 		index[i] = (struct index){letter, v.axis[i].extent, v.axis[i].rows};
 		count *= i == 0 && v.batched ? 1 : (double)v.axis[i].extent;
 	}
@@ -182,7 +191,8 @@ struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red
 }
 
 /* a:b:step of an axis as an expression of the new axis' slot. */
-static bool slice_range(struct elaborator *E, const struct node *item, struct value *out, int64_t extent, int axis, struct expr **map)
+static bool slice_range(struct elaborator *E, const struct node *item, struct value *out, int64_t extent, int axis,
+			struct expr **map)
 {
 	int64_t from = 0, to = extent, step = 1;
 	if ((item->kid[0] && !expect_int(E, item->kid[0], eval(E, item->kid[0]), "a bound", &from)) ||
@@ -190,8 +200,8 @@ static bool slice_range(struct elaborator *E, const struct node *item, struct va
 	    (item->kid[2] && !expect_int(E, item->kid[2], eval(E, item->kid[2]), "a step", &step)))
 		return false;
 	if (from < 0 || to > extent || from >= to || step < 1) {
-		fail(E, item->at, "%lld:%lld:%lld is not within 0:%lld of axis %d", (long long)from, (long long)to, (long long)step,
-		     (long long)extent, axis);
+		fail(E, item->at, "%lld:%lld:%lld is not within 0:%lld of axis %d", (long long)from, (long long)to,
+		     (long long)step, (long long)extent, axis);
 		return false;
 	}
 	*map = ex2(E->g, EX_ADD, ex2(E->g, EX_MUL, ex_int(E->g, step), ex_index(E->g, out->rank)), ex_int(E->g, from));
@@ -200,7 +210,8 @@ static bool slice_range(struct elaborator *E, const struct node *item, struct va
 }
 
 /* One place of an axis: a known integer, or an integer scalar of the graph. */
-static bool slice_place(struct elaborator *E, const struct node *item, struct value at, int64_t extent, int axis, struct expr **map)
+static bool slice_place(struct elaborator *E, const struct node *item, struct value at, int64_t extent, int axis,
+			struct expr **map)
 {
 	bool scalar = at.kind == VAL_TENSOR && at.expr->elem == ELEM_INT && !own_rank(&at);
 	int64_t known = 0;
@@ -212,16 +223,18 @@ static bool slice_place(struct elaborator *E, const struct node *item, struct va
 	if (at.classes > 0 && scalar && (*map)->op == EX_INT)
 		r = (struct range){(*map)->integer, (*map)->integer};
 	else if (!range_of(*map, &batch, &r)) {
-		fail(E, item->at, "the range of this subscript is not known (axis %d goes from 0 to %lld)", axis, (long long)extent - 1);
+		fail(E, item->at, "the range of this subscript is not known (axis %d goes from 0 to %lld)", axis,
+		     (long long)extent - 1);
 		return false;
 	}
 	if (r.low >= 0 && r.high < extent)
 		return true;
 	if (r.low == r.high)
-		fail(E, item->at, "subscript %lld is outside axis %d, which goes from 0 to %lld", (long long)r.low, axis, (long long)extent - 1);
+		fail(E, item->at, "subscript %lld is outside axis %d, which goes from 0 to %lld", (long long)r.low,
+		     axis, (long long)extent - 1);
 	else
-		fail(E, item->at, "this subscript runs from %lld to %lld, but axis %d goes from 0 to %lld", (long long)r.low,
-		     (long long)r.high, axis, (long long)extent - 1);
+		fail(E, item->at, "this subscript runs from %lld to %lld, but axis %d goes from 0 to %lld",
+		     (long long)r.low, (long long)r.high, axis, (long long)extent - 1);
 	return false;
 }
 
@@ -292,8 +305,10 @@ static struct value matmul(struct elaborator *E, const struct node *n, struct va
 	for (int i = 0; ok && i < more; i++)
 		ok = own_axis(&a)[ra - 1 - more - (ra - 1 > more ? 1 : 0) + i].extent == own_axis(&b)[i].extent;
 	if (!ok) {
-		fail(E, n->at, "shapes %s @ %s do not fit: the last axis of the left (%lld) meets the %s of the right (%lld)",
-		     value_shape(E, &a), value_shape(E, &b), (long long)k, rb > 1 ? "second last" : "only axis", (long long)kb);
+		fail(E, n->at,
+		     "shapes %s @ %s do not fit: the last axis of the left (%lld) meets the %s of the right (%lld)",
+		     value_shape(E, &a), value_shape(E, &b), (long long)k, rb > 1 ? "second last" : "only axis",
+		     (long long)kb);
 		return error_value();
 	}
 	bool batched = a.batched || b.batched;
@@ -303,7 +318,8 @@ static struct value matmul(struct elaborator *E, const struct node *n, struct va
 	if (batched)
 		index[nfree++] = (struct index){"batch", E->g->batch, true};
 	for (int i = 0; i < ra - 1; i++)
-		index[nfree++] = (struct index){arena_printf(&E->ctx->arena, "%c", 'i' + i), own_axis(&a)[i].extent, own_axis(&a)[i].rows};
+		index[nfree++] = (struct index){arena_printf(&E->ctx->arena, "%c", 'i' + i), own_axis(&a)[i].extent,
+						own_axis(&a)[i].rows};
 	if (rb > 1)
 		index[nfree++] = (struct index){"o", own_axis(&b)[rb - 1].extent, own_axis(&b)[rb - 1].rows};
 	for (int i = 0; i < nfree; i++)
@@ -323,9 +339,10 @@ static struct value matmul(struct elaborator *E, const struct node *n, struct va
 	mb[ib++] = ex_index(E->g, nfree);
 	if (rb > 1)
 		mb[ib] = ex_index(E->g, nfree - 1);
-	struct expr *e = ex2(E->g, EX_MUL, ex_substitute(E->g, a.expr, ma, a.rank), ex_substitute(E->g, b.expr, mb, b.rank));
-	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, role_name(E, "product"),
-					e->elem, batched, nfree, axis, n->at);
+	struct expr *e =
+		ex2(E->g, EX_MUL, ex_substitute(E->g, a.expr, ma, a.rank), ex_substitute(E->g, b.expr, mb, b.rank));
+	struct tensor *t =
+		graph_tensor(E->g, ROLE_VALUE, role_name(E, "product"), e->elem, batched, nfree, axis, n->at);
 	t->layer = E->scope->path;
 	list_add(&E->ctx->arena, &E->g->part[E->part],
 		 graph_equation(E->g, t, RED_SUM, nfree, nfree + 1, index, e, n->at));
@@ -362,16 +379,28 @@ static struct value tensor_binary(struct elaborator *E, const struct node *n, st
 		enum ex ex;
 		bool swap, negate;
 	} table[] = {
-		{OP_ADD, EX_ADD, 0, 0}, {OP_SUB, EX_SUB, 0, 0}, {OP_MUL, EX_MUL, 0, 0}, {OP_DIV, EX_DIV, 0, 0},
-		{OP_FLOORDIV, EX_FLOORDIV, 0, 0}, {OP_MOD, EX_MOD, 0, 0}, {OP_POW, EX_POW, 0, 0}, {OP_LT, EX_LT, 0, 0},
-		{OP_GT, EX_LT, 1, 0}, {OP_LE, EX_LE, 0, 0}, {OP_GE, EX_LE, 1, 0}, {OP_EQ, EX_EQ, 0, 0},
-		{OP_NE, EX_NE, 0, 0}, {OP_AND, EX_AND, 0, 0}, {OP_OR, EX_OR, 0, 0},
+		{OP_ADD, EX_ADD, 0, 0},
+		{OP_SUB, EX_SUB, 0, 0},
+		{OP_MUL, EX_MUL, 0, 0},
+		{OP_DIV, EX_DIV, 0, 0},
+		{OP_FLOORDIV, EX_FLOORDIV, 0, 0},
+		{OP_MOD, EX_MOD, 0, 0},
+		{OP_POW, EX_POW, 0, 0},
+		{OP_LT, EX_LT, 0, 0},
+		{OP_GT, EX_LT, 1, 0},
+		{OP_LE, EX_LE, 0, 0},
+		{OP_GE, EX_LE, 1, 0},
+		{OP_EQ, EX_EQ, 0, 0},
+		{OP_NE, EX_NE, 0, 0},
+		{OP_AND, EX_AND, 0, 0},
+		{OP_OR, EX_OR, 0, 0},
 	};
 	if (n->op == OP_MATMUL)
 		return matmul(E, n, a, b);
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		if (table[i].op == n->op)
-			return lift(E, n->at, table[i].ex, 2, table[i].swap ? (struct value[]){b, a} : (struct value[]){a, b});
+			return lift(E, n->at, table[i].ex, 2,
+				    table[i].swap ? (struct value[]){b, a} : (struct value[]){a, b});
 	return error_value();
 }
 
@@ -387,7 +416,8 @@ static struct value eval_binary(struct elaborator *E, const struct node *n)
 		const struct node *at = spine.item[i];
 		bool known_a = is_known(&a);
 		/* a known left side of and/or decides without the right */
-		if (known_a && a.kind == VAL_BOOL && ((at->op == OP_AND && !a.integer) || (at->op == OP_OR && a.integer)))
+		if (known_a && a.kind == VAL_BOOL &&
+		    ((at->op == OP_AND && !a.integer) || (at->op == OP_OR && a.integer)))
 			continue;
 		struct value b = eval(E, at->kid[1]);
 		if (a.kind == VAL_ERROR || b.kind == VAL_ERROR)
@@ -427,7 +457,11 @@ static struct value special_name(struct elaborator *E, const struct node *n, boo
 	static const struct {
 		const char *name;
 		enum run run;
-	} runs[] = {{"step", RUN_STEP}, {"epoch", RUN_EPOCH}, {"steps", RUN_STEPS}, {"steps_per_epoch", RUN_STEPS_PER_EPOCH}, {"nrows", RUN_ROWS}};
+	} runs[] = {{"step", RUN_STEP},
+		    {"epoch", RUN_EPOCH},
+		    {"steps", RUN_STEPS},
+		    {"steps_per_epoch", RUN_STEPS_PER_EPOCH},
+		    {"nrows", RUN_ROWS}};
 	*found = true;
 	if (!strcmp(n->name, "yes"))
 		return bool_value(true);
@@ -515,7 +549,8 @@ static struct value eval_name(struct elaborator *E, const struct node *n)
 	if (!strcmp(n->name, "data"))
 		fail(E, n->at, "`data` is an index of metrics: sum[data] x");
 	else if (E->eq && E->scope->def == NULL)
-		fail(E, n->at, "unknown name '%s'%s; an index must stand on the left or under a reducer", n->name, suggest(E, n->name));
+		fail(E, n->at, "unknown name '%s'%s; an index must stand on the left or under a reducer", n->name,
+		     suggest(E, n->name));
 	else if (E->eq)
 		fail(E, n->at, "'%s' is no known name and no index of this equation%s", n->name, suggest(E, n->name));
 	else
@@ -567,7 +602,8 @@ static struct value eval_subscript(struct elaborator *E, const struct node *n)
 
 static struct value eval_tuple(struct elaborator *E, const struct node *n)
 {
-	struct value v = {.kind = VAL_TUPLE, .n = n->n, .item = arena_array(&E->ctx->arena, (size_t)n->n, sizeof *v.item)};
+	struct value v = {
+		.kind = VAL_TUPLE, .n = n->n, .item = arena_array(&E->ctx->arena, (size_t)n->n, sizeof *v.item)};
 	for (int i = 0; i < n->n; i++) {
 		if (n->kid[i]->kind == NODE_DOTS)
 			v.item[i] = (struct value){.kind = VAL_STRING, .string = ".."};

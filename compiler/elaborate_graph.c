@@ -65,7 +65,8 @@ bool declare_graph_state(struct elaborator *E, const struct node *var)
 void note_optimizer(struct elaborator *E, const struct node *var, struct tensor *t)
 {
 	const struct node *note = var->n > 3 ? var->kid[3] : NULL;
-	if (note && note->kind == NODE_CALL && !strcmp(note->name, "optimizer") && note->n && note->kid[0]->kid[0]->kind == NODE_STRING) {
+	if (note && note->kind == NODE_CALL && !strcmp(note->name, "optimizer") && note->n &&
+	    note->kid[0]->kid[0]->kind == NODE_STRING) {
 		t->rule = note->kid[0]->kid[0]->name;
 		const struct node *of = note->n > 1 ? note->kid[1]->kid[0] : NULL;
 		t->owner = of && of->kind == NODE_NAME ? table_get(&E->params, of->name) : NULL;
@@ -81,10 +82,7 @@ void note_optimizer(struct elaborator *E, const struct node *var, struct tensor 
 
 /* ---- equations ---- */
 
-static void append(struct elaborator *E, struct equation *eq)
-{
-	list_add(&E->ctx->arena, &E->g->part[E->part], eq);
-}
+static void append(struct elaborator *E, struct equation *eq) { list_add(&E->ctx->arena, &E->g->part[E->part], eq); }
 
 static void bind_value(struct elaborator *E, const char *name, struct tensor *t, struct span at)
 {
@@ -110,7 +108,8 @@ static void read_view(struct elaborator *E, const struct node *lhs, const struct
 			axis[n++] = (struct axis){E->g->batch, true};
 			continue;
 		}
-		if (k->kind != NODE_BINARY || k->op != OP_LT || !expect_int(E, k->kid[1], eval(E, k->kid[1]), "an extent", &extent)) {
+		if (k->kind != NODE_BINARY || k->op != OP_LT ||
+		    !expect_int(E, k->kid[1], eval(E, k->kid[1]), "an extent", &extent)) {
 			fail(E, k->at, "a view's index has its extent written: q < 128");
 			return;
 		}
@@ -143,15 +142,16 @@ static struct tensor *existing_target(struct elaborator *E, const struct node *l
 			*ok = false;
 			return NULL;
 		}
-		struct tensor *next = graph_tensor(E->g, ROLE_NEXT, arena_printf(&E->ctx->arena, "%s'", t->name), t->elem, t->batched,
-						   t->rank, t->axis, lhs->at);
+		struct tensor *next = graph_tensor(E->g, ROLE_NEXT, arena_printf(&E->ctx->arena, "%s'", t->name),
+						   t->elem, t->batched, t->rank, t->axis, lhs->at);
 		next->of = t;
 		next->layer = t->layer;
 		find_binding(E->scope, lhs->name)->next = next;
 		return next;
 	}
 	if (t && E->part != PART_INIT) {
-		fail(E, lhs->at, "'%s' is declared; outside of part init its next value %s' is set", lhs->name, lhs->name);
+		fail(E, lhs->at, "'%s' is declared; outside of part init its next value %s' is set", lhs->name,
+		     lhs->name);
 		*ok = false;
 	}
 	if (t)
@@ -240,7 +240,8 @@ static void read_scatter(struct elaborator *E, const struct node *n)
 			axis[i] = (struct axis){E->g->batch, true};
 		else if (!own)
 			ok = expect_int(E, k->kid[1], extent, "an extent", &axis[i].extent);
-		struct value s = own ? (struct value){.kind = VAL_TENSOR, .expr = ex_index(E->g, 0), .indexed = true} : eval(E, k->kid[0]);
+		struct value s = own ? (struct value){.kind = VAL_TENSOR, .expr = ex_index(E->g, 0), .indexed = true}
+				     : eval(E, k->kid[0]);
 		ok = ok && s.kind != VAL_ERROR && to_indexed(E, k->at, &s);
 		target[i] = s.expr;
 	}
@@ -250,9 +251,11 @@ static void read_scatter(struct elaborator *E, const struct node *n)
 	if (!ok)
 		return;
 	struct binding *old = find_binding(E->scope, n->name);
-	struct tensor *t = old && old->value.kind == VAL_TENSOR ? old->value.expr->tensor : graph_text_grad(E, n->name, n->name_at);
+	struct tensor *t = old && old->value.kind == VAL_TENSOR ? old->value.expr->tensor
+								: graph_text_grad(E, n->name, n->name_at);
 	if (!t) {
-		t = graph_tensor(E->g, ROLE_VALUE, n->name, v.expr->elem, items->n && axis[0].rows, items->n, axis, n->at);
+		t = graph_tensor(E->g, ROLE_VALUE, n->name, v.expr->elem, items->n && axis[0].rows, items->n, axis,
+				 n->at);
 		t->layer = "";
 		bind_value(E, n->name, t, n->name_at);
 	}
@@ -330,7 +333,8 @@ void run_part(struct elaborator *E, const struct node *n)
 	while (part < PART_COUNT && strcmp(names[part], n->name))
 		part++;
 	if (part == PART_COUNT) {
-		fail(E, n->name_at, "a graph has the parts init, forward, inference, backward and update, not '%s'", n->name);
+		fail(E, n->name_at, "a graph has the parts init, forward, inference, backward and update, not '%s'",
+		     n->name);
 		return;
 	}
 	E->part = (enum part)part;

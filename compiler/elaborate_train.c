@@ -34,8 +34,8 @@ static bool fits_any(const struct node *only, const char *name)
 	return false;
 }
 
-static struct tensor *scalar_equation(struct elaborator *E, const char *name, enum reducer red, struct expr *e, bool over_batch,
-				      struct span at)
+static struct tensor *scalar_equation(struct elaborator *E, const char *name, enum reducer red, struct expr *e,
+				      bool over_batch, struct span at)
 {
 	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, name, e->elem, false, 0, NULL, at);
 	t->layer = "";
@@ -54,7 +54,8 @@ static struct tensor *batch_mean(struct elaborator *E, struct value v, const cha
 		return scalar_equation(E, name, RED_NONE, v.expr, false, at);
 	struct tensor *sum = scalar_equation(E, join_path(E, name, "sum"), RED_SUM, v.expr, true, at);
 	struct value s = tensor_value(E, sum);
-	return scalar_equation(E, name, RED_NONE, ex2(E->g, EX_DIV, s.expr, ex_real(E->g, ex_run(E->g, RUN_ROWS))), false, at);
+	return scalar_equation(E, name, RED_NONE, ex2(E->g, EX_DIV, s.expr, ex_real(E->g, ex_run(E->g, RUN_ROWS))),
+			       false, at);
 }
 
 void add_loss(struct elaborator *E, const struct node *n)
@@ -70,12 +71,14 @@ void add_loss(struct elaborator *E, const struct node *n)
 		return;
 	if (v.kind != VAL_TENSOR || own_rank(&v)) {
 		fail(E, n->kid[0]->at, "a loss is one number a sample, not %s; reduce it, for example with mean(...)",
-		     v.kind == VAL_TENSOR ? arena_printf(&E->ctx->arena, "a tensor of shape %s", value_shape(E, &v)) : kind_text(&v));
+		     v.kind == VAL_TENSOR ? arena_printf(&E->ctx->arena, "a tensor of shape %s", value_shape(E, &v))
+					  : kind_text(&v));
 		return;
 	}
 	if (n->maximize)
 		v = lift(E, n->at, EX_NEG, 1, &v);
-	struct goal goal = {.name = n->name ? n->name : "loss", .value = batch_mean(E, v, n->name ? n->name : "loss", n->at)};
+	struct goal goal = {.name = n->name ? n->name : "loss",
+			    .value = batch_mean(E, v, n->name ? n->name : "loss", n->at)};
 	list_add(&E->ctx->arena, &E->goals, goal);
 	list_add(&E->ctx->arena, &E->goal_nodes, n);
 }
@@ -114,7 +117,8 @@ static void set_goals(struct elaborator *E)
 			for (int p = 0; p < g->grads.n; p++)
 				any |= matches(only->kid[k]->name, g->grads.item[p]->of->name);
 			if (!any)
-				fail(E, only->kid[k]->at, "no trained parameter's name fits \"%s\"", only->kid[k]->name);
+				fail(E, only->kid[k]->at, "no trained parameter's name fits \"%s\"",
+				     only->kid[k]->name);
 		}
 		list_add(&E->ctx->arena, &g->goals, goal);
 	}
@@ -202,7 +206,8 @@ void default_output(struct elaborator *E)
 			continue;
 		for (int k = 0; k < E->file->names.entries.n; k++) {
 			struct binding *b = E->file->names.entries.item[k].value;
-			if (b->value.kind == VAL_TENSOR && b->value.expr->op == EX_READ && b->value.expr->tensor == eq->tensor) {
+			if (b->value.kind == VAL_TENSOR && b->value.expr->op == EX_READ &&
+			    b->value.expr->tensor == eq->tensor) {
 				last = eq->tensor;
 				name = b->name;
 			}
@@ -246,7 +251,8 @@ void read_options(struct elaborator *E, const struct node *options)
 		if (k == 5) {
 			const char *near = nearest_name(o->name, names, 5);
 			fail(E, o->at, "unknown run option '%s'%s", o->name,
-			     near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near) : "; there are epochs, steps, batch, clip, seed");
+			     near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near)
+				  : "; there are epochs, steps, batch, clip, seed");
 			continue;
 		}
 		if (table_get(&seen, o->name)) {
@@ -329,7 +335,8 @@ static void run_rule(struct elaborator *E, const struct node *train, const struc
 	s->weight = w;
 	bind(E, "w", tensor_value(E, w), call->at);
 	find_binding(s, "w")->state = w;
-	bind(E, "g", factor.kind == VAL_TENSOR ? lift(E, call->at, EX_MUL, 2, (struct value[]){g, factor}) : g, call->at);
+	bind(E, "g", factor.kind == VAL_TENSOR ? lift(E, call->at, EX_MUL, 2, (struct value[]){g, factor}) : g,
+	     call->at);
 	if (bind_options(E, s, call, option)) {
 		run_block(E, def->kid[1]);
 		if (E->ctx->errors == errors && !find_binding(s, "w")->next)
@@ -360,7 +367,8 @@ static const struct node *rule_of(struct elaborator *E, const struct node *train
 	for (int i = 0; i < E->optimizers.entries.n; i++)
 		list_add(&E->ctx->arena, &names, E->optimizers.entries.item[i].key);
 	const char *near = nearest_name(call->name, names.item, names.n);
-	fail(E, call->at, "unknown optimizer '%s'%s", call->name, near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near) : "");
+	fail(E, call->at, "unknown optimizer '%s'%s", call->name,
+	     near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near) : "");
 	return NULL;
 }
 
@@ -384,7 +392,8 @@ static void check_lines(struct elaborator *E)
 				any |= w->role == ROLE_PARAM && matches(only->kid[k]->name, w->name);
 			}
 			if (!any)
-				fail(E, only->kid[k]->at, "no trained parameter's name fits \"%s\"", only->kid[k]->name);
+				fail(E, only->kid[k]->at, "no trained parameter's name fits \"%s\"",
+				     only->kid[k]->name);
 		}
 	}
 }
@@ -395,7 +404,8 @@ static void make_grads(struct elaborator *E)
 		struct tensor *w = E->g->tensors.item[i];
 		if (w->role != ROLE_PARAM || (E->trains.n && !line_of(E, w->name)))
 			continue;
-		struct tensor *grad = graph_tensor(E->g, ROLE_GRAD, join_path(E, w->name, "grad"), w->elem, false, w->rank, w->axis, w->at);
+		struct tensor *grad = graph_tensor(E->g, ROLE_GRAD, join_path(E, w->name, "grad"), w->elem, false,
+						   w->rank, w->axis, w->at);
 		grad->of = w;
 		grad->layer = w->layer;
 		list_add(&E->ctx->arena, &E->g->grads, grad);
