@@ -6,6 +6,12 @@
 
 #include <string.h>
 
+struct argument {
+	const char *name; /* NULL: positional */
+	struct value value;
+	struct span at;
+};
+
 struct scope *enter(struct elaborator *E, const struct node *def, const char *path, struct span at)
 {
 	struct scope *s = arena_alloc(&E->ctx->arena, sizeof *s);
