@@ -246,6 +246,7 @@ struct node *make_member(struct parser *p, struct span at, struct node *base, co
 struct node *make_type(struct parser *p, struct span at, const char *name, struct span name_at, struct node *dims)
 {
 	bool is_class = strcmp(name, "class") == 0;
+	at.begin = name_at.begin; /* without the colon */
 	if (!is_class && strcmp(name, "int") != 0 && strcmp(name, "real") != 0 && strcmp(name, "bool") != 0)
 		report_error(p->ctx, name_at, "unknown type \"%s\": there are real, int, bool and class[n]", name);
 	else if (is_class && (!dims || dims->n != 1))

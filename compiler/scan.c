@@ -192,10 +192,16 @@ static int follow_brackets(struct parser *p, int token, struct span at)
 	return token;
 }
 
+/* A { that was read last stays, without the brackets it wrongly stands in. */
 void leave_brackets(struct parser *p)
 {
+	struct bracket last = {0};
+	if (p->open.n && p->open.item[p->open.n - 1].kind == '{')
+		last = p->open.item[--p->open.n];
 	while (p->open.n && p->open.item[p->open.n - 1].kind != '{')
 		p->open.n--;
+	if (last.kind)
+		list_add(&p->ctx->arena, &p->open, last);
 }
 
 /* The next token that the grammar sees; newlines before it are counted in *newline, n of them that end a statement. */

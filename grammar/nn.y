@@ -52,6 +52,7 @@ static void *move_stack(struct parser *p, const void *stack, ptrdiff_t size, ptr
 #define YYMALLOC(size) ((void)(size), NULL)
 #define YYFREE(block) ((void)(block))
 
+#define SPAN(first, last) ((struct span){p->src, (first).begin, (last).end})
 #define OPERATION(op, op_at, left, right) make_operation(p, yyloc, op, op_at, left, right)
 
 int nnlex(NNSTYPE *value, struct span *at, struct parser *p);
@@ -83,8 +84,8 @@ static void nnerror(const struct span *at, struct parser *p, const char *message
 start: FILE stmts                       { p->result = LIST_NODE(BLOCK, @$, $2); }
      | FILE stmts stmt                  { p->result = LIST_NODE(BLOCK, @$, add_node(p, $2, $3)); }
      | FILE stmts error
-     | EXAMPLE expr '=' expr            { p->result = NODE(EXAMPLE, @$, $2, $4); }
-     | EXAMPLE expr ERROR STR           { p->result = set_name(NODE(EXAMPLE, @$, $2, NULL), $4, @4); } ;
+     | EXAMPLE expr '=' expr            { p->result = NODE(EXAMPLE, SPAN(@2, @4), $2, $4); }
+     | EXAMPLE expr ERROR STR           { p->result = set_name(NODE(EXAMPLE, SPAN(@2, @4), $2, NULL), $4, @4); } ;
 
 stmts: %empty                           { $$ = NULL; }
      | stmts NL
@@ -169,7 +170,7 @@ only: %empty                            { $$ = NULL; }
 strs: STR                               { $$ = add_node(p, NULL, set_name(LEAF(STRING, @1), $1, @1)); }
     | strs ',' STR                      { $$ = add_node(p, $1, set_name(LEAF(STRING, @3), $3, @3)); } ;
 options: %empty                         { $$ = NULL; }
-       | options NAME '=' factor        { $$ = add_node(p, $1, set_name(NODE(ARG, ((struct span){p->src, @2.begin, @4.end}), $4), $2, @2)); } ;
+       | options NAME '=' factor        { $$ = add_node(p, $1, set_name(NODE(ARG, SPAN(@2, @4), $4), $2, @2)); } ;
 
 exprs: expr                             { $$ = add_node(p, NULL, $1); }
      | exprs ',' expr                   { $$ = add_node(p, $1, $3); } ;
