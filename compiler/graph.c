@@ -79,7 +79,8 @@ struct tensor *graph_tensor(struct graph *g, enum role role, const char *name, e
 
 void graph_rename(struct graph *g, struct tensor *t, const char *name)
 {
-	table_set(&g->names, t->name, NULL);
+	if (table_get(&g->names, t->name) == t)
+		table_set(&g->names, t->name, NULL);
 	t->name = unique_name(g, name);
 	table_set(&g->names, t->name, t);
 }

@@ -87,7 +87,7 @@ enum role {
 };
 
 struct tensor {
-	const char *name;    /* unique in the graph: "conv1.weight", "conv1.y.sum", "x.grad" */
+	const char *name;    /* "conv1.weight", "conv1.y.sum", "x.grad"; unique within inference, and within the rest */
 	uint32_t id;         /* order of creation: its place in graph.tensors; for stable sorting, never printed */
 	enum role role;
 	enum elem elem;
@@ -172,7 +172,7 @@ struct graph {
 	LIST(struct output) outputs;   /* of inference */
 	LIST(struct metric) metrics;   /* of inference */
 	struct training training;
-	struct table names;            /* tensor names in use */
+	struct table names;            /* tensor names in use, but for inference's own */
 	struct expr_set *exprs;        /* the hash-cons table */
 	uint32_t next_id;
 };

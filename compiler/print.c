@@ -173,10 +173,42 @@ static bool *find_used(struct graph *g)
 	return use.used;
 }
 
+static bool same_data(const struct tensor *a, const struct tensor *b)
+{
+	if (a->rank != b->rank || a->elem != b->elem || a->classes != b->classes)
+		return false;
+	for (int i = 0; i < a->rank; i++)
+		if (a->axis[i].extent != b->axis[i].extent)
+			return false;
+	return memcmp(a->data, b->data, (size_t)tensor_size(a) * sizeof *a->data) == 0;
+}
+
+/* Inference and the rest have names of their own, but a constant is declared for both. So where both have an equal one
+ * by the same name, one declaration stands for both; a name that is something else's as well is made new.
+ * Clears `used` of those that need no declaration. */
+static void settle_data(struct graph *g, bool *used)
+{
+	for (int i = 0; i < g->tensors.n; i++) {
+		struct tensor *t = g->tensors.item[i];
+
+		for (int k = 0; k < g->tensors.n && t->role == ROLE_DATA && used[i]; k++) {
+			const struct tensor *other = g->tensors.item[k];
+
+			if (k == i || strcmp(t->name, other->name) != 0)
+				continue;
+			if (other->role != ROLE_DATA || (k < i && !same_data(t, other)))
+				graph_rename(g, t, t->name);
+			else if (k < i && used[k])
+				used[i] = false;
+		}
+	}
+}
+
 static void write_declarations(struct graph *g, struct text *out)
 {
 	bool *used = find_used(g);
 
+	settle_data(g, used);
 	for (int i = 0; i < g->tensors.n; i++) {
 		const struct tensor *t = g->tensors.item[i];
 

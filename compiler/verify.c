@@ -16,7 +16,7 @@ struct status {
 	uint8_t mapped;	 /* by a map or view */
 	uint8_t added;	 /* by a scatter */
 	uint8_t read;	 /* after which it must not change */
-	uint8_t checked; /* as a tensor: once */
+	uint8_t checked; /* as a tensor: once for inference (2), once for the rest (1) */
 };
 
 struct verifier {
@@ -24,7 +24,8 @@ struct verifier {
 	struct status *status; /* by tensor id */
 	enum part part;
 	const struct equation *eq;
-	const char *fault; /* the first */
+	struct table name[2]; /* tensors by name: of inference, and of the rest */
+	const char *fault;    /* the first */
 };
 
 static void fault(struct verifier *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -116,6 +117,8 @@ static void check_role(struct verifier *v, const struct tensor *t)
 
 static void check_tensor(struct verifier *v, const struct tensor *t)
 {
+	uint8_t space = v->part == PART_INFERENCE ? 2 : 1;
+
 	if (!t) {
 		fault(v, "a tensor is missing");
 		return;
@@ -124,11 +127,14 @@ static void check_tensor(struct verifier *v, const struct tensor *t)
 		fault(v, "%s is not among the graph's tensors", t->name);
 		return;
 	}
-	if (v->status[t->id].checked)
+	if (v->status[t->id].checked & space)
 		return;
-	v->status[t->id].checked = 1;
-	if (!t->name || !*t->name || table_get(&v->g->names, t->name) != t)
+	if (!t->name || !*t->name || table_get(&v->name[space - 1], t->name)) {
 		fault(v, "the name %s is not the tensor's own", t->name ? t->name : "NULL");
+		return;
+	}
+	table_set(&v->name[space - 1], t->name, (void *)t);
+	v->status[t->id].checked |= space;
 	check_axes(v, t);
 	if (!v->fault)
 		check_role(v, t);
@@ -449,8 +455,6 @@ static void check_goals(struct verifier *v)
 
 	if (g->loss)
 		check_scalar(v, g->loss, PART_FORWARD, "the loss");
-	if (g->inference_loss)
-		check_scalar(v, g->inference_loss, PART_INFERENCE, "the loss");
 	if (!g->loss && (g->goals.n || g->grads.n))
 		fault(v, "there are goals or gradients but no loss");
 	for (int i = 0; i < g->goals.n; i++) {
@@ -476,6 +480,8 @@ static void check_results(struct verifier *v)
 	const struct graph *g = v->g;
 
 	v->part = PART_INFERENCE;
+	if (g->inference_loss)
+		check_scalar(v, g->inference_loss, PART_INFERENCE, "the loss");
 	for (int i = 0; i < g->outputs.n && !v->fault; i++) {
 		check_tensor(v, g->outputs.item[i].value);
 		if (!v->fault && !is_readable(v, g->outputs.item[i].value))
@@ -504,10 +510,10 @@ static void check_initial(struct verifier *v)
 
 const char *verify(struct graph *g)
 {
-	struct verifier v = {.g = g};
+	struct verifier v = {.g = g, .name = {{.arena = &g->ctx->arena}, {.arena = &g->ctx->arena}}};
 
 	v.status = arena_array(&g->ctx->arena, (size_t)g->tensors.n, sizeof *v.status);
-	for (int part = 0; part < PART_COUNT; part++) {
+	for (int part = 0; part < PART_COUNT && !v.fault; part++) {
 		v.part = (enum part)part;
 		for (int i = 0; i < g->part[part].n && !v.fault; i++) {
 			v.eq = g->part[part].item[i];
@@ -515,6 +521,7 @@ const char *verify(struct graph *g)
 		}
 		v.eq = NULL;
 	}
+	v.part = PART_FORWARD;
 	if (!v.fault)
 		check_initial(&v);
 	if (!v.fault)
