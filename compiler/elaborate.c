@@ -88,6 +88,17 @@ void bind(struct elaborator *E, const char *name, struct value v, struct span at
 	b->state = NULL;
 }
 
+bool is_predefined(const char *name)
+{
+	static const char *const names[] = {"yes",	"no",	 "none",  "inf",   "pi",
+					    "training", "step",	 "epoch", "steps", "steps_per_epoch",
+					    "row",	"batch", "data",  "nrows"};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
 const char *suggest(struct elaborator *E, const char *name)
 {
 	LIST(const char *) names = {0};
@@ -199,8 +210,8 @@ static void assign_one(struct elaborator *E, const struct node *lhs, struct valu
 		assign_next(E, lhs, v);
 	else if (strchr(lhs->name, '.') && !E->graph_text)
 		fail(E, lhs->name_at, "a name with a dot is a parameter of an instance and cannot be assigned");
-	else if (is_builtin(lhs->name) && (!strcmp(lhs->name, "pi") || !strcmp(lhs->name, "inf")))
-		fail(E, lhs->name_at, "'%s' is predefined", lhs->name);
+	else if (is_predefined(lhs->name))
+		fail(E, lhs->name_at, "'%s' is predefined and cannot name anything else", lhs->name);
 	else
 		assign_value(E, lhs->name, v, lhs->name_at, mark);
 }
@@ -321,8 +332,11 @@ static const char *assert_message(struct elaborator *E, const struct node *n)
 static void run_assert(struct elaborator *E, const struct node *n)
 {
 	bool yes;
-	if (known_condition(E, n->kid[0], &yes) && !yes)
-		fail(E, n->at, "%s", assert_message(E, n));
+	if (!known_condition(E, n->kid[0], &yes) || yes)
+		return;
+	fail(E, n->at, "%s", assert_message(E, n));
+	E->scope->returned = E->scope != E->file; /* what follows would only repeat it */
+	E->scope->result = error_value();
 }
 
 static void run_return(struct elaborator *E, const struct node *n)
@@ -453,8 +467,13 @@ static void run_statement(struct elaborator *E, const struct node *n)
 
 void run_block(struct elaborator *E, const struct node *block)
 {
-	for (int i = 0; i < block->n && !E->scope->returned; i++)
+	struct scope *s = E->scope;
+	int errors = E->ctx->errors;
+	for (int i = 0; i < block->n && !s->returned; i++) {
 		run_statement(E, block->kid[i]);
+		if (s->builtin && E->ctx->errors != errors)
+			return; /* one message a call of the library */
+	}
 }
 
 /* ---- the two runs ---- */
@@ -525,6 +544,18 @@ void forget_value_names(struct graph *g)
 	g->names = kept;
 }
 
+/* Training and inference have the same parameters. */
+static void check_params(struct elaborator *E)
+{
+	for (int i = 0; i < E->params.entries.n && !E->ctx->errors; i++) {
+		struct tensor *t = E->params.entries.item[i].value;
+		if ((t->role == ROLE_PARAM || t->role == ROLE_FROZEN) && !table_get(&E->met, t->name))
+			fail(E, t->at,
+			     "'%s' exists only where training = yes: training and inference have the same parameters",
+			     t->name);
+	}
+}
+
 static void check_unused_defines(struct elaborator *E)
 {
 	for (int i = 0; i < E->defines.entries.n; i++) {
@@ -584,7 +615,8 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 				 .params = {.arena = arena},
 				 .included = {.arena = arena},
 				 .defines = {.arena = arena},
-				 .layers = {.arena = arena}};
+				 .layers = {.arena = arena},
+				 .met = {.arena = arena}};
 	const nnc_options *o = ctx->options;
 	E->g = graph_new(ctx, o && o->prefix ? o->prefix : "model", src, 32);
 	E->file = E->scope = file_scope(E);
@@ -603,6 +635,7 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 			run_file(E, tree, false);
 			E->g->names = names;
 		}
+		check_params(E);
 		if (!ctx->errors) {
 			E->g->inference_loss = total_loss(E);
 			default_output(E);

@@ -150,6 +150,7 @@ struct elaborator {
 	struct table params;		      /* full name -> struct tensor: params and states */
 	struct table included;
 	struct table defines; /* -D name -> struct value */
+	struct table met;     /* params and states that the second run met */
 	struct table layers;  /* full name -> struct layer */
 	LIST(struct node *) trains;
 	LIST(struct goal) goals;
@@ -182,6 +183,7 @@ const char *kind_text(const struct value *v);			      /* "a number", "a tensor" 
 void fail(struct elaborator *E, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 struct binding *find_binding(struct scope *s, const char *name);
 struct binding *lookup(struct elaborator *E, const char *name); /* this scope, then what a def sees of the file */
+bool is_predefined(const char *name);
 void bind(struct elaborator *E, const char *name, struct value v, struct span at);
 void forget_value_names(struct graph *g); /* names of values may be taken again; those of declared tensors stay */
 void run_block(struct elaborator *E, const struct node *block);

@@ -41,7 +41,7 @@ void leave(struct elaborator *E, struct scope *s)
 
 /* ---- instances ---- */
 
-/* The path of a new instance: label, or the definition's name with a number from the second on. */
+/* The path of a new instance: label, or the definition's name with a number from the second on. NULL: used already. */
 static const char *instance_path(struct elaborator *E, const char *label, const char *name, struct span at)
 {
 	struct scope *s = E->scope;
@@ -50,6 +50,7 @@ static const char *instance_path(struct elaborator *E, const char *label, const 
 	if (label && old) {
 		fail(E, at, "label '%s' is used twice", label);
 		report_note(E->ctx, *old, "first here");
+		return NULL;
 	}
 	for (int k = 2; !label && old; k++) {
 		own = arena_printf(&E->ctx->arena, "%s%d", name, k);
@@ -202,6 +203,8 @@ static struct value returned_value(struct elaborator *E, struct scope *s, struct
 static struct value call_definition(struct elaborator *E, const struct node *def, const char *path, struct span at,
 				    const struct argument *arg, int n, bool shared)
 {
+	if (!path)
+		return error_value();
 	if (is_recursive(E, def)) {
 		fail(E, at, "%s calls itself: a definition cannot be recursive", def->name);
 		return error_value();
@@ -313,7 +316,10 @@ static struct value call_optimizer(struct elaborator *E, const struct node *n, c
 		     def->name);
 		return error_value();
 	}
-	const char *path = instance_path(E, n->label, def->name, n->at), *full = join_path(E, path, "w");
+	const char *path = instance_path(E, n->label, def->name, n->at);
+	if (!path)
+		return error_value();
+	const char *full = join_path(E, path, "w");
 	struct tensor *t = table_get(&E->params, full);
 	if (!t) {
 		t = graph_tensor(E->g, ROLE_STATE, full, ELEM_REAL, false, w.rank, w.axis, n->at);
@@ -473,6 +479,25 @@ static struct value call_layer(struct elaborator *E, const struct node *n, struc
 
 /* ---- initialisers ---- */
 
+struct search {
+	const struct tensor *tensor;
+	bool found;
+};
+
+static struct expr *note_tensor(void *user, struct expr *read)
+{
+	struct search *s = user;
+	s->found |= read->tensor == s->tensor;
+	return read;
+}
+
+static bool reads_tensor(struct elaborator *E, struct expr *e, const struct tensor *t)
+{
+	struct search s = {t, false};
+	ex_map_reads(E->g, e, note_tensor, &s);
+	return s.found;
+}
+
 /* ~ f(a): the value of initialiser f for tensor t. */
 struct value eval_init(struct elaborator *E, const struct node *target, struct tensor *t)
 {
@@ -492,5 +517,14 @@ struct value eval_init(struct elaborator *E, const struct node *target, struct t
 	for (int i = 0; i < n; i++)
 		arg[i + 1] =
 			(struct argument){target->kid[i]->name, eval(E, target->kid[i]->kid[0]), target->kid[i]->at};
-	return call_definition(E, def, join_path(E, t->name, "init"), target->at, arg, n + 1, false);
+	int mark = E->g->part[PART_INIT].n;
+	struct value v = call_definition(E, def, join_path(E, t->name, "init"), target->at, arg, n + 1, false);
+	bool reads = v.kind == VAL_TENSOR && reads_tensor(E, v.expr, t);
+	for (int i = mark; i < E->g->part[PART_INIT].n && !reads; i++)
+		reads = E->g->part[PART_INIT].item[i]->kind == EQ_MAP &&
+			reads_tensor(E, E->g->part[PART_INIT].item[i]->value, t);
+	if (!reads)
+		return v;
+	fail(E, target->at, "initialiser %s reads the values of its tensor; only the shape is there yet", def->name);
+	return error_value();
 }

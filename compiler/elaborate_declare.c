@@ -203,6 +203,8 @@ static struct tensor *existing(struct elaborator *E, const struct node *var, con
 	bool same = t->rank == n;
 	for (int i = 0; same && i < n; i++)
 		same = t->axis[i].extent == axis[i].extent;
+	if (E->second)
+		table_set(&E->met, full, t);
 	if (!E->scope->shared) {
 		fail(E, var->name_at, "'%s' is declared twice", full);
 		report_note(E->ctx, t->at, "first here");
@@ -234,6 +236,12 @@ static void declare_kept(struct elaborator *E, const struct node *var, enum role
 	}
 	if (E->graph_text && !declare_graph_state(E, var))
 		return;
+	bind(E, var->name, error_value(), var->name_at); /* until all is well */
+	bool valued = (var->n > 2 && var->kid[2]) || (var->n > 3 && var->kid[3]);
+	if (!valued && !E->graph_text) {
+		fail(E, var->at, "'%s' needs a first value: = 0, or ~ glorot", var->name);
+		return;
+	}
 	struct axis axis[64];
 	bool batched = false;
 	int n = read_dims(E, var, axis, &batched);
@@ -389,8 +397,17 @@ static void declare_const(struct elaborator *E, const struct node *var)
 
 void declare(struct elaborator *E, const struct node *n)
 {
+	for (int i = 0; i < n->n; i++)
+		if (is_predefined(n->kid[i]->name)) {
+			fail(E, n->kid[i]->name_at, "'%s' is predefined and cannot name anything else",
+			     n->kid[i]->name);
+			return;
+		}
+	int errors = E->ctx->errors;
 	bool top = E->scope == E->file;
 	for (int i = 0; i < n->n; i++) {
+		if (errors != E->ctx->errors && E->scope->builtin)
+			return;
 		const struct node *var = n->kid[i];
 		if (top && !strchr("cs", n->name[0]) && find_binding(E->scope, var->name) &&
 		    find_binding(E->scope, var->name)->at.src && !table_get(&E->params, join_path(E, "", var->name))) {

@@ -281,6 +281,10 @@ bool declare_indices(struct elaborator *E, const struct node *items, bool bound,
 				fail(E, item->at, "batch stands first");
 				return false;
 			}
+			if (*batch) {
+				fail(E, item->at, "batch stands here twice");
+				return false;
+			}
 			*batch = true;
 			continue;
 		}

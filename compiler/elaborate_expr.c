@@ -71,6 +71,14 @@ static struct value lift_indexed(struct elaborator *E, struct span at, enum ex o
 	return (struct value){.kind = VAL_TENSOR, .expr = ex_make(E->g, op, n, e), .indexed = true};
 }
 
+/* Where the shape of a value comes from. */
+static void note_origin(struct elaborator *E, const struct value *v)
+{
+	if (v->expr->op == EX_READ && v->expr->tensor->at.src)
+		report_note(E->ctx, v->expr->tensor->at, "'%s' of shape %s is made here", v->expr->tensor->name,
+			    value_shape(E, v));
+}
+
 /* The value of largest rank; NULL after an error where another's shape is not the end of its shape. */
 static const struct value *widest(struct elaborator *E, struct span at, int n, const struct value *v)
 {
@@ -86,6 +94,8 @@ static const struct value *widest(struct elaborator *E, struct span at, int n, c
 			const struct value *l = &v[i] < w ? &v[i] : w, *rr = &v[i] < w ? w : &v[i];
 			fail(E, at, "shapes %s and %s do not agree: they must be equal, or one the end of the other",
 			     value_shape(E, l), value_shape(E, rr));
+			note_origin(E, l);
+			note_origin(E, rr);
 			report_note(E->ctx, (struct span){0},
 				    "anything else is written as an equation, y[i, j] = a[i] - b[j]");
 			return NULL;
@@ -260,7 +270,7 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 		out.batched |= place[i].kind == VAL_TENSOR && place[i].batched;
 	}
 	if (given > rank) {
-		fail(E, n->at, "%d subscripts for shape %s", given, value_shape(E, &base));
+		fail(E, n->at, "%d subscript%s for shape %s", given, given == 1 ? "" : "s", value_shape(E, &base));
 		return error_value();
 	}
 	out.rank = out.batched;
@@ -444,6 +454,10 @@ static struct value eval_if(struct elaborator *E, const struct node *n)
 		fail(E, n->kid[0]->at, "a condition is yes or no, not %s", value_text(E, &c));
 		return error_value();
 	}
+	if (c.expr->elem != ELEM_BOOL) {
+		fail(E, n->kid[0]->at, "a condition is yes or no: compare, as in x > 0");
+		return error_value();
+	}
 	struct value a = eval(E, n->kid[1]), b = eval(E, n->kid[2]);
 	if (a.kind == VAL_ERROR || b.kind == VAL_ERROR)
 		return error_value();
@@ -546,7 +560,12 @@ static struct value eval_name(struct elaborator *E, const struct node *n)
 			return error_value();
 		}
 	}
-	if (!strcmp(n->name, "data"))
+	struct binding *outside = E->scope != E->file && !E->scope->builtin ? find_binding(E->file, n->name) : NULL;
+	if (outside)
+		fail(E, n->at,
+		     "'%s' is a value of the file; a definition sees its arguments, constants and settings only",
+		     n->name);
+	else if (!strcmp(n->name, "data"))
 		fail(E, n->at, "`data` is an index of metrics: sum[data] x");
 	else if (E->eq && E->scope->def == NULL)
 		fail(E, n->at, "unknown name '%s'%s; an index must stand on the left or under a reducer", n->name,

@@ -182,18 +182,13 @@ static struct expr *note_reach(void *user, struct expr *read)
 	return read;
 }
 
-/* Without an output line: the last value of the file that depends on an input and on no target. */
-void default_output(struct elaborator *E)
+/* Which tensors of inference depend on inputs (1) and targets (2): in tensor.pass. */
+static void mark_reach(struct graph *g)
 {
-	struct graph *g = E->g;
-	if (g->outputs.n)
-		return;
 	for (int i = 0; i < g->tensors.n; i++) {
 		enum role r = g->tensors.item[i]->role;
 		g->tensors.item[i]->pass = (void *)(uintptr_t)(r == ROLE_INPUT ? 1 : r == ROLE_TARGET ? 2 : 0);
 	}
-	struct tensor *last = NULL;
-	const char *name = NULL;
 	for (int i = 0; i < g->part[PART_INFERENCE].n; i++) {
 		struct equation *eq = g->part[PART_INFERENCE].item[i];
 		struct reach r = {0};
@@ -202,20 +197,36 @@ void default_output(struct elaborator *E)
 		else
 			ex_map_reads(g, eq->value, note_reach, &r);
 		eq->tensor->pass = (void *)r.bits;
-		if (r.bits != 1)
-			continue;
-		for (int k = 0; k < E->file->names.entries.n; k++) {
-			struct binding *b = E->file->names.entries.item[k].value;
-			if (b->value.kind == VAL_TENSOR && b->value.expr->op == EX_READ &&
-			    b->value.expr->tensor == eq->tensor) {
-				last = eq->tensor;
-				name = b->name;
-			}
-		}
 	}
-	if (last)
-		list_add(&E->ctx->arena, &g->outputs, (struct output){name, last});
-	else if (!g->loss)
+}
+
+static const char *name_in_file(struct elaborator *E, const struct tensor *t)
+{
+	for (int k = 0; k < E->file->names.entries.n; k++) {
+		struct binding *b = E->file->names.entries.item[k].value;
+		if (b->value.kind == VAL_TENSOR && b->value.expr->op == EX_READ && b->value.expr->tensor == t)
+			return b->name;
+	}
+	return NULL;
+}
+
+/* Outputs depend on no target. Without an output line: the last value of the file that depends on an input. */
+void default_output(struct elaborator *E)
+{
+	struct graph *g = E->g;
+	mark_reach(g);
+	for (int i = 0; i < g->outputs.n; i++)
+		if ((uintptr_t)g->outputs.item[i].value->pass & 2)
+			fail(E, g->outputs.item[i].value->at,
+			     "output '%s' depends on a target; targets are for losses and metrics",
+			     g->outputs.item[i].name);
+	for (int i = g->part[PART_INFERENCE].n - 1; i >= 0 && !g->outputs.n; i--) {
+		struct tensor *t = g->part[PART_INFERENCE].item[i]->tensor;
+		const char *name = (uintptr_t)t->pass == 1 ? name_in_file(E, t) : NULL;
+		if (name)
+			list_add(&E->ctx->arena, &g->outputs, (struct output){name, t});
+	}
+	if (!g->outputs.n && !g->loss)
 		fail(E, (struct span){g->src, 0, 0}, "the model has neither a loss nor an output");
 }
 
