@@ -14,6 +14,14 @@
 
 /* ---- messages ---- */
 
+/* Where the user's text caused what stands at `at`: for the library's text, the call into it. */
+struct span user_place(struct elaborator *E, struct span at)
+{
+	for (struct scope *s = E->scope; s && at.src && at.src->builtin && s->call_at.src; s = s->caller)
+		at = s->call_at;
+	return at;
+}
+
 /* An error inside the standard library is shown where the user's text called it, with a note about the inside. */
 void fail(struct elaborator *E, struct span at, const char *format, ...)
 {
@@ -139,6 +147,7 @@ static void assign_value(struct elaborator *E, const char *name, struct value v,
 		if (is_own_value(E, &v, mark) && ex_is_read_of(v.expr, v.expr->tensor, v.rank) &&
 		    v.expr->tensor->rank == v.rank) {
 			graph_rename(E->g, v.expr->tensor, full);
+			v.expr->tensor->at = user_place(E, at);
 		} else if (v.expr->n || v.rank || v.batched || v.expr->op == EX_DRAW) {
 			int64_t classes = v.classes;
 			struct tensor *t = materialize(E, v, full, at);

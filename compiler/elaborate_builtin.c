@@ -261,7 +261,7 @@ static struct value reshape(struct elaborator *E, const struct node *n, struct v
 	t->classes = of->classes;
 	t->layer = E->scope->path;
 	struct equation *eq = arena_alloc(&E->ctx->arena, sizeof *eq);
-	*eq = (struct equation){.kind = EQ_VIEW, .tensor = t, .at = n->at};
+	*eq = (struct equation){.kind = EQ_VIEW, .tensor = t, .at = user_place(E, n->at)};
 	list_add(&E->ctx->arena, &E->g->part[E->part], eq);
 	return tensor_value(E, t);
 }

@@ -591,6 +591,9 @@ static struct tensor *define(struct elaborator *E, struct tensor *t, enum reduce
 	struct index index[64];
 	struct expr *map[64] = {0};
 	int n = 0;
+	at = user_place(E, at);
+	if (t->role == ROLE_VALUE)
+		t->at = at;
 	for (int i = 0; i < nfree; i++, n++) {
 		index[n] = (struct index){b->slot[order[i]].name, b->slot[order[i]].extent, b->slot[order[i]].rows};
 		map[order[i]] = ex_index(E->g, n);

@@ -161,6 +161,7 @@ struct tensor *materialize(struct elaborator *E, struct value v, const char *nam
 	if (v.expr->op == EX_READ && v.expr->tensor->rank == v.rank && ex_is_read_of(v.expr, v.expr->tensor, v.rank) &&
 	    !v.expr->guarded && v.expr->tensor->batched == v.batched)
 		return v.expr->tensor;
+	at = user_place(E, at);
 	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, name, v.expr->elem, v.batched, v.rank, v.axis, at);
 	t->classes = v.classes;
 	t->layer = E->scope->path;
@@ -180,6 +181,7 @@ struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red
 {
 	static const char *const role[] = {"value", "sum", "product", "max", "min", "argmax", "argmin"};
 	v = as_tensor(E, &v);
+	at = user_place(E, at);
 	if (v.kind != VAL_TENSOR || own_rank(&v) == 0)
 		return v;
 	struct tensor *t =
