@@ -8,7 +8,7 @@
 /* Rows as they come; their names decide the width, so they are printed in the end. */
 struct table {
 	struct line {
-		char name[64];
+		char name[100];
 		nnr_check_row row;
 	} * line;
 	int n, room;
@@ -30,7 +30,7 @@ static void add_row(void *user, const nnr_check_row *row)
 	}
 	struct line *line = &table->line[table->n++];
 	line->row = *row;
-	snprintf(line->name, sizeof line->name, "%s", row->name);
+	snprintf(line->name, sizeof line->name, "%s%s%s", row->loss ? row->loss : "", row->loss ? ": " : "", row->name);
 }
 
 static void print_table(const struct table *table)

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "emit.h"
 #include "graph.h"
 #include "include.h"
 #include "library.h"
 #include "name.h"
-#include "offset.h"
 #include "summary.h"
 #include "syntax.h"
 
@@ -23,6 +23,7 @@ struct nnc_model {
 	nnc_options options; /* what the passes see: callbacks of this file, and a prefix */
 	struct includes includes;
 	struct graph *graph;
+	LIST(const char *) loss_names;
 	const char *dump;
 };
 
@@ -53,8 +54,10 @@ static bool run_passes(nnc_model *m, const struct source *src)
 	m->graph = elaborate(&m->ctx, tree, src);
 	if (!passed(m, "elaborate"))
 		return false;
-	if (m->host.input_offsets)
-		add_input_offsets(m->graph);
+	for (int i = 0; i < m->graph->goals.n; i++)
+		list_add(&m->ctx.arena, &m->loss_names, m->graph->goals.item[i].name);
+	if (m->host.check_loss > 0 && m->host.check_loss <= m->loss_names.n)
+		prepare_check(m->graph, m->host.check_loss - 1);
 	if (m->graph->loss && !m->host.inference_only)
 		differentiate_loss(m->graph);
 	if (!passed(m, "differentiate"))
@@ -266,6 +269,8 @@ const char *nnc_library_help(nnc_model *m, const char *name)
 }
 
 const char *nnc_prefix(const nnc_model *m) { return m->graph->name; }
+
+const char *nnc_loss_name(const nnc_model *m, int k) { return k < m->loss_names.n ? m->loss_names.item[k] : NULL; }
 
 const char *const *nnc_dependencies(nnc_model *m)
 {

@@ -51,8 +51,9 @@ typedef struct nnc_options {
 	bool no_simplify;                /* leave the graph as the chain rule made it (tests) */
 	const char *dump;                /* pass after which nnc_dump_text is taken: elaborate, differentiate, simplify */
 	bool verify;                     /* check the graph after each pass */
-	bool input_offsets;              /* add a trained param x.offset[batch, ...], 0 at first, to every real input x in
-	                                    training: its gradient is the input's. For derivative checks */
+	int check_loss;                  /* for derivative checks: k > 0 leaves the k-th loss only and params that it trains,
+	                                    and adds a param x.offset[batch, ...], 0 at first, to every real input x in
+	                                    training: its gradient is the input's. No update */
 } nnc_options;
 
 typedef struct nnc_model nnc_model;
@@ -74,6 +75,8 @@ const char *nnc_emit_header(nnc_model *model, const char *header);
 /* The same C for a compiler in this process: it includes nothing and declares what it calls, of libm and mem* only. */
 const char *nnc_emit_in_process(nnc_model *model);
 const char *nnc_prefix(const nnc_model *model);
+/* The losses, k from 0: one, unless some have `only`. NULL beyond the last. */
+const char *nnc_loss_name(const nnc_model *model, int k);
 /* Files that were included, for -MD; NULL-terminated. */
 const char *const *nnc_dependencies(nnc_model *model);
 

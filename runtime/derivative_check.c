@@ -218,33 +218,51 @@ static const char *row_name(const nnr_model *model, const nn_tensor *tensor, cha
 	return tensor->name;
 }
 
-nnr_status nnr_check(const char *name, const char *text, size_t size, const nnc_options *options, double limit,
-		     void (*row)(void *user, const nnr_check_row *row), void *user, int *off)
+/* All params of one loss; model is freed. */
+static nnr_status check_model(nnr_model *model, const char *loss, double limit,
+			      void (*row)(void *user, const nnr_check_row *row), void *user, int *off)
 {
-	nnr_status status;
-	nnc_options with = options ? *options : (nnc_options){0};
-	struct check check = {.limit = limit};
+	struct check check = {.model = model, .limit = limit};
 	char label[300];
-	with.real = NNC_DOUBLE;
-	with.batch = ROWS;
-	with.input_offsets = true;
-	*off = 0;
-	check.model = nnr_open_text(name, text, size, &with, &status);
-	if (!check.model)
-		return status;
-	status = prepare(&check);
-	const nn_model *nn = check.model->nn;
-	for (uint32_t i = 0; i < nn->n_tensor && status == NNR_OK; i++) {
-		if (nn->tensor[i].kind != NN_PARAM)
+	nnr_status status = prepare(&check);
+	for (uint32_t i = 0; i < model->nn->n_tensor && status == NNR_OK; i++) {
+		const nn_tensor *tensor = &model->nn->tensor[i];
+		nnr_check_row result = {.loss = loss, .count = (int64_t)tensor->count};
+		if (tensor->kind != NN_PARAM)
 			continue;
-		nnr_check_row result = {.count = (int64_t)nn->tensor[i].count};
-		result.name = row_name(check.model, &nn->tensor[i], label, sizeof label, &result.input);
-		check_tensor(&check, &nn->tensor[i], &result);
+		result.name = row_name(model, tensor, label, sizeof label, &result.input);
+		check_tensor(&check, tensor, &result);
 		*off += result.off;
 		if (row)
 			row(user, &result);
 	}
 	release(&check);
-	nnr_close(check.model);
+	nnr_close(model);
+	return status;
+}
+
+nnr_status nnr_check(const char *name, const char *text, size_t size, const nnc_options *options, double limit,
+		     void (*row)(void *user, const nnr_check_row *row), void *user, int *off)
+{
+	struct host host;
+	nnr_status status = NNR_OK;
+	nnc_options with = options ? *options : (nnc_options){0};
+	const char *next = "";
+	host_init(&host, options);
+	with.real = NNC_DOUBLE;
+	with.batch = ROWS;
+	*off = 0;
+	for (with.check_loss = 1; status == NNR_OK && next; with.check_loss++) {
+		nnc_model *compiled = nnc_compile(name, text, size, &with);
+		if (!compiled)
+			return NNR_INVALID;
+		next = nnc_loss_name(compiled, with.check_loss);
+		bool several = nnc_loss_name(compiled, 1) != NULL;
+		nnr_model *model = open_compiled(&host, compiled, &status);
+		if (model)
+			status = check_model(model, several ? nnc_loss_name(compiled, with.check_loss - 1) : NULL,
+					     limit, row, user, off);
+		nnc_free(compiled);
+	}
 	return status;
 }

@@ -45,6 +45,9 @@ struct nnr_model {
 	void *loss; /* room for one real, and after it for each metric */
 };
 
+/* A handle over a compiled model, which may be freed after; NULL with *status set. */
+nnr_model *open_compiled(const struct host *host, nnc_model *compiled, nnr_status *status);
+
 /* Tensors of the four kinds that have memory of their own in params or state. */
 const nn_tensor *find_tensor(const nnr_model *model, const char *name);
 void *tensor_memory(const nnr_model *model, const nn_tensor *tensor);

@@ -85,8 +85,7 @@ static void report_jit(void *user, const char *message)
 	host_fail(user, NNR_INVALID, NULL, "internal error: the generated C does not compile: %s", message);
 }
 
-/* Generated C to a handle; the C names its descriptor PREFIX_model. */
-static nnr_model *load_code(const struct host *host, nnc_model *compiled, nnr_status *status)
+nnr_model *open_compiled(const struct host *host, nnc_model *compiled, nnr_status *status)
 {
 	char symbol[300];
 	const char *text = nnc_emit_in_process(compiled);
@@ -99,6 +98,7 @@ static nnr_model *load_code(const struct host *host, nnc_model *compiled, nnr_st
 	*status = NNR_INVALID;
 	if (!jit)
 		return NULL;
+	/* the name under which generated C has its descriptor */
 	int n = snprintf(symbol, sizeof symbol, "%s_model", nnc_prefix(compiled));
 	const nn_model *nn = n < (int)sizeof symbol ? jit_symbol(jit, symbol) : NULL;
 	if (!nn) {
@@ -125,7 +125,7 @@ nnr_model *nnr_open_text(const char *name, const char *text, size_t size, const 
 	nnc_model *compiled = nnc_compile(name, text, size, options);
 	if (!compiled)
 		return NULL;
-	nnr_model *model = load_code(&host, compiled, status);
+	nnr_model *model = open_compiled(&host, compiled, status);
 	nnc_free(compiled);
 	return model;
 }

@@ -143,6 +143,7 @@ nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, do
 /* ---- derivative check ---- */
 
 typedef struct nnr_check_row {
+	const char *loss; /* of which loss, where there are several; else NULL */
 	const char *name; /* of the param, or of the real input */
 	bool input;
 	int64_t checked, count;	       /* elements */

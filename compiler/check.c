@@ -1,7 +1,8 @@
-/* offset.c - params that stand for a change of the inputs, so that the gradients of inputs are those of params. */
-#include "offset.h"
-
-/* The pass leaves an input's offset in tensor->pass. */
+/* check.c - a graph whose gradients, of inputs too, are those of the trained params of one loss: what finite
+ * differences can be compared with. An input's gradient becomes that of a param which stands for a change of the input.
+ *
+ * The pass leaves an input's offset in tensor->pass. */
+#include "check.h"
 
 /* x[a] becomes x[a] + x.offset[a]; outside of its tensor an offset is 0. */
 static struct expr *add_offset(void *user, struct expr *read)
@@ -31,12 +32,11 @@ static struct tensor *make_offset(struct graph *g, const struct tensor *input)
 					   input->rank, axis, input->at);
 	grad->of = offset;
 	list_add(arena, &g->grads, grad);
-	for (int i = 0; i < g->goals.n; i++)
-		list_add(arena, &g->goals.item[i].params, offset);
+	list_add(arena, &g->goals.item[0].params, offset);
 	return offset;
 }
 
-void add_input_offsets(struct graph *g)
+static void add_offsets(struct graph *g)
 {
 	int n = g->tensors.n;
 	for (int i = 0; i < n; i++) {
@@ -50,4 +50,36 @@ void add_input_offsets(struct graph *g)
 		if (eq->value)
 			eq->value = ex_map_reads(g, eq->value, add_offset, g);
 	}
+}
+
+static bool has_param(const struct goal *goal, const struct tensor *param)
+{
+	for (int i = 0; i < goal->params.n; i++)
+		if (goal->params.item[i] == param)
+			return true;
+	return false;
+}
+
+/* Params that the goal has no gradients for become constants. */
+static void keep_goal(struct graph *g, struct goal goal)
+{
+	int kept = 0;
+	for (int i = 0; i < g->grads.n; i++) {
+		struct tensor *grad = g->grads.item[i];
+		if (has_param(&goal, grad->of))
+			g->grads.item[kept++] = grad;
+		else
+			grad->of->role = ROLE_FROZEN;
+	}
+	g->grads.n = kept;
+	g->goals.n = 1;
+	g->goals.item[0] = goal;
+	g->loss = goal.value;
+	g->part[PART_UPDATE].n = 0;
+}
+
+void prepare_check(struct graph *g, int goal)
+{
+	keep_goal(g, g->goals.item[goal]);
+	add_offsets(g);
 }
