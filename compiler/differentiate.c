@@ -1,0 +1,318 @@
+/* differentiate.c - the chain rule: one walk over the equations, backwards.
+ *
+ * Everything that reads a tensor comes after it, so when the walk comes to the tensor's own equation all contributions
+ * to its adjoint are known: they are added up in the equation that defines T.grad, and what that gives to the tensors
+ * the equation reads is left with them (contribute.c, gather.c). A tensor without an equation, a param or an input, is
+ * closed behind the first equation that reads it, close to the last use of what its gradient is made of.
+ *
+ * Only tensors on a path from a tensor asked for to the one differentiated get an adjoint. The result is equations of
+ * the same kind, so the walk can run again on what it made. */
+#include "chain.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- names ---- */
+
+/* name without the ' of a next value and without a prefix of whole path components that it shares with path. */
+static const char *short_name(struct graph *g, const char *name, const char *path)
+{
+	size_t start = 0, n = strlen(name);
+
+	for (size_t i = 0; path && name[i] && name[i] == path[i]; i++)
+		if (name[i] == '.')
+			start = i + 1;
+	if (n > start && name[n - 1] == '\'')
+		return arena_printf(&g->ctx->arena, "%.*s.next", (int)(n - 1 - start), name + start);
+	return name + start;
+}
+
+struct tensor *adjoint_tensor(struct graph *g, const struct tensor *of, const char *name, int rank,
+			      const struct axis *axis)
+{
+	bool batched = axis == of->axis ? of->batched : rank > 0 && axis[0].rows;
+	struct tensor *t = graph_tensor(g, ROLE_VALUE, name, ELEM_REAL, batched, rank, axis, of->at);
+
+	t->layer = of->layer;
+	return t;
+}
+
+static bool name_is_taken(struct graph *g, const struct index *index, int n, const char *name)
+{
+	for (int p = 0; p < n; p++)
+		if (strcmp(index[p].name, name) == 0)
+			return true;
+	return table_get(&g->names, name) != NULL;
+}
+
+struct equation *append_equation(struct chain *c, struct tensor *t, enum reducer red, int nfree, int n,
+				 struct index *index, struct expr *value, struct span at)
+{
+	static const char *const letters[] = {"i", "j", "k", "l", "m", "n"};
+	struct graph *g = c->g;
+	struct equation *eq = graph_equation(g, t, red, nfree, n, index, value, at);
+
+	for (int p = 0; p < n; p++) {
+		const char *name = eq->index[p].name, *base;
+
+		if (p == 0 && nfree > 0 && t->batched)
+			name = "batch";
+		if (!name)
+			name = letters[p < 6 ? p : 5];
+		base = name;
+		for (int k = 2; name_is_taken(g, eq->index, p, name); k++)
+			name = arena_printf(&g->ctx->arena, "%s%d", base, k);
+		eq->index[p].name = name;
+	}
+	list_add(&g->ctx->arena, c->out, eq);
+	return eq;
+}
+
+/* ---- closing: adding up what came together for a tensor ---- */
+
+/* The free indices of an equation for T.grad: named as where T is defined, or as in the first term that names them. */
+static struct index *free_indices(struct graph *g, const struct adjoint *a)
+{
+	const struct tensor *t = a->tensor;
+	struct index *index = arena_array(&g->ctx->arena, (size_t)t->rank, sizeof *index);
+
+	for (int d = 0; d < t->rank; d++) {
+		index[d] = (struct index){NULL, t->axis[d].extent, t->axis[d].rows};
+		if (a->defined && a->defined->nfree == t->rank)
+			index[d].name = a->defined->index[d].name;
+		for (int i = 0; i < a->terms.n && !index[d].name; i++)
+			if (!a->terms.item[i].scatter)
+				index[d].name = a->terms.item[i].index[d].name;
+	}
+	return index;
+}
+
+static const char *partial_name(struct graph *g, const struct adjoint *a, const struct tensor *from)
+{
+	return arena_printf(&g->ctx->arena, "%s.from_%s", a->grad->name, short_name(g, from->name, a->tensor->name));
+}
+
+/* The sum of a term over its bound indices, in a tensor of its free ones; read there. */
+static struct expr *sum_apart(struct chain *c, struct adjoint *a, const struct term *term)
+{
+	struct graph *g = c->g;
+	struct axis *axis = arena_array(&g->ctx->arena, (size_t)term->nfree, sizeof *axis);
+	struct expr *sub[64];
+	struct tensor *t;
+
+	for (int d = 0; d < term->nfree; d++) {
+		axis[d] = (struct axis){term->index[d].extent, term->index[d].rows};
+		sub[d] = ex_index(g, d);
+	}
+	t = adjoint_tensor(g, a->tensor, partial_name(g, a, term->from), term->nfree, axis);
+	if (!term->scatter)
+		t->batched = a->tensor->batched;
+	append_equation(c, t, RED_SUM, term->nfree, term->n, term->index, term->value, term->at);
+	return ex_read(g, t, sub, NULL);
+}
+
+/* The adjoint of a view, the same memory in the shape of the viewed. */
+static struct tensor *view_back(struct chain *c, struct adjoint *a, const struct tensor *view, const char *name)
+{
+	struct graph *g = c->g;
+	struct tensor *grad = ((struct adjoint *)view->pass)->grad;
+	struct tensor *t = adjoint_tensor(g, a->tensor, name, a->tensor->rank, a->tensor->axis);
+	struct equation *eq = graph_equation(g, t, RED_NONE, 0, 0, NULL, NULL, a->tensor->at);
+
+	t->role = ROLE_VIEW;
+	t->of = grad->role == ROLE_VIEW ? grad->of : grad;
+	eq->kind = EQ_VIEW;
+	list_add(&g->ctx->arena, c->out, eq);
+	return t;
+}
+
+static void append_scatter(struct chain *c, struct adjoint *a, struct term *term)
+{
+	struct equation *eq;
+
+	if (term->n > term->nfree) {
+		term->value = sum_apart(c, a, term);
+		term->n = term->nfree;
+	}
+	eq = append_equation(c, a->grad, RED_NONE, 0, term->n, term->index, term->value, term->at);
+	eq->kind = EQ_SCATTER;
+	eq->target = term->sub;
+}
+
+/* T.grad from all that came. */
+static void close_adjoint(struct chain *c, struct adjoint *a)
+{
+	struct graph *g = c->g;
+	struct tensor *t = a->tensor;
+	int scatters = 0, maps, sums = 0;
+	struct expr *value = NULL, *sub[64];
+	const struct term *only = NULL;
+	const char *name = arena_printf(&g->ctx->arena, "%s%s", short_name(g, t->name, NULL), c->suffix);
+
+	a->closed = true;
+	for (int i = 0; i < a->terms.n; i++) {
+		scatters += a->terms.item[i].scatter;
+		if (!a->terms.item[i].scatter && a->terms.item[i].n > a->terms.item[i].nfree) {
+			only = &a->terms.item[i];
+			sums++;
+		}
+	}
+	maps = a->terms.n - scatters + a->views.n;
+	if (!maps && !scatters) {
+		a->grad = NULL;
+		return;
+	}
+	if (maps == 1 && a->views.n && !scatters && !a->given) {
+		a->grad = view_back(c, a, a->views.item[0], name);
+		return;
+	}
+	if (!a->given)
+		a->grad = adjoint_tensor(g, t, name, t->rank, t->axis);
+	if (maps == 1 && sums) {
+		struct index *index = free_indices(g, a);
+
+		for (int d = 0; d < t->rank; d++)
+			only->index[d].name = index[d].name;
+		append_equation(c, a->grad, RED_SUM, only->nfree, only->n, only->index, only->value, only->at);
+	} else if (maps) {
+		for (int d = 0; d < t->rank; d++)
+			sub[d] = ex_index(g, d);
+		for (int i = 0; i < a->terms.n; i++) {
+			struct term *term = &a->terms.item[i];
+
+			if (!term->scatter)
+				value = add_adjoints(g, value,
+						     term->n > term->nfree ? sum_apart(c, a, term) : term->value);
+		}
+		for (int i = 0; i < a->views.n; i++) {
+			const struct tensor *view = a->views.item[i];
+			struct tensor *back = view_back(c, a, view, partial_name(g, a, view));
+
+			value = add_adjoints(g, value, ex_read(g, back, sub, NULL));
+		}
+		append_equation(c, a->grad, RED_NONE, t->rank, t->rank, free_indices(g, a), value,
+				a->terms.n ? a->terms.item[0].at : t->at);
+	}
+	for (int i = 0; i < a->terms.n; i++)
+		if (a->terms.item[i].scatter)
+			append_scatter(c, a, &a->terms.item[i]);
+}
+
+/* ---- the walk ---- */
+
+static struct adjoint *adjoint_of(struct graph *g, struct tensor *t)
+{
+	if (!t->pass) {
+		struct adjoint *a = arena_alloc(&g->ctx->arena, sizeof *a);
+
+		a->tensor = t;
+		t->pass = a;
+	}
+	return t->pass;
+}
+
+static bool is_active(const struct tensor *t)
+{
+	const struct adjoint *a = t->pass;
+
+	return a && a->active;
+}
+
+/* Equation i reads a; the first to read what has no equation is noted: leaf[i] is a list. */
+static void note_leaf(struct adjoint *a, struct adjoint **leaf, int i)
+{
+	if (a->defined || a->noted)
+		return;
+	a->noted = true;
+	a->next_leaf = leaf[i];
+	leaf[i] = a;
+}
+
+/* Find out what depends on a tensor asked for. */
+static void find_active(struct graph *g, const equation_list *eqs, struct adjoint **leaf)
+{
+	for (int i = 0; i < eqs->n; i++) {
+		const struct equation *eq = eqs->item[i];
+		struct adjoint *a = adjoint_of(g, eq->tensor);
+		expr_list reads = {0};
+
+		if (a->defined)
+			a->scattered = true;
+		else
+			a->defined = eq;
+		a->scattered |= eq->kind == EQ_SCATTER;
+		if (eq->kind == EQ_VIEW) {
+			a->active |= is_active(eq->tensor->of);
+			if (is_active(eq->tensor->of))
+				note_leaf(eq->tensor->of->pass, leaf, i);
+			continue;
+		}
+		find_wanted_reads(g, eq->value, is_active, &reads);
+		if (reads.n && eq->tensor->elem == ELEM_REAL && eq->red != RED_ARGMAX && eq->red != RED_ARGMIN)
+			a->active = true;
+		for (int k = 0; k < reads.n; k++)
+			note_leaf(reads.item[k]->tensor->pass, leaf, i);
+	}
+}
+
+static void walk_back(struct chain *c, const equation_list *eqs, struct adjoint **leaf)
+{
+	for (int i = eqs->n - 1; i >= 0; i--) {
+		const struct equation *eq = eqs->item[i];
+		struct adjoint *a = eq->tensor->pass, *of;
+
+		if (a->active && !a->closed)
+			close_adjoint(c, a);
+		if (a->active && a->grad && eq->kind == EQ_VIEW) {
+			of = adjoint_of(c->g, eq->tensor->of);
+			if (of->active)
+				list_add(&c->g->ctx->arena, &of->views, eq->tensor);
+		} else if (a->active && a->grad) {
+			add_contributions(c, eq, a->grad);
+		}
+		for (of = leaf[i]; of; of = of->next_leaf)
+			close_adjoint(c, of);
+	}
+}
+
+void differentiate_into(struct graph *g, const equation_list *eqs, struct tensor *of, struct tensor *const *wrt, int n,
+			const char *suffix, equation_list *out, struct tensor **grad)
+{
+	struct chain c = {.g = g, .suffix = suffix, .out = out};
+	struct adjoint **leaf = arena_array(&g->ctx->arena, (size_t)eqs->n, sizeof(struct adjoint *));
+	struct term seed = {
+		.to = of, .from = of, .at = of->at, .nfree = of->rank, .n = of->rank, .value = ex_num(g, 1)};
+	equation_list before = *eqs; /* *out may be the same list */
+
+	for (int i = 0; i < g->tensors.n; i++)
+		g->tensors.item[i]->pass = NULL;
+	for (int k = 0; k < n; k++) {
+		struct adjoint *a = adjoint_of(g, wrt[k]);
+
+		a->active = true;
+		a->given = grad[k] != NULL;
+		a->grad = grad[k];
+	}
+	find_active(g, &before, leaf);
+	seed.index = arena_array(&g->ctx->arena, (size_t)of->rank, sizeof *seed.index);
+	for (int d = 0; d < of->rank; d++)
+		seed.index[d] = (struct index){NULL, of->axis[d].extent, of->axis[d].rows};
+	if (is_active(of))
+		list_add(&g->ctx->arena, &((struct adjoint *)of->pass)->terms, seed);
+	walk_back(&c, &before, leaf);
+	for (int k = 0; k < n; k++) {
+		struct adjoint *a = wrt[k]->pass;
+
+		if (!a->closed)
+			close_adjoint(&c, a);
+		grad[k] = a->grad;
+	}
+}
+
+void differentiate(struct graph *g, const equation_list *eqs, struct tensor *of, struct tensor *const *wrt, int n,
+		   const char *suffix, equation_list *out, struct tensor **grad)
+{
+	for (int k = 0; k < n; k++)
+		grad[k] = NULL;
+	differentiate_into(g, eqs, of, wrt, n, suffix, out, grad);
+}

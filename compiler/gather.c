@@ -1,0 +1,546 @@
+/* gather.c - scatter to gather: from  R[a(l)] += f(l) for all l  to  R[j] = sum over (l with a(l) = j) f(l).
+ *
+ * The subscript equations a(l) = j are solved for loop indices, one for each subscript: a subscript of one index first,
+ * and of the indices with coefficient 1 or -1 the one that few subscripts use and that is longest. So a dense layer's
+ * read gives a product, a convolution's i + u the convolution with the flipped kernel (i, the longer, is eliminated),
+ * and a strided one's s*i + u keeps i, whose bounds the guard 0 <= j - s*i < extent(u) gives.
+ *
+ * An index that was eliminated must still be in its range: that is the guard, made after all substitutions since later
+ * ones change earlier solutions. A subscript that offers no index is an equality guard. Guards stand in one select
+ * around f, directly under the sum, affine, joined by `and`: the scheduler makes loop bounds of them. A read in f that
+ * may leave its tensor where the guard is false gets `else 0`.
+ *
+ * What cannot be solved (gathers) or would cost many times more as a gather stays a scatter, for which a target that
+ * may lie outside is clamped and its value 0 there. */
+#include "chain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SLOTS = 64, SCATTER_RATIO = 8 };
+
+/* ---- i // d and i % d ---- */
+
+/* The divisors d of all i // d, i % d and (i // c) % (d / c) in an expression, for each slot i. A full list means: too
+ * many to be of use. */
+enum { MAX_DIVISORS = 8 };
+struct divisors {
+	int64_t by[MAX_SLOTS][MAX_DIVISORS + 1];
+	int n[MAX_SLOTS];
+};
+
+static void note_divisor(struct divisors *divisors, int slot, int64_t by)
+{
+	for (int k = 0; k < divisors->n[slot]; k++)
+		if (divisors->by[slot][k] == by)
+			return;
+	if (by > 1 && divisors->n[slot] < MAX_DIVISORS)
+		divisors->by[slot][divisors->n[slot]++] = by;
+}
+
+/* True where e is i // d for an index i (d 1: i itself). */
+static bool is_quotient(const struct expr *e, int *slot, int64_t *by)
+{
+	*by = 1;
+	if (e->op == EX_FLOORDIV && e->arg[1]->op == EX_INT && e->arg[1]->integer > 0) {
+		*by = e->arg[1]->integer;
+		e = e->arg[0];
+	}
+	*slot = e->slot;
+	return e->op == EX_INDEX;
+}
+
+static void find_divisors(const struct expr *e, struct divisors *divisors)
+{
+	int slot;
+	int64_t by;
+
+	if (e->elem == ELEM_REAL)
+		return;
+	if (e->op == EX_FLOORDIV && is_quotient(e, &slot, &by))
+		note_divisor(divisors, slot, by);
+	if (e->op == EX_MOD && e->arg[1]->op == EX_INT && e->arg[1]->integer > 0 &&
+	    e->arg[1]->integer < (int64_t)1 << 31 && is_quotient(e->arg[0], &slot, &by) && by < (int64_t)1 << 31) {
+		note_divisor(divisors, slot, by);
+		note_divisor(divisors, slot, by * e->arg[1]->integer);
+	}
+	for (int k = 0; k < e->n; k++)
+		find_divisors(e->arg[k], divisors);
+}
+
+/* e with the quotients and remainders that the ranges of the indices decide. */
+static struct expr *tidy_subscript(struct graph *g, struct expr *e, const struct index *index)
+{
+	struct expr *arg[3], *by;
+	struct range range;
+	bool changed = false;
+
+	if (e->affine || e->op == EX_READ || e->n == 0 || e->n > 3)
+		return e;
+	for (int k = 0; k < e->n; k++) {
+		arg[k] = tidy_subscript(g, e->arg[k], index);
+		changed |= arg[k] != e->arg[k];
+	}
+	if (changed)
+		e = ex_make(g, e->op, e->n, arg);
+	if ((e->op != EX_FLOORDIV && e->op != EX_MOD) || e->arg[1]->op != EX_INT || e->arg[1]->integer <= 0 ||
+	    !range_of(e->arg[0], index, &range))
+		return e;
+	by = e->arg[1];
+	if (range.low >= 0 && range.high < by->integer)
+		return e->op == EX_MOD ? e->arg[0] : ex_int(g, 0);
+	return e;
+}
+
+static bool all_affine(const struct term *term)
+{
+	for (int d = 0; d < term->to->rank; d++)
+		if (!term->sub[d]->affine)
+			return false;
+	return true;
+}
+
+/* ---- reads ---- */
+
+struct read_guard {
+	struct graph *g;
+	const struct index *index;
+};
+
+/* The read with its subscripts tidied, and with `else 0` where it may leave its tensor. */
+static struct expr *guard_read(void *user, struct expr *read)
+{
+	struct read_guard *guard = user;
+	struct graph *g = guard->g;
+	const struct tensor *t = read->tensor;
+	struct expr *sub[MAX_SLOTS], *otherwise = read->guarded ? read->arg[t->rank] : NULL;
+	bool leaves = false;
+
+	if (t->rank > MAX_SLOTS)
+		return read;
+	for (int d = 0; d < t->rank; d++) {
+		sub[d] = tidy_subscript(g, read->arg[d], guard->index);
+		leaves |= may_leave(t, d, sub[d], guard->index);
+	}
+	if (leaves && !otherwise)
+		otherwise = t->elem == ELEM_REAL  ? ex_num(g, 0)
+			    : t->elem == ELEM_INT ? ex_int(g, 0)
+						  : ex_bool(g, false);
+	return ex_read(g, read->tensor, sub, leaves ? otherwise : NULL);
+}
+
+static struct expr *guard_reads(struct graph *g, struct expr *e, const struct index *index)
+{
+	return ex_map_reads(g, e, guard_read, &(struct read_guard){g, index});
+}
+
+/* ---- digits: i = s*a + b ---- */
+
+static bool is_chain(int64_t *by, int n)
+{
+	for (int i = 1; i < n; i++)
+		for (int k = i; k > 0 && by[k] < by[k - 1]; k--) {
+			int64_t larger = by[k - 1];
+
+			by[k - 1] = by[k];
+			by[k] = larger;
+		}
+	for (int i = 1; i < n; i++)
+		if (by[i] % by[i - 1])
+			return false;
+	return true;
+}
+
+/* Replace index i by digits, i = by[n-1]*d[n-1] + ... + by[0]*d[0], for divisors of which each divides the next and the
+ * first is 1. The last digit takes the slot of i, the others new ones. Returns the new value of i. */
+static struct expr *split_index(struct graph *g, struct term *term, int slot, const int64_t *by, int n)
+{
+	struct affine sum = {0};
+	int64_t extent = term->index[slot].extent;
+
+	for (int k = 0; k < n - 1; k++) {
+		term->index[term->n] = (struct index){term->index[slot].name, by[k + 1] / by[k], false};
+		sum.coef[term->n++] = by[k];
+	}
+	term->index[slot].extent = (extent + by[n - 1] - 1) / by[n - 1];
+	sum.coef[slot] = by[n - 1];
+	return affine_expr(g, &sum);
+}
+
+/* Rewrite the loops whose index is used as i // d or i % d in a subscript, so that the subscripts become affine. */
+static void split_quotients(struct graph *g, struct term *term)
+{
+	struct arena *arena = &g->ctx->arena;
+	struct divisors divisors = {0};
+	struct index *index = arena_array(arena, MAX_SLOTS, sizeof *index);
+	struct expr **sub = arena_array(arena, (size_t)term->to->rank, sizeof(struct expr *));
+	struct expr *map[MAX_SLOTS] = {0}, *inside = ex_bool(g, true);
+	int old = term->n;
+
+	for (int d = 0; d < term->to->rank; d++)
+		if (!term->sub[d]->affine)
+			find_divisors(term->sub[d], &divisors);
+	memcpy(index, term->index, (size_t)term->n * sizeof *index);
+	term->index = index;
+	for (int s = 0; s < old; s++) {
+		int64_t extent = index[s].extent, *by = divisors.by[s];
+		int n = divisors.n[s];
+
+		if (!n || n == MAX_DIVISORS || index[s].rows || term->n + n > MAX_SLOTS)
+			continue;
+		by[n++] = 1;
+		if (!is_chain(by, n))
+			continue;
+		while (n > 1 && by[n - 1] >= extent)
+			n--;
+		map[s] = split_index(g, term, s, by, n);
+		if (extent % by[n - 1])
+			inside = ex2(g, EX_AND, inside, ex2(g, EX_LT, map[s], ex_int(g, extent)));
+	}
+	for (int d = 0; d < term->to->rank; d++)
+		sub[d] = tidy_subscript(g, ex_substitute(g, term->sub[d], map, old), index);
+	term->sub = sub;
+	term->value = ex_select(g, inside, ex_substitute(g, term->value, map, old), ex_num(g, 0));
+}
+
+/* ---- solving ---- */
+
+/* Unknowns are the loops, slots 0 to n-1; element j of `to` has slots n to n+rank-1. */
+struct system {
+	int n, rank;
+	uint64_t gone;		     /* loops that are eliminated */
+	struct affine in[MAX_SLOTS]; /* an eliminated loop in terms of the others and j */
+	struct affine equal[MAX_SLOTS];
+	int equal_axis[MAX_SLOTS], n_equal; /* equality guards: equal == j of the axis */
+};
+
+static bool is_gone(const struct system *s, int slot) { return s->gone >> slot & 1; }
+
+/* a += scale * b */
+static bool add_affine(struct affine *a, int64_t scale, const struct affine *b, int slots)
+{
+	int64_t term;
+
+	if (__builtin_mul_overflow(scale, b->constant, &term) ||
+	    __builtin_add_overflow(a->constant, term, &a->constant))
+		return false;
+	for (int s = 0; s < slots; s++)
+		if (__builtin_mul_overflow(scale, b->coef[s], &term) ||
+		    __builtin_add_overflow(a->coef[s], term, &a->coef[s]))
+			return false;
+	return true;
+}
+
+/* a without the eliminated loops. */
+static bool eliminate(const struct system *s, struct affine *a)
+{
+	for (int p = 0; p < s->n; p++) {
+		int64_t coef = a->coef[p];
+
+		if (!coef || !is_gone(s, p))
+			continue;
+		a->coef[p] = 0;
+		if (!add_affine(a, coef, &s->in[p], s->n + s->rank))
+			return false;
+	}
+	return true;
+}
+
+/* The loop to solve a subscript for: -1 if none has coefficient 1 or -1. */
+static int choose_loop(const struct system *s, const struct affine *a, const int *uses, const struct index *index)
+{
+	int best = -1;
+
+	for (int p = 0; p < s->n; p++)
+		if (!is_gone(s, p) && (a->coef[p] == 1 || a->coef[p] == -1) &&
+		    (best < 0 || uses[p] < uses[best] ||
+		     (uses[p] == uses[best] && index[p].extent > index[best].extent)))
+			best = p;
+	return best;
+}
+
+/* a(l) = j for one axis. */
+static bool solve_axis(struct system *s, int axis, struct affine a, const int *uses, const struct index *index)
+{
+	int p, slots = s->n + s->rank;
+	struct affine solution = {0};
+	int64_t coef;
+
+	if (!eliminate(s, &a))
+		return false;
+	p = choose_loop(s, &a, uses, index);
+	if (p < 0) {
+		s->equal[s->n_equal] = a;
+		s->equal_axis[s->n_equal++] = axis;
+		return true;
+	}
+	coef = a.coef[p];
+	a.coef[p] = 0;
+	solution.coef[s->n + axis] = coef;
+	if (!add_affine(&solution, -coef, &a, slots))
+		return false;
+	for (int q = 0; q < s->n; q++) {
+		int64_t scale = is_gone(s, q) ? s->in[q].coef[p] : 0;
+
+		if (!scale)
+			continue;
+		s->in[q].coef[p] = 0;
+		if (!add_affine(&s->in[q], scale, &solution, slots))
+			return false;
+	}
+	s->in[p] = solution;
+	s->gone |= (uint64_t)1 << p;
+	return true;
+}
+
+static int count_loops(const struct expr *e) { return __builtin_popcountll(e->slots); }
+
+/* Solve all subscripts, which are affine, those of few loops first. False where numbers or indices run out. */
+static bool solve_system(struct system *s, const struct term *term)
+{
+	int order[MAX_SLOTS], uses[MAX_SLOTS] = {0};
+
+	s->n = term->n;
+	s->rank = term->to->rank;
+	s->gone = 0;
+	s->n_equal = 0;
+	if (s->n + s->rank > MAX_SLOTS)
+		return false;
+	for (int d = 0; d < s->rank; d++) {
+		int at = d;
+
+		for (int p = 0; p < s->n; p++)
+			uses[p] += (int)(term->sub[d]->slots >> p & 1);
+		for (; at > 0 && count_loops(term->sub[order[at - 1]]) > count_loops(term->sub[d]); at--)
+			order[at] = order[at - 1];
+		order[at] = d;
+	}
+	for (int i = 0; i < s->rank; i++) {
+		struct affine a;
+
+		if (!affine_of(term->sub[order[i]], &a) || !solve_axis(s, order[i], a, uses, term->index))
+			return false;
+	}
+	for (int i = 0; i < s->n_equal; i++) /* those made early, again without what went later */
+		if (!eliminate(s, &s->equal[i]))
+			return false;
+	return true;
+}
+
+/* ---- the new term ---- */
+
+/* Loops that remain: bound indices of the sum. */
+static uint64_t remaining_loops(const struct system *s, const struct term *term)
+{
+	uint64_t used = term->value->slots;
+
+	for (int p = 0; p < s->n; p++)
+		for (int q = 0; is_gone(s, p) && q < s->n; q++)
+			used |= (uint64_t)(s->in[p].coef[q] != 0) << q;
+	for (int i = 0; i < s->n_equal; i++)
+		for (int q = 0; q < s->n; q++)
+			used |= (uint64_t)(s->equal[i].coef[q] != 0) << q;
+	return used & ~s->gone;
+}
+
+/* An affine form of the system in the slots of the new term. */
+static struct expr *renumber(struct graph *g, const struct system *s, const struct affine *a, const int *slot)
+{
+	struct affine out = {.constant = a->constant};
+
+	for (int q = 0; q < s->n + s->rank; q++)
+		if (a->coef[q])
+			out.coef[slot[q]] = a->coef[q];
+	return affine_expr(g, &out);
+}
+
+/* *all and (low <= e < high), without what the ranges prove. False where they prove the opposite. */
+static bool add_bounds(struct graph *g, struct expr **all, struct expr *e, const struct index *loop,
+		       const struct index *index)
+{
+	struct range range;
+	bool known = range_of(e, index, &range);
+
+	if (loop->rows && e->op == EX_INDEX && index[e->slot].rows)
+		return true;
+	if (known && (range.high < 0 || range.low >= loop->extent))
+		return false;
+	if (!known || range.low < 0)
+		*all = ex2(g, EX_AND, *all, ex2(g, EX_LE, ex_int(g, 0), e));
+	if (loop->rows)
+		*all = ex2(g, EX_AND, *all, ex2(g, EX_LT, e, ex_run(g, RUN_ROWS)));
+	else if (!known || range.high >= loop->extent)
+		*all = ex2(g, EX_AND, *all, ex2(g, EX_LT, e, ex_int(g, loop->extent)));
+	return true;
+}
+
+/* Multiply-adds, about: a bound index counts as far as a range guard lets it go. */
+static double gather_cost(const struct system *s, const struct term *old, const struct term *new, uint64_t bound)
+{
+	double cost = 1;
+	uint64_t limited = 0;
+
+	for (int d = 0; d < new->n; d++)
+		cost *= (double)new->index[d].extent;
+	for (int p = 0; p < s->n; p++) {
+		double best = 1;
+		int limit = -1;
+
+		for (int q = 0; is_gone(s, p) && q < s->n; q++) {
+			double steps = (double)old->index[p].extent / (double)llabs(s->in[p].coef[q]) + 1;
+			double share = steps / (double)old->index[q].extent;
+
+			if (s->in[p].coef[q] && (bound & ~limited) >> q & 1 && share < best) {
+				best = share;
+				limit = q;
+			}
+		}
+		if (limit >= 0) {
+			limited |= (uint64_t)1 << limit;
+			cost *= best;
+		}
+	}
+	return cost;
+}
+
+static double count_loop_steps(const struct term *term)
+{
+	double steps = 1;
+
+	for (int p = 0; p < term->n; p++)
+		steps *= (double)term->index[p].extent;
+	return steps;
+}
+
+/* The indices of the new term, and slot[q] for every unknown of the system. */
+static void number_slots(struct graph *g, const struct system *s, const struct term *old, struct term *new,
+			 uint64_t bound, int *slot)
+{
+	new->index = arena_array(&g->ctx->arena, (size_t)(s->n + s->rank), sizeof *new->index);
+	for (int d = 0; d < s->rank; d++) {
+		const struct expr *sub = old->sub[d];
+		bool bare = sub->op == EX_INDEX && is_gone(s, sub->slot) && s->in[sub->slot].coef[s->n + d] == 1;
+		const char *name = bare ? old->index[sub->slot].name : NULL;
+
+		new->index[d] = (struct index){name, old->to->axis[d].extent, old->to->axis[d].rows};
+		slot[s->n + d] = d;
+	}
+	new->nfree = new->n = s->rank;
+	for (int q = 0; q < s->n; q++)
+		if (bound >> q & 1) {
+			new->index[new->n] = old->index[q];
+			slot[q] = new->n++;
+		}
+}
+
+/* How often each value is added: the loops that occur nowhere. */
+static struct expr *count_repeats(struct graph *g, const struct term *term, uint64_t occurring)
+{
+	struct expr *times = ex_num(g, 1);
+
+	for (int q = 0; q < term->n; q++) {
+		const struct index *index = &term->index[q];
+
+		if (!(occurring >> q & 1))
+			times = ex2(g, EX_MUL, times,
+				    index->rows ? ex_real(g, ex_run(g, RUN_ROWS)) : ex_num(g, (double)index->extent));
+	}
+	return times;
+}
+
+enum outcome { SOLVED, NOTHING, UNSOLVED };
+
+static enum outcome gather(struct graph *g, struct term *term)
+{
+	struct system system, *s = &system;
+	struct expr *map[MAX_SLOTS] = {0}, *all = ex_bool(g, true), *value, *repeats;
+	struct term new = *term;
+	int slot[MAX_SLOTS];
+	uint64_t bound;
+
+	if (!all_affine(term) || !solve_system(s, term))
+		return UNSOLVED;
+	bound = remaining_loops(s, term);
+	repeats = count_repeats(g, term, bound | s->gone);
+	number_slots(g, s, term, &new, bound, slot);
+	for (int p = 0; p < s->n; p++) {
+		if (is_gone(s, p)) {
+			map[p] = renumber(g, s, &s->in[p], slot);
+			if (!add_bounds(g, &all, map[p], &term->index[p], new.index))
+				return NOTHING;
+		} else if (bound >> p & 1) {
+			map[p] = ex_index(g, slot[p]);
+		}
+	}
+	for (int i = 0; i < s->n_equal; i++)
+		all = ex2(g, EX_AND, all,
+			  ex2(g, EX_EQ, renumber(g, s, &s->equal[i], slot), ex_index(g, s->equal_axis[i])));
+	if (all->op == EX_INT && !all->integer)
+		return NOTHING;
+	if (all->op != EX_INT && gather_cost(s, term, &new, bound) > SCATTER_RATIO * count_loop_steps(term))
+		return UNSOLVED;
+	value = ex2(g, EX_MUL, repeats, ex_substitute(g, term->value, map, term->n));
+	new.value = ex_select(g, all, guard_reads(g, value, new.index), ex_num(g, 0));
+	*term = new;
+	return SOLVED;
+}
+
+/* The loops of the targets first, nfree of them; others after. */
+static void order_loops(struct graph *g, struct term *term)
+{
+	struct index *index = arena_array(&g->ctx->arena, (size_t)term->n, sizeof *index);
+	struct expr *map[MAX_SLOTS];
+	uint64_t free = 0;
+	int n = 0;
+
+	for (int d = 0; d < term->to->rank; d++)
+		free |= term->sub[d]->slots;
+	for (int pass = 0; pass < 4; pass++) /* of each kind those that run over the rows first: a sample's own axis */
+		for (int p = 0; p < term->n; p++)
+			if ((free >> p & 1) == (pass < 2) && term->index[p].rows == (pass % 2 == 0)) {
+				map[p] = ex_index(g, n);
+				index[n++] = term->index[p];
+			}
+	term->nfree = __builtin_popcountll(free);
+	for (int d = 0; d < term->to->rank; d++)
+		term->sub[d] = ex_substitute(g, term->sub[d], map, term->n);
+	term->value = ex_substitute(g, term->value, map, term->n);
+	term->index = index;
+}
+
+static void keep_scatter(struct graph *g, struct term *term)
+{
+	struct expr *read, *all, *zero = ex_num(g, 0);
+	const struct tensor *t = term->to;
+
+	order_loops(g, term);
+	term->scatter = true;
+	term->value = guard_reads(g, term->value, term->index);
+	read = ex_read(g, term->to, term->sub, NULL);
+	all = inside_condition(g, read, term->index);
+	for (int d = 0; d < t->rank; d++) {
+		struct expr *end = t->axis[d].rows ? ex_run(g, RUN_ROWS) : ex_int(g, t->axis[d].extent);
+
+		if (may_leave(t, d, term->sub[d], term->index))
+			term->sub[d] = ex2(g, EX_MAX, ex_int(g, 0),
+					   ex2(g, EX_MIN, term->sub[d], ex2(g, EX_SUB, end, ex_int(g, 1))));
+	}
+	term->value = ex_select(g, all, term->value, zero);
+}
+
+bool solve_term(struct graph *g, struct term *term)
+{
+	struct term whole = *term;
+
+	if (!all_affine(term))
+		split_quotients(g, term);
+	switch (gather(g, term)) {
+	case NOTHING: return false;
+	case SOLVED: return true;
+	default: break;
+	}
+	if (!all_affine(term))
+		*term = whole; /* the digits were of no use */
+	keep_scatter(g, term);
+	return !ex_is_num(term->value, 0);
+}

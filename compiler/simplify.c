@@ -1,0 +1,143 @@
+/* simplify.c - algebra across equations, and the removal of what nothing needs.
+ *
+ * Expressions are simplified as they are made (fold.c). Here equations are: copies, constants and equal equations
+ * disappear in their readers (propagate.c), element-wise producers in their only reader (inline.c), and equations that
+ * no result depends on are removed. Each step is one walk over the equations in order, so the whole is linear. */
+#include "simplify.h"
+
+#include "chain.h"
+#include "expr.h"
+
+/* ---- stop(x) ---- */
+
+static struct expr *drop_stop(void *user, const struct expr *old, struct expr *rebuilt)
+{
+	(void)user;
+	(void)old;
+	return rebuilt->op == EX_STOP ? rebuilt->arg[0] : rebuilt;
+}
+
+void drop_stops(struct graph *g)
+{
+	for (int p = 0; p < PART_COUNT; p++)
+		for (int i = 0; i < g->part[p].n; i++) {
+			struct equation *eq = g->part[p].item[i];
+
+			if (eq->value)
+				eq->value = ex_rewrite(g, eq->value, NULL, drop_stop, NULL);
+		}
+}
+
+/* ---- what is used ---- */
+
+static void fix(struct tensor *t)
+{
+	if (t)
+		usage_of(t)->fixed = true;
+}
+
+void find_usage(struct graph *g)
+{
+	struct arena *arena = &g->ctx->arena;
+	struct usage *all = arena_array(arena, (size_t)g->tensors.n, sizeof *all);
+
+	for (int i = 0; i < g->tensors.n; i++) {
+		struct tensor *t = g->tensors.item[i];
+
+		t->pass = &all[i];
+		all[i].fixed = t->role != ROLE_VALUE && t->role != ROLE_VIEW;
+	}
+	fix(g->loss);
+	fix(g->inference_loss);
+	for (int i = 0; i < g->goals.n; i++)
+		fix(g->goals.item[i].value);
+	for (int i = 0; i < g->outputs.n; i++)
+		fix(g->outputs.item[i].value);
+	for (int i = 0; i < g->metrics.n; i++)
+		fix(g->metrics.item[i].value);
+	for (int p = 0; p < PART_COUNT; p++)
+		for (int i = 0; i < g->part[p].n; i++) {
+			struct equation *eq = g->part[p].item[i];
+			struct usage *u = usage_of(eq->tensor);
+
+			u->definitions++;
+			u->definition = eq;
+			u->part = p;
+			list_add(arena, &u->equations, eq);
+		}
+}
+
+/* ---- dead equations ---- */
+
+struct liveness {
+	struct arena *arena;
+	LIST(struct tensor *) waiting;
+};
+
+static void need(struct liveness *live, struct tensor *t)
+{
+	if (usage_of(t)->live)
+		return;
+	usage_of(t)->live = true;
+	list_add(live->arena, &live->waiting, t);
+}
+
+static struct expr *need_read(void *user, struct expr *read)
+{
+	need(user, read->tensor);
+	return NULL;
+}
+
+static void need_equation(struct graph *g, struct liveness *live, const struct equation *eq)
+{
+	if (eq->kind == EQ_VIEW)
+		need(live, eq->tensor->of);
+	if (eq->value)
+		ex_map_reads(g, eq->value, need_read, live);
+	for (int d = 0; eq->target && d < eq->tensor->rank; d++)
+		ex_map_reads(g, eq->target[d], need_read, live);
+}
+
+void remove_dead(struct graph *g)
+{
+	struct liveness live = {.arena = &g->ctx->arena};
+
+	for (int i = 0; i < g->tensors.n; i++) {
+		struct usage *u = usage_of(g->tensors.item[i]);
+
+		u->live = false;
+		if (u->fixed)
+			need(&live, g->tensors.item[i]);
+	}
+	while (live.waiting.n) {
+		const struct usage *u = usage_of(live.waiting.item[--live.waiting.n]);
+
+		for (int i = 0; i < u->equations.n; i++)
+			need_equation(g, &live, u->equations.item[i]);
+	}
+	for (int p = 0; p < PART_COUNT; p++) {
+		equation_list *part = &g->part[p];
+		int n = 0;
+
+		for (int i = 0; i < part->n; i++)
+			if (usage_of(part->item[i]->tensor)->live)
+				part->item[n++] = part->item[i];
+		part->n = n;
+	}
+}
+
+/* Requires: a graph whose chain rule has run, or needs none.
+ * Keeps: the values of all tensors that have a role or that the graph names, and their names.
+ * Breaks: equations and tensors of ROLE_VALUE and ROLE_VIEW may be gone from the parts (they stay in g->tensors). */
+void simplify(struct graph *g)
+{
+	drop_stops(g);
+	find_usage(g);
+	remove_dead(g);
+	propagate(g);
+	find_usage(g);
+	remove_dead(g);
+	inline_producers(g);
+	find_usage(g);
+	remove_dead(g);
+}

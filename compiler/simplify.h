@@ -1,0 +1,28 @@
+/* simplify.h - what the files of the simplifier share: simplify.c (the order, dead equations), propagate.c (copies,
+ * constants, equal equations), inline.c (element-wise producers into their only reader). */
+#ifndef NNC_SIMPLIFY_H
+#define NNC_SIMPLIFY_H
+
+#include "graph.h"
+
+/* What is known of a tensor (tensor.pass) while the graph is simplified. */
+struct usage {
+	bool fixed;		     /* keeps its equation: not ROLE_VALUE or ROLE_VIEW, or the graph names it */
+	int definitions;	     /* equations that define it */
+	struct equation *definition; /* the last of them */
+	int part;		     /* that it stands in */
+	int reads;		     /* different reads of it, counted for each equation; a view counts as 2 */
+	bool live;
+	LIST(struct equation *) equations; /* that define it, for liveness */
+	struct expr *value; /* propagate.c: what stands for an element, in the slots of its axes; or NULL */
+};
+
+static inline struct usage *usage_of(const struct tensor *t) { return t->pass; }
+
+/* Set up tensor.pass: all but reads. */
+void find_usage(struct graph *g);
+void remove_dead(struct graph *g);
+void propagate(struct graph *g);
+void inline_producers(struct graph *g);
+
+#endif
