@@ -88,7 +88,7 @@ $B/std.list: FORCE
 
 demo:
 	@sh tests/setup build
-	@$(MAKE) --no-print-directory $B/nnc
+	@$(MAKE) --no-print-directory all
 	@sh examples/digits/demo.sh $B
 
 # The test runner prints failures and, last, "N passed, N failed".
