@@ -82,6 +82,12 @@ struct node {
  * links (`x -> f -> g` is CALL g piped, ARG, CALL f piped, ARG, x): walk down those with a loop. */
 struct node *parse_source(struct context *ctx, const struct source *src);
 
+/* The same for a text of the standard library, whose definitions are parsed only when needed: each is a DEFINE with
+ * its name, what, and in `at` its text with the comments above, but no kids. complete_definition parses it in place;
+ * a whole one it leaves alone. False after errors were reported. */
+struct node *outline_source(struct context *ctx, const struct source *src);
+bool complete_definition(struct context *ctx, struct node *node);
+
 /* The operator as written, "+" ...; for messages and printing. */
 const char *operator_text(enum node_op op);
 
