@@ -7,7 +7,7 @@
 #include "nnc.h"
 #include "runtime.h"
 
-enum command { COMPILE, TRAIN, EVAL, PREDICT, CHECK, SUMMARY, COMMANDS };
+enum command { COMPILE, TRAIN, EVAL, PREDICT, CHECK, SUMMARY, EXAMPLES, COMMANDS };
 enum emit { EMIT_C, EMIT_GRAPH, EMIT_DOT };
 enum exit_code { EXIT_OK, EXIT_ERRORS, EXIT_USAGE, EXIT_IO };
 
@@ -62,6 +62,7 @@ int run_check(struct cli *cli, const char *text, size_t size);
 int run_train(struct cli *cli, const char *text, size_t size);
 int run_eval(struct cli *cli, const char *text, size_t size);
 int run_predict(struct cli *cli, const char *text, size_t size);
+int run_test(struct cli *cli, const char *text, size_t size); /* without cli->input: the standard library's examples */
 int run_library_help(const char *name);
 
 /* Write a whole text to cli->output, or to standard output if that is NULL or "-". */

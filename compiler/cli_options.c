@@ -97,7 +97,7 @@ static const struct option_row table[] = {
 enum { ROWS = sizeof table / sizeof table[0] };
 
 static const char *const command_names[COMMANDS] = {
-	[TRAIN] = "train", [EVAL] = "eval", [PREDICT] = "predict", [CHECK] = "check", [SUMMARY] = "summary"};
+	[TRAIN] = "train", [EVAL] = "eval", [PREDICT] = "predict", [CHECK] = "check", [SUMMARY] = "summary", [EXAMPLES] = "test"};
 
 const char *command_name(enum command command) { return command == COMPILE ? "nnc" : command_names[command]; }
 
@@ -110,6 +110,7 @@ static void print_help(void)
 		"nnc predict MODEL.nn --data D --load W    print the outputs of each row as CSV",
 		"nnc check MODEL.nn                        compare every gradient with finite differences",
 		"nnc summary MODEL.nn                      print shapes, counts, cost and memory",
+		"nnc test [FILE.nn]                        run the examples (#>) of definitions; without FILE the library's",
 	};
 	for (size_t i = 0; i < sizeof synopsis / sizeof synopsis[0]; i++)
 		printf("%s%s\n", i ? "       " : "usage: ", synopsis[i]);
@@ -399,6 +400,8 @@ static int check_together(const struct cli *cli)
 
 static int parse_words(struct cli *cli, char **words, int n)
 {
+	if (n == 0 && cli->command == EXAMPLES)
+		return -1;
 	if (n == 0)
 		return usage_error("no model given");
 	if (n > 1)

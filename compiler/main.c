@@ -7,11 +7,13 @@
 static int run_command(struct cli *cli)
 {
 	static int (*const command[COMMANDS])(struct cli * cli, const char *text, size_t size) = {
-		[COMPILE] = run_compile, [TRAIN] = run_train, [EVAL] = run_eval,
-		[PREDICT] = run_predict, [CHECK] = run_check, [SUMMARY] = run_summary,
+		[COMPILE] = run_compile, [TRAIN] = run_train,	  [EVAL] = run_eval,	 [PREDICT] = run_predict,
+		[CHECK] = run_check,	 [SUMMARY] = run_summary, [EXAMPLES] = run_test,
 	};
 	struct host host;
 	struct bytes text;
+	if (!cli->input)
+		return run_test(cli, NULL, 0);
 	host_init(&host, &cli->options);
 	nnr_status status = read_file(&host, cli->input, false, &text);
 	if (status != NNR_OK)
