@@ -34,26 +34,26 @@ static bool is_control(char byte)
 	return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
 }
 
-/* Report the bytes that are no text, the first ones at most: a binary file has too many. */
+/* Report the bytes that are no text, each run of them once, and not many runs: a binary file has too many. */
 static bool check_text(struct context *ctx, const struct source *src)
 {
-	int bad = 0;
-	for (uint32_t i = 0; i < src->size && bad < 3;) {
-		if (src->text[i] >= ' ' && src->text[i] <= '~') { /* nearly all */
-			i++;
-			continue;
-		}
-		int size = character_size(src->text + i);
+	int runs = 0;
+	uint32_t bad_end = UINT32_MAX; /* end of the run before */
+	for (uint32_t i = 0; i < src->size && runs < 3;) {
+		char c = src->text[i];
+		int size = (c >= ' ' && c <= '~') || c == '\n' ? 1 : character_size(src->text + i);
 		struct span at = {src, i, i + 1};
-		unsigned byte = (unsigned char)src->text[i];
-		if (size == 0)
-			report_error(ctx, at, "byte 0x%02x is no text: the file is not UTF-8", byte);
-		else if (is_control(src->text[i]))
-			report_error(ctx, at, "byte 0x%02x is no text but a control character", byte);
-		bad += size == 0 || is_control(src->text[i]);
 		i += size ? (uint32_t)size : 1;
+		if (size && !is_control(c))
+			continue;
+		if (bad_end != at.begin && size == 0)
+			report_error(ctx, at, "byte 0x%02x is no text: the file is not UTF-8", (unsigned char)c);
+		else if (bad_end != at.begin)
+			report_error(ctx, at, "byte 0x%02x is no text but a control character", (unsigned char)c);
+		runs += bad_end != at.begin;
+		bad_end = i;
 	}
-	return bad == 0;
+	return runs == 0;
 }
 
 /* Parse a range of a source as a file or as an example (the pseudo token start). */

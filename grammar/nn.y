@@ -292,8 +292,16 @@ static void list_expected(struct parser *p, struct expected *expected)
 		expected->phrase[expected->n++] = "end of line";
 }
 
+static bool is_operator(int token)
+{
+	for (int i = 0; i < COUNT(continue_expression); i++)
+		if (token == continue_expression[i])
+			return true;
+	return false;
+}
+
 /* The mistakes that deserve their own words. */
-static const char *explain_mistake(struct parser *p, int token, const struct expected *expected)
+static const char *explain_mistake(struct parser *p, int token, struct span at, const struct expected *expected)
 {
 	bool operand = may_follow(expected, T_NUM), continues = may_follow(expected, '*');
 	if (token == T_ELSE && p->before == ']')
@@ -305,10 +313,11 @@ static const char *explain_mistake(struct parser *p, int token, const struct exp
 	if (token == T_RED && operand)
 		return "a reducer as an operand needs parentheses, unless it is the last factor: (sum[i] x[i]) + y";
 	if (token == T_RED && may_follow(expected, T_NAME))
-		return "a reducer's name cannot name a tensor";
+		return arena_printf(&p->ctx->arena, "\"%.*s\" is a reducer's name, so it cannot name a tensor",
+				    (int)(at.end - at.begin), p->src->text + at.begin);
 	if ((token == '<' || token == '>' || token == T_LE || token == T_GE || token == T_EQ || token == T_NE) && continues)
 		return "comparisons do not chain: a < b and b < c";
-	if ((token == T_ARROW || token == '(') && p->before == T_NAME && p->place == 2 && !p->in_example)
+	if (is_operator(token) && p->before == T_NAME && p->place == 2 && !p->in_example)
 		return "a statement gives its value a name: y = x -> f";
 	return NULL;
 }
@@ -334,7 +343,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parser *p)
 		return 0;
 	for (int i = 0; i < n; i++)
 		expected.next[next[i]] = true;
-	const char *mistake = explain_mistake(p, p->last, &expected);
+	const char *mistake = explain_mistake(p, p->last, at, &expected);
 	struct text list = {.arena = &p->ctx->arena};
 	list_expected(p, &expected);
 	for (int i = 0; i < expected.n && expected.n <= 5; i++)
