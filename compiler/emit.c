@@ -1,0 +1,233 @@
+/* emit.c - the order of the generated file.
+ *
+ * The functions are written first, into a text of their own, since only then is it known which routines, tables and
+ * names of libm they use; the file is then put together from its top. */
+#include "emit_parts.h"
+
+#include <string.h>
+
+static const char *upper_case(struct emitter *e, const char *name)
+{
+	char *upper = arena_copy(e->arena, name, strlen(name));
+
+	for (char *c = upper; *c; c++)
+		if (*c >= 'a' && *c <= 'z')
+			*c = (char)(*c - 'a' + 'A');
+	return upper;
+}
+
+/* Fields of the structs and tables of constants. */
+static void name_fields(struct emitter *e)
+{
+	const struct program *p = e->p;
+	struct scope params = {0}, state = {0};
+
+	for (int i = 0; i < p->params.n; i++)
+		layout_of(p->params.item[i])->c_name = new_name(e, &params, p->params.item[i]->name);
+	use_name(e, &state, "run");
+	use_name(e, &state, "scratch");
+	use_name(e, &state, "scratch_whole");
+	for (int i = 0; i < p->settings.n; i++)
+		layout_of(p->settings.item[i])->c_name = new_name(e, &state, p->settings.item[i]->name);
+	for (int i = 0; i < p->states.n; i++)
+		layout_of(p->states.item[i])->c_name = new_name(e, &state, p->states.item[i]->name);
+	e->rule_fields = arena_array(e->arena, (size_t)p->rules.n + 1, sizeof *e->rule_fields);
+	for (int i = 0; i < p->rules.n; i++)
+		e->rule_fields[i] = new_name(e, &state, p->rules.item[i].name);
+	for (int i = 0; i < p->tables.n; i++)
+		layout_of(p->tables.item[i])->c_name = new_name(e, &e->globals, p->tables.item[i]->name);
+}
+
+const char *rule_field(const struct emitter *e, const char *rule)
+{
+	for (int i = 0; i < e->p->rules.n; i++)
+		if (strcmp(e->p->rules.item[i].name, rule) == 0)
+			return e->rule_fields[i];
+	return rule;
+}
+
+static void reserve_globals(struct emitter *e)
+{
+	static const char *const types[] = {"params", "grads", "state", "work", "work1", "model", "weights"};
+
+	for (enum call call = 0; call < CALL_COUNT; call++) {
+		use_name(e, &e->globals, arena_printf(e->arena, "%s_%s", e->prefix, call_name(call)));
+		use_name(e, &e->globals, arena_printf(e->arena, "any_%s", call_name(call)));
+	}
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		use_name(e, &e->globals, arena_printf(e->arena, "%s_%s", e->prefix, types[i]));
+	use_name(e, &e->globals, "tensors");
+}
+
+static struct emitter *new_emitter(struct graph *g, const struct emit_options *options)
+{
+	struct arena *arena = &g->ctx->arena;
+	struct emitter *e = arena_alloc(arena, sizeof *e);
+
+	*e = (struct emitter){.g = g, .arena = arena, .options = options, .real_kind = g->ctx->options->real};
+	e->real = e->real_kind == NNC_FLOAT ? "float" : e->real_kind == NNC_DOUBLE ? "double" : "__float128";
+	e->suffix = e->real_kind == NNC_FLOAT ? "f" : e->real_kind == NNC_DOUBLE ? "" : "Q";
+	e->math_suffix = e->real_kind == NNC_FLOAT ? "f" : e->real_kind == NNC_DOUBLE ? "" : "q";
+	e->prefix = g->name;
+	e->upper = upper_case(e, g->name);
+	e->bodies.arena = e->functions.arena = e->libm.arena = arena;
+	e->p = schedule(g);
+	reserve_globals(e);
+	name_fields(e);
+	return e;
+}
+
+/* ---- the top of the file ---- */
+
+static void write_guards(struct emitter *e)
+{
+	if (e->options->freestanding)
+		return;
+	if (e->g->ctx->options->fp == NNC_FP_STRICT) {
+		text_add(e->out,
+			 "/* The same bits from every compiler: no multiply and add may be contracted into one. */\n"
+			 "#if defined(__clang__)\n"
+			 "#pragma STDC FP_CONTRACT OFF\n"
+			 "#elif defined(__GNUC__)\n"
+			 "#pragma GCC optimize(\"fp-contract=off\")\n"
+			 "#endif\n");
+	}
+	text_add(e->out, "#ifdef __FAST_MATH__\n"
+			 "#error \"-ffast-math changes what this code means, and it gains nothing by it\"\n"
+			 "#endif\n");
+}
+
+static void write_includes(struct emitter *e)
+{
+	bool quad = e->real_kind == NNC_QUAD;
+
+	write_line(e, "#include <%s.h>", quad ? "quadmath" : "math");
+	if (quad && e->uses_infinity)
+		write_line(e, "#include <math.h>");
+	if (e->uses_memcpy || e->uses_memset)
+		write_line(e, "#include <string.h>");
+}
+
+/* What a compiler without any header needs to know. */
+static void write_declarations(struct emitter *e)
+{
+	text_add(e->out, "typedef int int32_t;\n"
+			 "typedef unsigned int uint32_t;\n"
+			 "typedef unsigned long long uint64_t;\n"
+			 "typedef __SIZE_TYPE__ size_t;\n"
+			 "typedef __PTRDIFF_TYPE__ ptrdiff_t;\n"
+			 "#define NULL ((void *)0)\n"
+			 "#define offsetof(type, field) ((size_t)&((type *)0)->field)\n"
+			 "#define INFINITY (1.0f / 0.0f)\n"
+			 "void *memcpy(void *to, const void *from, size_t size);\n"
+			 "void *memset(void *at, int value, size_t size);\n");
+	for (int i = 0; i < e->libm.entries.n; i++) {
+		const struct table_entry *entry = &e->libm.entries.item[i];
+		bool two = strcmp(entry->value, "2") == 0;
+
+		write_line(e, two ? "%s %s(%s x, %s y);" : "%s %s(%s x);", e->real, entry->key, e->real, e->real);
+	}
+	write_blank(e);
+}
+
+static void write_tables(struct emitter *e)
+{
+	for (int i = 0; i < e->p->tables.n; i++) {
+		const struct tensor *t = e->p->tables.item[i];
+		struct text row = {.arena = e->arena};
+		int64_t n = tensor_size(t);
+
+		write_blank(e);
+		open_block(e, "static const %s %s[%lld] = { /* %s */", elem_type(e, t->elem), layout_of(t)->c_name,
+			   (long long)n, shape_text(e, t, false));
+		for (int64_t k = 0; k < n; k++)
+			text_printf(&row, "%s%s,", k ? " " : "",
+				    t->elem == ELEM_REAL ? real_literal(e, t->data[k])
+							 : arena_printf(e->arena, "%lld", (long long)t->data[k]));
+		write_line(e, "%s", row.n ? row.at : "");
+		close_block(e, "};");
+	}
+}
+
+/* A weight so that it reads back to the same bits. */
+static const char *weight_text(struct emitter *e, int64_t i)
+{
+	if (e->real_kind == NNC_FLOAT)
+		return float_literal(e, ((const float *)e->options->weights)[i]);
+	return real_literal(e, ((const double *)e->options->weights)[i]);
+}
+
+static void write_weights(struct emitter *e)
+{
+	if (!e->options->weights || e->real_kind == NNC_QUAD)
+		return;
+	write_blank(e);
+	open_block(e, "const %s_params %s_weights = {.flat = {", e->prefix, e->prefix);
+	for (int64_t i = 0; i < e->p->n_param;) {
+		struct text row = {.arena = e->arena};
+
+		while (i < e->p->n_param && row.n < 80)
+			text_printf(&row, "%s%s,", row.n ? " " : "", weight_text(e, i++));
+		write_line(e, "%s", row.at);
+	}
+	close_block(e, "}};");
+}
+
+static const char *header_name(struct emitter *e, const char *header)
+{
+	return header ? header : arena_printf(e->arena, "%s.h", e->prefix);
+}
+
+const char *emit_text(struct graph *g, const struct emit_options *options)
+{
+	struct emitter *e = new_emitter(g, options);
+	struct text public = {.arena = e->arena}, rest = {.arena = e->arena}, file = {.arena = e->arena};
+	const char *source = g->src ? g->src->name : g->name;
+
+	e->out = &public;
+	write_public(e);
+	e->out = &rest;
+	write_helpers(e);
+	write_tables(e);
+	write_weights(e);
+	text_add(e->out, e->bodies.n ? e->bodies.at : "");
+	text_add(e->out, public.at);
+	write_descriptor(e);
+
+	e->out = &file;
+	write_comment(e,
+		      arena_printf(e->arena, "%s.c - generated by nnc " NNC_VERSION " from %s; edit that, not this.%s",
+				   e->prefix, source, options->freestanding ? "" : " C99, libm only."));
+	if (options->freestanding)
+		write_declarations(e);
+	if (options->header)
+		write_line(e, "#include \"%s\"", options->header);
+	else
+		write_header_text(e, header_name(e, NULL));
+	if (!options->freestanding)
+		write_includes(e);
+	write_guards(e);
+	if (g->ctx->options->real != NNC_QUAD && e->p->n_param)
+		write_line(
+			e,
+			"\ntypedef char %s_params_has_no_padding[sizeof(%s_params) == %s_NPARAM * sizeof(%s) ? 1 : -1];",
+			e->prefix, e->prefix, e->upper, e->real);
+	text_add(&file, rest.at);
+	return file.at;
+}
+
+const char *emit_c(struct graph *g, const char *header, const void *weights)
+{
+	return emit_text(g, &(struct emit_options){.header = header, .weights = weights});
+}
+
+const char *emit_header(struct graph *g, const char *header)
+{
+	struct emit_options options = {.header = header};
+	struct emitter *e = new_emitter(g, &options);
+	struct text file = {.arena = e->arena};
+
+	e->out = &file;
+	write_header_text(e, header_name(e, header));
+	return file.at;
+}

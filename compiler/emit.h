@@ -1,0 +1,31 @@
+/* emit.h - the graph as C: one file of functions, one header.
+ *
+ * requires  a verified graph; options.real, unroll, fp and inference_only are obeyed
+ * keeps     the graph (expressions may be added, tensor->pass is used)
+ * gives     text in the arena of g->ctx; the same text for the same graph */
+#ifndef NNC_EMIT_H
+#define NNC_EMIT_H
+
+#include "graph.h"
+
+struct emit_options {
+	const char *header;  /* name to include, or NULL: the header's text stands in the file */
+	const void *weights; /* NULL, or the params in the order of the generated struct, to embed */
+	bool freestanding;   /* no #include at all: the file declares what it needs of libm and <stdint.h> */
+};
+
+const char *emit_text(struct graph *g, const struct emit_options *options);
+/* The same without the last option. */
+const char *emit_c(struct graph *g, const char *header, const void *weights);
+/* header: the file's name, for its guard; NULL: the graph's name and ".h". */
+const char *emit_header(struct graph *g, const char *header);
+
+/* Bytes of the generated structs. */
+struct struct_sizes {
+	int64_t params, grads, state, work, work1, tables; /* tables: constants in the code */
+};
+void measure_structs(struct graph *g, struct struct_sizes *sizes);
+struct program;
+void measure_program(const struct program *p, struct struct_sizes *sizes);
+
+#endif

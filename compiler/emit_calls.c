@@ -1,0 +1,463 @@
+/* emit_calls.c - the public functions: pointers into the caller's memory, then one call after the other. */
+#include "emit_parts.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* One call of a static function. */
+struct invocation {
+	struct function *function;
+	struct arg *args;
+	int n_args;
+	int64_t count; /* of a flat function: elements, of one row where rows is set */
+	bool rows;
+};
+
+/* A pointer variable of a public function. */
+struct pointer {
+	struct storage storage;
+	struct tensor *root;
+	const char *name;
+	bool written;
+};
+
+struct public_call {
+	struct emitter *e;
+	enum call call;
+	struct call_plan *plan;
+	struct scope scope;
+	struct signature sig;
+	LIST(struct invocation) invocations;
+	LIST(struct pointer) pointers;
+};
+
+const char *call_name(enum call call)
+{
+	static const char *const names[CALL_COUNT] = {"init",	 "forward",  "forward1", "loss",
+						      "metrics", "backward", "update",	 "step"};
+
+	return names[call];
+}
+
+/* ---- signatures ---- */
+
+static void add_parameter(struct text *out, const char *text) { text_printf(out, "%s%s", out->n ? ", " : "", text); }
+
+static const char *pointer_parameter(struct emitter *e, struct scope *scope, struct text *out, const struct tensor *t,
+				     const char *want, bool is_const)
+{
+	const char *name = new_name(e, scope, want);
+
+	add_parameter(out, arena_printf(e->arena, "%s%s *%s", is_const ? "const " : "", elem_type(e, t->elem), name));
+	return name;
+}
+
+static void add_struct(struct emitter *e, struct text *out, const char *type, const char *name, bool is_const)
+{
+	add_parameter(out, arena_printf(e->arena, "%s%s_%s *%s", is_const ? "const " : "", e->prefix, type, name));
+}
+
+/* Whether a call's function takes the state, and whether it may write to it. */
+static bool takes_state(const struct emitter *e, enum call call)
+{
+	return (call != CALL_FORWARD && call != CALL_FORWARD1) || e->p->call[call].reads_state;
+}
+static bool writes_state(const struct emitter *e, enum call call)
+{
+	if (call == CALL_LOSS || call == CALL_METRICS)
+		return false;
+	return call == CALL_INIT || call == CALL_UPDATE || call == CALL_STEP || e->p->call[call].writes_state;
+}
+static bool writes_params(enum call call) { return call == CALL_INIT || call == CALL_UPDATE || call == CALL_STEP; }
+
+struct signature make_signature(struct emitter *e, enum call call, struct scope *scope)
+{
+	static const char *const fixed[] = {"params", "state", "grads", "work", "n", "metrics", "seed"};
+	struct signature sig = {0};
+	struct text out = {.arena = e->arena};
+	struct program *p = e->p;
+	bool rows = call != CALL_INIT && call != CALL_UPDATE;
+
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+		use_name(e, scope, fixed[i]);
+	add_struct(e, &out, "params", "params", !writes_params(call));
+	if (takes_state(e, call))
+		add_struct(e, &out, "state", "state", !writes_state(e, call));
+	if (call == CALL_INIT)
+		add_parameter(&out, "uint64_t seed");
+	if (call == CALL_UPDATE)
+		add_struct(e, &out, "grads", "grads", true);
+	if (rows)
+		for (int i = 0; i < p->inputs.n; i++)
+			list_add(e->arena, &sig.inputs,
+				 pointer_parameter(e, scope, &out, p->inputs.item[i], p->inputs.item[i]->name, true));
+	if (rows && call != CALL_FORWARD && call != CALL_FORWARD1)
+		for (int i = 0; i < p->targets.n; i++)
+			list_add(e->arena, &sig.targets,
+				 pointer_parameter(e, scope, &out, p->targets.item[i], p->targets.item[i]->name, true));
+	if (call == CALL_FORWARD || call == CALL_FORWARD1)
+		for (int i = 0; i < e->g->outputs.n; i++)
+			list_add(e->arena, &sig.outputs,
+				 pointer_parameter(e, scope, &out, e->g->outputs.item[i].value,
+						   e->g->outputs.item[i].name, false));
+	if (call == CALL_METRICS)
+		add_parameter(&out, arena_printf(e->arena, "%s *metrics", e->real));
+	if (call == CALL_BACKWARD)
+		add_struct(e, &out, "grads", "grads", false);
+	if (rows && call != CALL_FORWARD1)
+		add_parameter(&out, "int n");
+	if (rows)
+		add_struct(e, &out, call == CALL_FORWARD1 ? "work1" : "work", "work", false);
+	sig.result = call == CALL_LOSS || call == CALL_BACKWARD || call == CALL_STEP ? e->real : "void";
+	sig.parameters = out.at;
+	return sig;
+}
+
+/* ---- pointers ---- */
+
+static bool same_storage(const struct storage *a, const struct storage *b)
+{
+	return a->memory == b->memory && a->offset == b->offset &&
+	       (a->rule == b->rule || strcmp(a->rule, b->rule) == 0);
+}
+
+static struct pointer *find_pointer(struct public_call *c, const struct storage *storage)
+{
+	for (int i = 0; i < c->pointers.n; i++)
+		if (same_storage(&c->pointers.item[i].storage, storage))
+			return &c->pointers.item[i];
+	return NULL;
+}
+
+static void need_pointer(struct public_call *c, struct tensor *root, const struct storage *storage, bool written)
+{
+	struct pointer *pointer = find_pointer(c, storage);
+
+	if (!pointer) {
+		list_add(c->e->arena, &c->pointers, (struct pointer){.storage = *storage, .root = root});
+		pointer = &c->pointers.item[c->pointers.n - 1];
+	}
+	pointer->written |= written;
+}
+
+static const char *at_offset(struct public_call *c, const char *base, int64_t offset)
+{
+	return offset ? arena_printf(c->e->arena, "%s + %lld", base, (long long)offset) : base;
+}
+
+/* The first element of a field of the state. */
+static const char *field_text(struct public_call *c, const struct tensor *t)
+{
+	struct text out = {.arena = c->e->arena};
+
+	if (t->rank == 1)
+		return arena_printf(c->e->arena, "state->%s", layout_of(t)->c_name);
+	text_printf(&out, "&state->%s", layout_of(t)->c_name);
+	for (int a = 0; a < t->rank; a++)
+		text_add(&out, "[0]");
+	return out.at;
+}
+
+/* Where a storage is, as C. */
+static const char *storage_text(struct public_call *c, const struct pointer *pointer)
+{
+	int64_t offset = pointer->storage.offset;
+
+	switch (pointer->storage.memory) {
+	case MEM_WORK: return at_offset(c, "work->real", offset);
+	case MEM_WORK_INT: return at_offset(c, "work->whole", offset);
+	case MEM_PARAMS: return at_offset(c, "params->flat", offset);
+	case MEM_GRADS: return at_offset(c, "grads->flat", offset);
+	case MEM_STATE: return field_text(c, pointer->root);
+	case MEM_RULE:
+		return at_offset(c,
+				 arena_printf(c->e->arena, "state->%s.flat", rule_field(c->e, pointer->storage.rule)),
+				 offset);
+	case MEM_SCRATCH: return at_offset(c, "state->scratch", offset);
+	case MEM_SCRATCH_INT: return at_offset(c, "state->scratch_whole", offset);
+	case MEM_INPUT: return c->sig.inputs.item[offset];
+	case MEM_TARGET: return c->sig.targets.item[offset];
+	case MEM_OUTPUT: return c->sig.outputs.item[offset];
+	case MEM_METRIC: return at_offset(c, "metrics", offset);
+	case MEM_DATA: return layout_of(pointer->root)->c_name;
+	default: return "NULL";
+	}
+}
+
+static bool has_own_name(enum memory memory)
+{
+	return memory == MEM_INPUT || memory == MEM_TARGET || memory == MEM_OUTPUT || memory == MEM_DATA;
+}
+
+static void declare_pointer(struct public_call *c, struct pointer *pointer)
+{
+	struct emitter *e = c->e;
+	const struct tensor *t = pointer->root->role == ROLE_NEXT ? pointer->root->of : pointer->root;
+	const char *shape = shape_text(e, t, c->call != CALL_FORWARD1), *type = elem_type(e, t->elem);
+
+	if (has_own_name(pointer->storage.memory)) {
+		pointer->name = storage_text(c, pointer);
+		return;
+	}
+	pointer->name = new_name(e, &c->scope, t->name);
+	if (pointer->storage.memory == MEM_LOCAL)
+		write_line(e, "%s %s[%lld];", type, pointer->name, (long long)tensor_size(t));
+	else
+		write_line(e, "%s%s *%s = %s;%s%s%s", pointer->written ? "" : "const ", type, pointer->name,
+			   storage_text(c, pointer), *shape ? " /* " : "", shape, *shape ? " */" : "");
+}
+
+/* ---- invocations ---- */
+
+static void add_invocation(struct public_call *c, struct group *group)
+{
+	struct invocation call = {0};
+	const struct equation *eq = group->stages.item[0]->eq;
+
+	call.function = find_function(c->e, group, c->call, &call.args, &call.n_args);
+	if (group->flat) {
+		call.rows = eq->nfree && eq->index[0].rows && c->call != CALL_FORWARD1 && has_run_time_rows(group);
+		call.count = 1;
+		for (int s = 0; s < eq->nfree; s++)
+			call.count *= eq->index[s].rows && has_run_time_rows(group) ? 1 : eq->index[s].extent;
+	}
+	list_add(c->e->arena, &c->invocations, call);
+}
+
+/* Two calls of a flat function whose arrays lie one behind the other are one call. */
+static bool continues(const struct invocation *a, const struct invocation *b)
+{
+	if (a->function != b->function || !a->function->takes_count || a->rows || b->rows)
+		return false;
+	for (int i = 0; i < a->n_args; i++) {
+		struct storage next = a->args[i].storage;
+
+		if (a->args[i].by_element) {
+			if (next.memory == MEM_STATE || next.memory == MEM_LOCAL || next.memory == MEM_DATA)
+				return false;
+			next.offset += a->count;
+		}
+		if (!same_storage(&next, &b->args[i].storage))
+			return false;
+	}
+	return true;
+}
+
+static void merge_invocations(struct public_call *c)
+{
+	int kept = 0;
+
+	for (int i = 0; i < c->invocations.n; i++) {
+		if (kept && continues(&c->invocations.item[kept - 1], &c->invocations.item[i]))
+			c->invocations.item[kept - 1].count += c->invocations.item[i].count;
+		else
+			c->invocations.item[kept++] = c->invocations.item[i];
+	}
+	c->invocations.n = kept;
+}
+
+static void write_invocation(struct public_call *c, const struct invocation *call)
+{
+	struct text out = {.arena = c->e->arena};
+	const struct function *f = call->function;
+
+	if (f->takes_count && call->rows)
+		add_parameter(&out,
+			      call->count == 1 ? "n" : arena_printf(c->e->arena, "n * %lld", (long long)call->count));
+	else if (f->takes_count)
+		add_parameter(&out, arena_printf(c->e->arena, "%lld", (long long)call->count));
+	if (f->takes_n)
+		add_parameter(&out, c->call == CALL_FORWARD1 ? "1" : "n");
+	if (f->takes_run)
+		add_parameter(&out, "&state->run");
+	for (int i = 0; i < call->n_args; i++)
+		add_parameter(&out, find_pointer(c, &call->args[i].storage)->name);
+	write_line(c->e, "%s(%s);", f->name, out.n ? out.at : "");
+}
+
+/* ---- before and after ---- */
+
+/* The elements of a tensor as C: with the rows of this call. */
+static const char *bytes_text(struct public_call *c, const struct tensor *t)
+{
+	bool rows = t->rank && t->axis[0].rows && c->call != CALL_FORWARD1;
+	int64_t size = t->rank && t->axis[0].rows ? tensor_sample_size(t) : tensor_size(t);
+
+	return arena_printf(c->e->arena, rows ? "(size_t)n * %lld * sizeof(%s)" : "%lld * sizeof(%s)", (long long)size,
+			    elem_type(c->e, t->elem));
+}
+
+/* Gradients that no equation gives are 0. */
+static void clear_missing_grads(struct public_call *c)
+{
+	struct program *p = c->e->p;
+
+	for (int i = 0; i < p->params.n; i++) {
+		struct tensor *param = p->params.item[i], *grad = NULL;
+		struct pointer at = {.storage = {.memory = MEM_GRADS}, .root = param};
+
+		if (param->role != ROLE_PARAM)
+			continue;
+		for (int k = 0; k < c->e->g->grads.n; k++)
+			if (c->e->g->grads.item[k]->of == param)
+				grad = c->e->g->grads.item[k];
+		if (grad && layout_of(grad)->group)
+			continue;
+		if (!grad && c->call == CALL_STEP)
+			continue;
+		at.storage.offset = layout_of(param)->storage[c->call].offset;
+		if (grad)
+			at.storage = layout_of(grad)->storage[c->call];
+		c->e->uses_memset = true;
+		write_line(c->e, "memset(%s, 0, %s); /* %s has no part in the loss */", storage_text(c, &at),
+			   bytes_text(c, param), param->name);
+	}
+}
+
+static void start_init(struct public_call *c)
+{
+	struct program *p = c->e->p;
+
+	c->e->uses_memset = true;
+	write_line(c->e, "memset(params, 0, sizeof *params);");
+	write_line(c->e, "memset(state, 0, sizeof *state);");
+	write_line(c->e, "state->run.seed = seed;");
+	for (int i = 0; i < p->settings.n; i++)
+		write_line(c->e, "state->%s = %s;", layout_of(p->settings.item[i])->c_name,
+			   real_literal(c->e, p->settings.item[i]->setting));
+}
+
+static void write_copy(struct public_call *c, const char *to, const struct storage *from, const struct tensor *t)
+{
+	c->e->uses_memcpy = true;
+	write_line(c->e, "memcpy(%s, %s, %s);", to, find_pointer(c, from)->name, bytes_text(c, t));
+}
+
+static struct tensor *loss_of(const struct public_call *c)
+{
+	return c->call == CALL_LOSS ? c->e->g->inference_loss : c->e->g->loss;
+}
+
+static void finish(struct public_call *c)
+{
+	for (int i = 0; i < c->plan->copies.n; i++) {
+		const struct result *r = &c->plan->copies.item[i];
+
+		write_copy(c, c->sig.outputs.item[r->index], &layout_of(root_of(r->value))->storage[c->call], r->value);
+	}
+	for (int i = 0; i < c->plan->next.n; i++) {
+		const struct tensor *t = c->plan->next.item[i];
+
+		write_copy(c, find_pointer(c, &layout_of(t->of)->storage[c->call])->name,
+			   &layout_of(t)->storage[c->call], t);
+	}
+	if (c->call == CALL_UPDATE || c->call == CALL_STEP)
+		write_line(c->e, "state->run.step++;");
+	if (strcmp(c->sig.result, "void") != 0)
+		write_line(c->e, "return %s[0];",
+			   find_pointer(c, &layout_of(root_of(loss_of(c)))->storage[c->call])->name);
+}
+
+/* Everything that is read or written gets a pointer. */
+static void collect_pointers(struct public_call *c)
+{
+	for (int i = 0; i < c->invocations.n; i++)
+		for (int k = 0; k < c->invocations.item[i].n_args; k++) {
+			const struct arg *arg = &c->invocations.item[i].args[k];
+
+			need_pointer(c, arg->root, &arg->storage, arg->written);
+		}
+	for (int i = 0; i < c->plan->copies.n; i++) {
+		struct tensor *root = root_of(c->plan->copies.item[i].value);
+
+		need_pointer(c, root, &layout_of(root)->storage[c->call], false);
+	}
+	for (int i = 0; i < c->plan->next.n; i++) {
+		struct tensor *t = c->plan->next.item[i];
+
+		need_pointer(c, t, &layout_of(t)->storage[c->call], false);
+		need_pointer(c, t->of, &layout_of(t->of)->storage[c->call], true);
+	}
+	if (strcmp(c->sig.result, "void") != 0) {
+		struct tensor *root = root_of(loss_of(c));
+
+		need_pointer(c, root, &layout_of(root)->storage[c->call], false);
+	}
+}
+
+/* ---- parameters that a function does not use ---- */
+
+static bool mentions(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = text; at && (at = strstr(at, name)); at++)
+		if ((at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_')) &&
+		    !(isalnum((unsigned char)at[n]) || at[n] == '_'))
+			return true;
+	return false;
+}
+
+/* The last word of every parameter that the body does not mention. */
+static void write_unused(struct emitter *e, const char *parameters, const char *body)
+{
+	const char *end = parameters;
+
+	while (*end) {
+		const char *start, *name;
+
+		end += strcspn(end, ",");
+		for (start = end; start > parameters && (isalnum((unsigned char)start[-1]) || start[-1] == '_');
+		     start--)
+			;
+		name = arena_copy(e->arena, start, (size_t)(end - start));
+		if (!mentions(body, name))
+			write_line(e, "(void)%s;", name);
+		end += *end == ',';
+	}
+}
+
+static void write_body(struct public_call *c)
+{
+	for (int i = 0; i < c->pointers.n; i++)
+		declare_pointer(c, &c->pointers.item[i]);
+	if (c->pointers.n)
+		write_blank(c->e);
+	if (c->call == CALL_INIT)
+		start_init(c);
+	if (c->call == CALL_BACKWARD || c->call == CALL_STEP)
+		clear_missing_grads(c);
+	for (int i = 0; i < c->invocations.n; i++)
+		write_invocation(c, &c->invocations.item[i]);
+	finish(c);
+}
+
+static void write_call(struct emitter *e, enum call call)
+{
+	struct public_call c = {.e = e, .call = call, .plan = &e->p->call[call]};
+	struct text body = {.arena = e->arena}, *out = e->out;
+
+	c.sig = make_signature(e, call, &c.scope);
+	for (int i = 0; i < c.plan->groups.n; i++)
+		add_invocation(&c, c.plan->groups.item[i]);
+	merge_invocations(&c);
+	collect_pointers(&c);
+	e->out = &body;
+	e->depth = 1;
+	write_body(&c);
+	e->out = out;
+	e->depth = 0;
+	write_blank(e);
+	write_line(e, "%s %s_%s(%s)", c.sig.result, e->prefix, call_name(call), c.sig.parameters);
+	open_block(e, "{");
+	write_unused(e, c.sig.parameters, body.n ? body.at : "");
+	text_add(e->out, body.n ? body.at : "");
+	close_block(e, "}");
+}
+
+void write_public(struct emitter *e)
+{
+	for (enum call call = 0; call < CALL_COUNT; call++)
+		if (e->p->call[call].present)
+			write_call(e, call);
+}

@@ -1,0 +1,553 @@
+/* emit_expr.c - scalar expressions as C.
+ *
+ * Printing follows C's precedence, so that there are no parentheses without need. What is used more than once, or would
+ * be computed again in every round of a loop that does not change it, becomes a variable first (write_temps); only
+ * what is evaluated anyway, or cannot fail, so that the side of a choice that is not taken stays untouched. */
+#include "emit_parts.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How strongly operators bind. */
+enum level { ANY, TERNARY = 3, OR, AND, EQUALITY = 9, RELATION, SUM = 12, PRODUCT, UNARY, POSTFIX };
+
+/* ---- integers ---- */
+
+/* The affine value with the constant slots put in. */
+static struct affine with_constants(const struct body *b, const struct affine *a)
+{
+	struct affine out = *a;
+
+	for (int s = 0; s < 64; s++)
+		if (out.coef[s] && !b->slot_name[s]) {
+			out.constant += out.coef[s] * b->slot_value[s];
+			out.coef[s] = 0;
+		}
+	return out;
+}
+
+static void print_term(struct text *out, int64_t coef, const char *name, bool first, const char *cast)
+{
+	uint64_t size = coef < 0 ? 0 - (uint64_t)coef : (uint64_t)coef;
+	bool compound = strchr(name, ' ') != NULL;
+
+	if (first)
+		text_add(out, coef < 0 ? "-" : "");
+	else
+		text_add(out, coef < 0 ? " - " : " + ");
+	text_add(out, cast);
+	if (size != 1)
+		text_printf(out, "%" PRIu64 " * ", size);
+	text_printf(out, compound && (size != 1 || coef < 0) ? "(%s)" : "%s", name);
+}
+
+static void print_terms(struct body *b, struct text *out, const struct affine *a, const char *cast)
+{
+	int lead = -1;
+	bool first = true;
+
+	for (int s = 63; s >= 0; s--)
+		if (a->coef[s] > 0)
+			lead = s;
+	if (lead >= 0) {
+		print_term(out, a->coef[lead], b->slot_name[lead], true, cast);
+		first = false;
+	} else if (a->constant > 0) {
+		text_printf(out, "%" PRId64, a->constant);
+		first = false;
+	}
+	for (int s = 0; s < 64; s++)
+		if (a->coef[s] && s != lead) {
+			print_term(out, a->coef[s], b->slot_name[s], first, cast);
+			first = false;
+		}
+	if (first)
+		text_printf(out, "%" PRId64, a->constant);
+	else if (a->constant && (lead >= 0 || a->constant < 0))
+		text_printf(out, a->constant < 0 ? " - %" PRIu64 : " + %" PRIu64,
+			    a->constant < 0 ? 0 - (uint64_t)a->constant : (uint64_t)a->constant);
+}
+
+void print_affine(struct body *b, struct text *out, const struct affine *a, int level)
+{
+	struct affine v = with_constants(b, a);
+	struct text text = {.arena = out->arena};
+	int own;
+
+	print_terms(b, &text, &v, "");
+	own = strstr(text.at, " + ") || strstr(text.at, " - ") ? SUM : strchr(text.at, ' ') ? PRODUCT : POSTFIX;
+	if (own == POSTFIX && text.at[0] == '-')
+		own = UNARY;
+	text_printf(out, own < level ? "(%s)" : "%s", text.at);
+}
+
+/* ---- reads ---- */
+
+struct arg *find_arg(struct body *b, const struct tensor *t)
+{
+	const struct tensor *root = root_of(t);
+	struct storage *storage = &layout_of(root)->storage[b->call];
+
+	for (int i = 0; i < b->args.n; i++) {
+		struct arg *arg = &b->args.item[i];
+
+		if (arg->storage.memory == storage->memory && arg->storage.offset == storage->offset &&
+		    (arg->storage.rule == storage->rule || strcmp(arg->storage.rule, storage->rule) == 0))
+			return arg;
+	}
+	return NULL;
+}
+
+static const char *find_local(const struct body *b, const struct tensor *t, int64_t at)
+{
+	for (int i = b->locals.n - 1; i >= 0; i--)
+		if (b->locals.item[i].tensor == t && (b->locals.item[i].at == at || b->locals.item[i].at < 0))
+			return b->locals.item[i].name;
+	return NULL;
+}
+
+/* "4 * b + 2" for the element, without what the pointer has moved already. */
+static void print_flat(struct body *b, struct text *out, const struct tensor *t, struct expr *const *subs, bool bumped)
+{
+	const char *cast = tensor_size(t) > INT32_MAX ? "(ptrdiff_t)" : "";
+	struct affine flat;
+	bool first = true;
+
+	if (flat_subscript(t, subs, &flat)) {
+		flat = with_constants(b, &flat);
+		if (bumped)
+			for (int s = 0; s < 64; s++)
+				if (b->slot_name[s] && b->slot_name[s] == b->rows_slot)
+					flat.coef[s] = 0;
+		print_terms(b, out, &flat, cast);
+		return;
+	}
+	for (int a = 0; a < t->rank; a++) {
+		int64_t stride = axis_stride(t, a);
+
+		if (ex_is_num(subs[a], 0) || (bumped && a == 0))
+			continue;
+		if (!first)
+			text_add(out, " + ");
+		text_add(out, cast);
+		if (stride != 1)
+			text_printf(out, "%" PRId64 " * ", stride);
+		print_c(b, out, subs[a], stride != 1 ? UNARY : SUM);
+		first = false;
+	}
+	if (first)
+		text_add(out, "0");
+}
+
+void print_element(struct body *b, struct text *out, const struct tensor *t, struct expr *const *subs)
+{
+	const struct arg *arg = find_arg(b, t);
+
+	text_printf(out, "%s[", arg->name);
+	if (arg->by_element)
+		text_add(out, b->flat_index);
+	else
+		print_flat(b, out, t, subs, arg->bumped);
+	text_add(out, "]");
+}
+
+/* The constant place of the element, or -1. */
+static int64_t constant_place(struct body *b, const struct expr *read)
+{
+	struct affine flat;
+
+	if (!flat_subscript(read->tensor, read->arg, &flat))
+		return -1;
+	flat = with_constants(b, &flat);
+	for (int s = 0; s < 64; s++)
+		if (flat.coef[s] && !(b->rows_slot && b->slot_name[s] == b->rows_slot))
+			return -1;
+	return flat.constant;
+}
+
+static const char *read_local(struct body *b, const struct expr *read)
+{
+	return b->locals.n ? find_local(b, read->tensor, constant_place(b, read)) : NULL;
+}
+
+static bool is_known(const struct body *b, const struct affine *condition)
+{
+	for (int i = 0; b->known && i < b->known->n; i++)
+		if (memcmp(&b->known->item[i], condition, sizeof *condition) == 0)
+			return true;
+	return false;
+}
+
+/* The tests that subscript `axis` of a guarded read is inside; nothing where it is known. Returns how many. */
+static int print_guard(struct body *b, struct text *out, const struct expr *read, int axis, int before)
+{
+	const struct tensor *t = read->tensor;
+	struct expr *sub = read->arg[axis];
+	struct range r;
+	struct affine low, high;
+	bool affine = affine_of(sub, &low), below, above;
+
+	if (!range_of(sub, b->eq->index, &r))
+		r = (struct range){INT64_MIN, INT64_MAX};
+	below = r.low < 0;
+	above = r.high >= t->axis[axis].extent;
+	if (affine) {
+		high = (struct affine){.constant = t->axis[axis].extent - 1 - low.constant};
+		for (int s = 0; s < 64; s++)
+			high.coef[s] = -low.coef[s];
+		below &= !is_known(b, &low);
+		above &= !is_known(b, &high);
+	}
+	if (below) {
+		text_add(out, before++ ? " && " : "");
+		print_c(b, out, sub, RELATION);
+		text_add(out, " >= 0");
+	}
+	if (above) {
+		text_add(out, before++ ? " && " : "");
+		print_c(b, out, sub, RELATION);
+		text_printf(out, " < %" PRId64, t->axis[axis].extent);
+	}
+	return before;
+}
+
+static void print_read(struct body *b, struct text *out, const struct expr *read, int level)
+{
+	struct text guard = {.arena = out->arena};
+	const char *local = read_local(b, read);
+	int tests = 0;
+
+	for (int a = 0; read->guarded && a < read->tensor->rank; a++)
+		tests = print_guard(b, &guard, read, a, tests);
+	if (tests == 0) {
+		if (local)
+			text_add(out, local);
+		else
+			print_element(b, out, read->tensor, read->arg);
+		return;
+	}
+	text_printf(out, level > TERNARY ? "(%s ? " : "%s ? ", guard.at);
+	if (local)
+		text_add(out, local);
+	else
+		print_element(b, out, read->tensor, read->arg);
+	text_add(out, " : ");
+	print_c(b, out, read->arg[read->tensor->rank], TERNARY);
+	text_add(out, level > TERNARY ? ")" : "");
+}
+
+/* ---- operators ---- */
+
+static void print_binary(struct body *b, struct text *out, const struct expr *e, const char *sign, int own, int level)
+{
+	/* && within || in parentheses, comparisons of comparisons too: compilers ask for them */
+	bool shield = own == OR || own == EQUALITY || own == RELATION;
+
+	if (own < level)
+		text_add(out, "(");
+	print_c(b, out, e->arg[0], shield ? SUM : own);
+	text_printf(out, " %s ", sign);
+	print_c(b, out, e->arg[1], shield ? SUM : own + 1);
+	if (own < level)
+		text_add(out, ")");
+}
+
+static void print_call(struct body *b, struct text *out, const char *name, const struct expr *e)
+{
+	text_printf(out, "%s(", name);
+	for (int i = 0; i < e->n; i++) {
+		text_add(out, i ? ", " : "");
+		print_c(b, out, e->arg[i], TERNARY);
+	}
+	text_add(out, ")");
+}
+
+static void print_libm(struct body *b, struct text *out, const char *name, const struct expr *e)
+{
+	print_call(b, out, math_name(b->e, name, e->n), e);
+}
+
+/* open x sign y ? p : q close, where x, y, p, q are arguments by number. */
+static void print_choice(struct body *b, struct text *out, const struct expr *e, const char *sign, int x, int y, int p,
+			 int q, int level)
+{
+	text_add(out, level > TERNARY ? "(" : "");
+	print_c(b, out, e->arg[x], SUM);
+	text_printf(out, " %s ", sign);
+	print_c(b, out, e->arg[y], SUM);
+	text_add(out, " ? ");
+	print_c(b, out, e->arg[p], OR);
+	text_add(out, " : ");
+	print_c(b, out, e->arg[q], TERNARY);
+	text_add(out, level > TERNARY ? ")" : "");
+}
+
+/* A power as repeated products or roots, where the exponent is a literal for which that is right. */
+static bool print_known_power(struct body *b, struct text *out, const struct expr *e, int level)
+{
+	const struct expr *base = e->arg[0];
+	double exponent = e->arg[1]->op == EX_NUM ? e->arg[1]->num : 0;
+	int times = (int)fabs(exponent);
+	const char *one = real_literal(b->e, 1);
+	int own = exponent == 0.5 ? POSTFIX : PRODUCT;
+
+	if (exponent != 0.5 && exponent != -0.5 && exponent != -1 && fabs(exponent) != 2 && exponent != 3)
+		return false;
+	text_add(out, own < level ? "(" : "");
+	if (fabs(exponent) == 0.5) {
+		if (exponent < 0)
+			text_printf(out, "%s / ", one);
+		text_printf(out, "%s(", math_name(b->e, "sqrt", 1));
+		print_c(b, out, base, TERNARY);
+		text_add(out, ")");
+	} else {
+		if (exponent < 0)
+			text_printf(out, times > 1 ? "%s / (" : "%s / ", one);
+		for (int i = 0; i < times; i++) {
+			text_add(out, i ? " * " : "");
+			print_c(b, out, base, UNARY);
+		}
+		text_add(out, exponent < 0 && times > 1 ? ")" : "");
+	}
+	text_add(out, own < level ? ")" : "");
+	return true;
+}
+
+static void print_power(struct body *b, struct text *out, const struct expr *e, int level)
+{
+	if (print_known_power(b, out, e, level))
+		return;
+	if (ex_is_num(e->arg[0], 2)) {
+		text_printf(out, "%s(", math_name(b->e, "exp2", 1));
+		print_c(b, out, e->arg[1], TERNARY);
+		text_add(out, ")");
+		return;
+	}
+	print_libm(b, out, "pow", e);
+}
+
+/* Floor division and its remainder. */
+static void print_division(struct body *b, struct text *out, const struct expr *e, int level)
+{
+	struct range r;
+	bool mod = e->op == EX_MOD;
+
+	if (e->arg[1]->op == EX_INT && e->arg[1]->integer > 0 && range_of(e->arg[0], b->eq->index, &r) && r.low >= 0)
+		print_binary(b, out, e, mod ? "%" : "/", PRODUCT, level);
+	else
+		print_call(b, out, help(b->e, mod ? HELP_MODULO : HELP_DIVIDE), e);
+}
+
+static uint64_t hash_site(const char *site)
+{
+	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+	for (; *site; site++)
+		hash = (hash ^ (unsigned char)*site) * 1099511628211u;
+	return hash;
+}
+
+static void print_draw(struct body *b, struct text *out, const struct expr *e)
+{
+	const struct equation *eq = b->eq;
+	struct affine element = {0};
+	int64_t stride = 1;
+	int first = eq->nfree && eq->index[0].rows ? 1 : 0;
+
+	b->takes_run = true;
+	text_printf(out, "%s(run, 0x%016" PRIx64 "u /* %s */, ",
+		    help(b->e, e->draw == DRAW_NORMAL ? HELP_NORMAL : HELP_UNIFORM), hash_site(e->site), e->site);
+	if (first && b->slot_name[0])
+		text_add(out, b->slot_name[0]);
+	else
+		text_printf(out, "%" PRId64, first ? b->slot_value[0] : 0);
+	text_add(out, ", ");
+	if (b->flat_index) {
+		text_printf(out, "%s)", b->flat_index);
+		return;
+	}
+	for (int s = eq->nfree - 1; s >= first; s--) {
+		element.coef[s] = stride;
+		stride *= eq->index[s].extent;
+	}
+	print_affine(b, out, &element, TERNARY);
+	text_add(out, ")");
+}
+
+static void print_run(struct body *b, struct text *out, enum run run)
+{
+	static const char *const fields[] = {[RUN_STEP] = "step",
+					     [RUN_EPOCH] = "epoch",
+					     [RUN_STEPS] = "steps",
+					     [RUN_STEPS_PER_EPOCH] = "steps_per_epoch"};
+
+	if (run == RUN_ROWS) {
+		b->takes_n |= !b->one_row;
+		text_add(out, b->one_row ? "1" : "n");
+		return;
+	}
+	b->takes_run = true;
+	text_printf(out, "run->%s", fields[run]);
+}
+
+static void print_negative(struct body *b, struct text *out, const struct expr *e, int level)
+{
+	text_add(out, level > UNARY ? "(" : "");
+	text_add(out, "-");
+	print_c(b, out, e->arg[0], POSTFIX);
+	text_add(out, level > UNARY ? ")" : "");
+}
+
+static void print_cast(struct body *b, struct text *out, const struct expr *e, const char *type, int level)
+{
+	text_printf(out, level > UNARY ? "((%s)" : "(%s)", type);
+	print_c(b, out, e->arg[0], UNARY);
+	text_add(out, level > UNARY ? ")" : "");
+}
+
+/* a < 0 ? -a : a, of integers. */
+static void print_int_abs(struct body *b, struct text *out, const struct expr *e, int level)
+{
+	text_add(out, level > TERNARY ? "(" : "");
+	print_c(b, out, e->arg[0], SUM);
+	text_add(out, " < 0 ? -");
+	print_c(b, out, e->arg[0], POSTFIX);
+	text_add(out, " : ");
+	print_c(b, out, e->arg[0], TERNARY);
+	text_add(out, level > TERNARY ? ")" : "");
+}
+
+static void print_sign(struct body *b, struct text *out, const struct expr *e, int level)
+{
+	const char *zero = real_literal(b->e, 0), *one = real_literal(b->e, 1), *x = expr_text(b, e->arg[0]);
+
+	if (strchr(x, ' '))
+		x = arena_printf(b->e->arena, "(%s)", x);
+	text_printf(out, level > TERNARY ? "(%s > %s ? %s : %s < %s ? -%s : %s)" : "%s > %s ? %s : %s < %s ? -%s : %s",
+		    x, zero, one, x, zero, one, x);
+}
+
+static void print_integer(struct text *out, const struct expr *e, int level)
+{
+	text_printf(out, e->integer < 0 && level > UNARY ? "(%" PRId64 ")" : "%" PRId64, e->integer);
+}
+
+static const char *find_temp(const struct body *b, const struct expr *e)
+{
+	for (int i = b->temps.n - 1; i >= 0; i--)
+		if (b->temps.item[i].expr == e)
+			return b->temps.item[i].name;
+	return NULL;
+}
+
+static void print_index(struct body *b, struct text *out, int slot, int level)
+{
+	struct affine a = {0};
+
+	a.coef[slot] = 1;
+	print_affine(b, out, &a, level);
+}
+
+static void print_number(struct body *b, struct text *out, double value, int level)
+{
+	const char *literal = real_literal(b->e, value);
+
+	text_printf(out, literal[0] == '-' && level > UNARY ? "(%s)" : "%s", literal);
+}
+
+void print_c(struct body *b, struct text *out, const struct expr *e, int level)
+{
+	const char *temp = e->n ? find_temp(b, e) : NULL;
+	struct affine a;
+
+	if (temp) {
+		text_add(out, temp);
+		return;
+	}
+	if (e->affine && e->n && affine_of(e, &a)) {
+		print_affine(b, out, &a, level);
+		return;
+	}
+	switch (e->op) {
+	case EX_NUM: print_number(b, out, e->num, level); break;
+	case EX_INT: print_integer(out, e, level); break;
+	case EX_INDEX: print_index(b, out, e->slot, level); break;
+	case EX_READ: print_read(b, out, e, level); break;
+	case EX_RUN: print_run(b, out, e->run); break;
+	case EX_DRAW: print_draw(b, out, e); break;
+	case EX_ADD: print_binary(b, out, e, "+", SUM, level); break;
+	case EX_SUB: print_binary(b, out, e, "-", SUM, level); break;
+	case EX_MUL: print_binary(b, out, e, "*", PRODUCT, level); break;
+	case EX_DIV: print_binary(b, out, e, "/", PRODUCT, level); break;
+	case EX_FLOORDIV:
+	case EX_MOD: print_division(b, out, e, level); break;
+	case EX_POW: print_power(b, out, e, level); break;
+	case EX_NEG: print_negative(b, out, e, level); break;
+	case EX_MIN:
+		if (e->elem == ELEM_REAL)
+			print_choice(b, out, e, "<", 1, 0, 1, 0, level);
+		else
+			print_call(b, out, help(b->e, HELP_SMALLER), e);
+		break;
+	case EX_MAX: /* of equals the first; a NaN that stands first stays */
+		if (e->elem == ELEM_REAL)
+			print_choice(b, out, e, "<", 0, 1, 1, 0, level);
+		else
+			print_call(b, out, help(b->e, HELP_LARGER), e);
+		break;
+	case EX_LT: print_binary(b, out, e, "<", RELATION, level); break;
+	case EX_LE: print_binary(b, out, e, "<=", RELATION, level); break;
+	case EX_EQ: print_binary(b, out, e, "==", EQUALITY, level); break;
+	case EX_NE: print_binary(b, out, e, "!=", EQUALITY, level); break;
+	case EX_AND: print_binary(b, out, e, "&&", AND, level); break;
+	case EX_OR: print_binary(b, out, e, "||", OR, level); break;
+	case EX_NOT:
+		text_add(out, "!");
+		print_c(b, out, e->arg[0], UNARY);
+		break;
+	case EX_SELECT:
+		text_add(out, level > TERNARY ? "(" : "");
+		print_c(b, out, e->arg[0], OR);
+		text_add(out, " ? ");
+		print_c(b, out, e->arg[1], OR);
+		text_add(out, " : ");
+		print_c(b, out, e->arg[2], TERNARY);
+		text_add(out, level > TERNARY ? ")" : "");
+		break;
+	case EX_ERFINV: print_call(b, out, help(b->e, HELP_ERFINV), e); break;
+	case EX_ABS:
+		if (e->elem == ELEM_REAL)
+			print_libm(b, out, "fabs", e);
+		else
+			print_int_abs(b, out, e, level);
+		break;
+	case EX_SIGN: print_sign(b, out, e, level); break;
+	case EX_ROUND: print_libm(b, out, "rint", e); break; /* ties to even */
+	case EX_ISNAN:
+		text_add(out, level > EQUALITY ? "(" : "");
+		print_c(b, out, e->arg[0], SUM);
+		text_add(out, " != ");
+		print_c(b, out, e->arg[0], SUM);
+		text_add(out, level > EQUALITY ? ")" : "");
+		break;
+	case EX_TO_INT:
+		if (e->arg[0]->elem == ELEM_REAL)
+			print_cast(b, out, e, "int32_t", level);
+		else
+			print_c(b, out, e->arg[0], level);
+		break;
+	case EX_TO_REAL: print_cast(b, out, e, b->e->real, level); break;
+	case EX_STOP: print_c(b, out, e->arg[0], level); break;
+	default: print_libm(b, out, ex_name(e->op), e); break;
+	}
+}
+
+const char *expr_text(struct body *b, const struct expr *expr)
+{
+	struct text out = {.arena = b->e->arena};
+
+	print_c(b, &out, expr, ANY);
+	return out.at;
+}

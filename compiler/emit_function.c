@@ -1,0 +1,229 @@
+/* emit_function.c - a group becomes a static function, or shares one that exists.
+ *
+ * A function is written twice: first with neutral names (a0, i0, sum), and this text is the key under which it is
+ * found again, so that a thousand equal layers are one function called with different pointers. Then, if it is new,
+ * with the model's own names. */
+#include "emit_parts.h"
+
+#include <string.h>
+
+/* ---- parameters ---- */
+
+static struct arg *add_arg(struct body *b, const struct tensor *t)
+{
+	struct arg *arg = find_arg(b, t);
+	struct tensor *root = root_of(t);
+
+	if (arg)
+		return arg;
+	list_add(b->e->arena, &b->args,
+		 (struct arg){.root = root, .storage = layout_of(root)->storage[b->call], .name = ""});
+	return &b->args.item[b->args.n - 1];
+}
+
+static bool is_local(const struct group *group, const struct tensor *t)
+{
+	for (int i = 0; i < group->stages.n; i++)
+		if (group->stages.item[i]->local && group->stages.item[i]->eq->tensor == t)
+			return true;
+	return false;
+}
+
+/* Reads in the order in which they stand, then what is written. */
+static void collect_args(struct body *b)
+{
+	const struct group *group = b->group;
+
+	for (int i = 0; i < group->stages.n; i++) {
+		const struct equation *eq = group->stages.item[i]->eq;
+		expr_list reads = {0};
+
+		collect_reads(b->e->g, eq->value, &reads);
+		for (int k = 0; eq->kind == EQ_SCATTER && k < eq->tensor->rank; k++)
+			collect_reads(b->e->g, eq->target[k], &reads);
+		for (int k = 0; k < reads.n; k++)
+			if (!is_local(group, reads.item[k]->tensor)) {
+				struct arg *arg = add_arg(b, reads.item[k]->tensor);
+
+				arg->by_element |= group->flat && (reads.item[k]->slots || eq->nfree == 0) &&
+						   is_elementwise(reads.item[k], eq);
+			}
+	}
+	for (int i = 0; i < group->stages.n; i++) {
+		struct arg *arg;
+
+		if (group->stages.item[i]->local)
+			continue;
+		arg = add_arg(b, group->stages.item[i]->eq->tensor);
+		arg->written = true;
+		arg->by_element |= group->flat;
+		arg->root = root_of(group->stages.item[i]->eq->tensor);
+	}
+}
+
+static void name_args(struct body *b)
+{
+	for (int pass = 0; pass < 2; pass++) /* what is written has first choice */
+		for (int i = 0; i < b->args.n; i++) {
+			struct arg *arg = &b->args.item[i];
+
+			if (arg->written == (pass == 0))
+				arg->name = new_name(b->e, &b->scope,
+						     b->neutral ? arena_printf(b->e->arena, "a%d", i)
+								: short_name(b->e, arg->root));
+		}
+}
+
+/* ---- head and body ---- */
+
+static const char *arg_shape(struct body *b, const struct arg *arg)
+{
+	const char *shape;
+
+	if (arg->by_element)
+		return "";
+	shape = shape_text(b->e, arg->root, !b->one_row);
+	return *shape ? arena_printf(b->e->arena, " /* %s */", shape) : "";
+}
+
+static const char *parameters(struct body *b)
+{
+	struct text out = {.arena = b->e->arena};
+
+	if (b->group->flat)
+		text_add(&out, "int count");
+	if (b->takes_n)
+		text_add(&out, out.n ? ", int n" : "int n");
+	if (b->takes_run)
+		text_add(&out, out.n ? ", const nn_run *run" : "const nn_run *run");
+	for (int i = 0; i < b->args.n; i++) {
+		const struct arg *arg = &b->args.item[i];
+
+		text_printf(&out, "%s%s%s *restrict %s%s", out.n ? ", " : "", arg->written ? "" : "const ",
+			    elem_type(b->e, arg->root->elem), arg->name, b->neutral ? "" : arg_shape(b, arg));
+	}
+	return out.n ? out.at : "void";
+}
+
+/* The body as text; the parameters are known after it. */
+static const char *write_body(struct body *b)
+{
+	struct emitter *e = b->e;
+	struct text text = {.arena = e->arena}, *out = e->out;
+	static const char *const params[] = {"n", "count", "run"};
+
+	for (size_t i = 0; i < sizeof params / sizeof *params; i++)
+		use_name(e, &b->scope, params[i]);
+	collect_args(b);
+	name_args(b);
+	e->out = &text;
+	e->depth = 1;
+	if (b->group->flat)
+		write_flat(b);
+	else if (b->group->written_out)
+		write_unrolled(b);
+	else
+		write_loops(b);
+	e->depth = 0;
+	e->out = out;
+	return text.at ? text.at : "";
+}
+
+static struct body new_body(struct emitter *e, struct group *group, enum call call, bool neutral)
+{
+	return (struct body){
+		.e = e, .group = group, .call = call, .neutral = neutral, .one_row = call == CALL_FORWARD1};
+}
+
+/* ---- the comment above ---- */
+
+/* Equations with their places; "file:line" once for equations of the same line. */
+static void write_equations(struct emitter *e, const struct group *group)
+{
+	struct text text = {.arena = e->arena};
+	const char *last = "";
+
+	for (int i = 0; i < group->stages.n; i++) {
+		const struct equation *eq = group->stages.item[i]->eq;
+		const char *place = place_text(e, eq->at);
+
+		if (i)
+			text_add(&text, "\n");
+		if (*place && strcmp(place, last) != 0)
+			text_printf(&text, "%s  ", place);
+		last = place;
+		print_equation(e->g, eq, &text);
+	}
+	for (char *c = text.at; c && (c = strstr(c, "*/")); c++)
+		*c = ' ';
+	write_comment(e, text.at);
+}
+
+/* ---- names ---- */
+
+static const char *verb(const struct group *group, const struct tensor *t)
+{
+	if (group->part == PART_INIT)
+		return "init";
+	return t->role == ROLE_NEXT ? "update" : "compute";
+}
+
+/* The last tensor made; of an optimiser's the param. */
+static const struct tensor *main_tensor(const struct group *group)
+{
+	const struct tensor *t = NULL;
+
+	for (int i = 0; i < group->stages.n; i++) {
+		const struct tensor *made = group->stages.item[i]->eq->tensor;
+
+		if (!t || t->role != ROLE_NEXT || t->of->role != ROLE_PARAM)
+			t = made;
+	}
+	return t;
+}
+
+static const char *function_name(struct emitter *e, const struct group *group, enum call call)
+{
+	const struct tensor *t = main_tensor(group);
+	const char *name = t->role == ROLE_NEXT ? t->of->name : t->name;
+
+	return new_name(e, &e->globals,
+			arena_printf(e->arena, "%s_%s%s", verb(group, t), name, call == CALL_FORWARD1 ? "_row" : ""));
+}
+
+/* ---- finding ---- */
+
+struct function *find_function(struct emitter *e, struct group *group, enum call call, struct arg **args, int *n_args)
+{
+	struct body b = new_body(e, group, call, true);
+	struct function *function;
+	struct text *out = e->out;
+	const char *text, *key;
+
+	text = write_body(&b);
+	key = arena_printf(e->arena, "%s\n%s", parameters(&b), text);
+	*args = b.args.item;
+	*n_args = b.args.n;
+	function = table_get(&e->functions, key);
+	if (function)
+		return function;
+
+	function = arena_alloc(e->arena, sizeof *function);
+	function->name = function_name(e, group, call);
+	table_set(&e->functions, key, function);
+	b = new_body(e, group, call, false);
+	text = write_body(&b);
+	function->group = group;
+	function->takes_n = b.takes_n;
+	function->takes_run = b.takes_run;
+	function->takes_count = group->flat;
+	e->out = &e->bodies;
+	write_blank(e);
+	write_equations(e, group);
+	write_line(e, "static void %s(%s)", function->name, parameters(&b));
+	write_line(e, "{");
+	text_add(e->out, text);
+	write_line(e, "}");
+	e->out = out;
+	return function;
+}

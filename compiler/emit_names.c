@@ -1,0 +1,272 @@
+/* emit_names.c - C identifiers from the model's names, each distinct within its scope.
+ *
+ * Dots become underscores. What C, C++ or the headers that the file includes reserve gets a 2 like any name that is
+ * taken; so a model may call a parameter `new` or `unix`. */
+#include "emit_parts.h"
+
+#include <string.h>
+
+/* Keywords of C99 and C++, and macros and functions that a declaration of ours must not hide. */
+static const char *const reserved[] = {
+	"alignas",
+	"alignof",
+	"and",
+	"and_eq",
+	"asm",
+	"auto",
+	"bitand",
+	"bitor",
+	"bool",
+	"break",
+	"case",
+	"catch",
+	"char",
+	"char16_t",
+	"char32_t",
+	"char8_t",
+	"class",
+	"co_await",
+	"co_return",
+	"co_yield",
+	"compl",
+	"concept",
+	"const",
+	"const_cast",
+	"consteval",
+	"constexpr",
+	"constinit",
+	"continue",
+	"decltype",
+	"default",
+	"delete",
+	"do",
+	"double",
+	"dynamic_cast",
+	"else",
+	"enum",
+	"explicit",
+	"export",
+	"extern",
+	"false",
+	"float",
+	"for",
+	"friend",
+	"goto",
+	"if",
+	"inline",
+	"int",
+	"long",
+	"mutable",
+	"namespace",
+	"new",
+	"noexcept",
+	"not",
+	"not_eq",
+	"nullptr",
+	"operator",
+	"or",
+	"or_eq",
+	"private",
+	"protected",
+	"public",
+	"register",
+	"reinterpret_cast",
+	"requires",
+	"restrict",
+	"return",
+	"short",
+	"signed",
+	"sizeof",
+	"static",
+	"static_assert",
+	"static_cast",
+	"struct",
+	"switch",
+	"template",
+	"this",
+	"thread_local",
+	"throw",
+	"true",
+	"try",
+	"typedef",
+	"typeid",
+	"typename",
+	"typeof",
+	"union",
+	"unsigned",
+	"using",
+	"virtual",
+	"void",
+	"volatile",
+	"wchar_t",
+	"while",
+	"xor",
+	"xor_eq",
+	"_Bool",
+	"_Complex",
+	"_Imaginary",
+	"linux",
+	"unix",
+	"i386",
+	"main",
+	"assert",
+	"errno",
+	"signgam",
+	"offsetof",
+	"memcpy",
+	"memset",
+	"isnan",
+	"isinf",
+	"isfinite",
+	"isnormal",
+	"signbit",
+	"fpclassify",
+	"isgreater",
+	"isless",
+	"isunordered",
+	"size_t",
+	"ptrdiff_t",
+	"int8_t",
+	"int16_t",
+	"int32_t",
+	"int64_t",
+	"uint8_t",
+	"uint16_t",
+	"uint32_t",
+	"uint64_t",
+	"float_t",
+	"double_t",
+	"near",
+	"far",
+	"minor",
+	"major",
+	"smaller",
+	"larger",
+	"divide",
+	"modulo",
+	"random_words",
+	"uniform",
+	"normal",
+	"inverse_erf",
+	"stdin",
+	"stdout",
+	"stderr",
+};
+
+/* Functions of libm, with every suffix. */
+static const char *const libm_names[] = {
+	"acos", "asin",	 "atan", "atan2", "ceil", "cos",  "cosh", "erf",  "exp",  "exp2", "expm1",
+	"fabs", "floor", "log",	 "log1p", "pow",  "rint", "sin",  "sinh", "sqrt", "tan",  "tanh",
+};
+
+static bool is_reserved(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+		if (strcmp(name, reserved[i]) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof libm_names / sizeof *libm_names; i++) {
+		size_t k = strlen(libm_names[i]);
+
+		if (strncmp(name, libm_names[i], k) == 0 && (n == k || (n == k + 1 && strchr("flq", name[k]))))
+			return true;
+	}
+	return strcmp(name, "NULL") == 0 || strcmp(name, "NAN") == 0 || strcmp(name, "INFINITY") == 0;
+}
+
+/* Families of macros. */
+static bool has_reserved_start(const char *name)
+{
+	static const char *const starts[] = {"_",   "INT", "UINT", "SIZE_", "PTRDIFF_",
+					     "FP_", "M_",  "NN_",  "nn_",   "HUGE_"};
+
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (strncmp(name, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Letters, digits and underscores, "x" before what may not stand first. */
+static char *identifier(struct emitter *e, const char *name)
+{
+	size_t n = strlen(name), k = 0;
+	char *out = arena_alloc(e->arena, n + 3);
+
+	if (is_digit(name[0]) || has_reserved_start(name))
+		out[k++] = 'x';
+	for (size_t i = 0; i < n; i++) {
+		if (is_letter(name[i]) || is_digit(name[i]))
+			out[k++] = name[i];
+		else if (name[i] != '\'' && (k == 0 || out[k - 1] != '_' || name[i] == '_'))
+			out[k++] = '_';
+	}
+	while (k > 1 && out[k - 1] == '_')
+		k--;
+	if (k == 0)
+		out[k++] = 'x';
+	out[k] = 0;
+	return out;
+}
+
+void use_name(struct emitter *e, struct scope *scope, const char *name)
+{
+	scope->used.arena = e->arena;
+	table_set(&scope->used, name, (void *)name);
+	list_add(e->arena, &scope->names, name);
+}
+
+void release_names(struct scope *scope, int n)
+{
+	while (scope->names.n > n)
+		table_set(&scope->used, scope->names.item[--scope->names.n], NULL);
+}
+
+const char *new_name(struct emitter *e, struct scope *scope, const char *want)
+{
+	const char *base = identifier(e, want), *name = base;
+
+	scope->used.arena = e->arena;
+	for (int i = 2; is_reserved(name) || table_get(&scope->used, name); i++)
+		name = arena_printf(e->arena, "%s%s%d", base, is_digit(base[strlen(base) - 1]) ? "_" : "", i);
+	use_name(e, scope, name);
+	return name;
+}
+
+const char *short_name(struct emitter *e, const struct tensor *t)
+{
+	size_t n;
+
+	if (t->role == ROLE_NEXT)
+		t = t->of;
+	n = t->layer ? strlen(t->layer) : 0;
+	if (n && strncmp(t->name, t->layer, n) == 0 && t->name[n] == '.')
+		return identifier(e, t->name + n + 1);
+	return identifier(e, t->name);
+}
+
+const char *math_name(struct emitter *e, const char *name, int n_args)
+{
+	const char *full = arena_printf(e->arena, "%s%s", name, e->math_suffix);
+
+	if (!table_get(&e->libm, full))
+		table_set(&e->libm, full, n_args == 1 ? (void *)"1" : (void *)"2");
+	return full;
+}
+
+const char *help(struct emitter *e, enum helper helper)
+{
+	static const char *const names[] = {
+		[HELP_SMALLER] = "smaller", [HELP_LARGER] = "larger",	    [HELP_DIVIDE] = "divide",
+		[HELP_MODULO] = "modulo",   [HELP_RANDOM] = "random_words", [HELP_UNIFORM] = "uniform",
+		[HELP_NORMAL] = "normal",   [HELP_ERFINV] = "inverse_erf",
+	};
+
+	e->helps[helper] = true;
+	return names[helper];
+}
+
+const char *elem_type(const struct emitter *e, enum elem elem) { return elem == ELEM_REAL ? e->real : "int32_t"; }

@@ -1,0 +1,189 @@
+/* emit_parts.h - what the files of the emitter share: the writer, names, and one function in the making. */
+#ifndef NNC_EMIT_PARTS_H
+#define NNC_EMIT_PARTS_H
+
+#include "emit.h"
+#include "schedule.h"
+
+#include "../runtime/model.h"
+
+/* C identifiers in use in some scope; a block inside of it gives its own back when it ends. */
+struct scope {
+	struct table used;
+	LIST(const char *) names; /* in the order of declaration */
+};
+
+/* A static function of the generated file. */
+struct function {
+	const char *name;
+	struct group *group;
+	bool takes_n, takes_run, takes_count;
+};
+
+/* Routines that stand at the top of the file if something calls them. */
+enum helper {
+	HELP_SMALLER,
+	HELP_LARGER,
+	HELP_DIVIDE,
+	HELP_MODULO,
+	HELP_RANDOM,
+	HELP_UNIFORM,
+	HELP_NORMAL,
+	HELP_ERFINV,
+	HELP_COUNT
+};
+
+struct emitter {
+	struct graph *g;
+	struct program *p;
+	struct arena *arena;
+	const struct emit_options *options;
+	enum nnc_real real_kind;
+	const char *real, *suffix, *math_suffix; /* "float" "f" "f" */
+	const char *prefix, *upper;		 /* mnist, MNIST */
+	struct text *out;			 /* where lines go */
+	int depth;				 /* tabs before a line */
+	const char **rule_fields;		 /* fields of the state for p->rules */
+	struct scope globals;			 /* names of the file: functions, tables */
+	struct text bodies;			 /* all static functions */
+	struct table functions;			 /* from the function's text in neutral names to struct function */
+	struct table libm; /* names of libm's functions that are called; value: number of arguments */
+	bool helps[HELP_COUNT];
+	bool uses_memcpy, uses_memset, uses_infinity;
+	int statements; /* written out so far, against the limit of --unroll=all */
+};
+
+/* ---- emit_write.c: lines, comments, numbers ---- */
+
+/* A line at the current depth; lines longer than 110 columns are broken at blanks. */
+void write_line(struct emitter *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void write_blank(struct emitter *e);
+/* A line, then one deeper; and back with a closing line. */
+void open_block(struct emitter *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void close_block(struct emitter *e, const char *line);
+/* A comment of one or more paragraphs (separated by \n), broken where too long. */
+void write_comment(struct emitter *e, const char *text);
+/* "file.nn:12", or "" where the place is unknown. */
+const char *place_text(struct emitter *e, struct span at);
+/* A number as a literal of the real type. */
+const char *real_literal(struct emitter *e, double value);
+const char *float_literal(struct emitter *e, float value); /* the shortest that reads back to the same float */
+/* A declaration's brackets: "[16][4]". */
+const char *shape_text(struct emitter *e, const struct tensor *t, bool with_rows);
+
+/* ---- emit_names.c ---- */
+
+/* want as a C identifier that is new in scope (2, 3, ... behind it where taken) and no reserved word. */
+const char *new_name(struct emitter *e, struct scope *scope, const char *want);
+void use_name(struct emitter *e, struct scope *scope, const char *name);
+/* Names beyond the first n of scope->names are free again. */
+void release_names(struct scope *scope, int n);
+/* The last part of a tensor's name, for use where the rest is clear. */
+const char *short_name(struct emitter *e, const struct tensor *t);
+/* A name of libm in the real type, noted as used. */
+const char *math_name(struct emitter *e, const char *name, int n_args);
+const char *help(struct emitter *e, enum helper helper);
+const char *elem_type(const struct emitter *e, enum elem elem);
+
+/* ---- one function ---- */
+
+struct arg {
+	struct tensor *root;
+	struct storage storage;
+	const char *name;
+	bool written, by_element; /* by_element: of a flat group, moves with the element */
+	bool bumped;		  /* the pointer moves from row to row */
+};
+
+/* A local variable that stands for an expression. */
+struct temp {
+	const struct expr *expr;
+	const char *name;
+};
+
+/* A local variable that stands for a tensor's element: the current one, or element `at` where written out. */
+struct local {
+	const struct tensor *tensor;
+	int64_t at;
+	const char *name;
+};
+
+struct body {
+	struct emitter *e;
+	struct group *group;
+	enum call call;
+	bool neutral; /* names of places instead of tensors: two functions alike have the same text */
+	bool one_row;
+	struct scope scope;
+	LIST(struct arg) args;
+	LIST(struct temp) temps;
+	LIST(struct local) locals;
+	const struct equation *eq; /* whose slots the following are */
+	const char *slot_name[64]; /* C text of an index's value; NULL where it is constant */
+	int64_t slot_value[64];
+	uint64_t open;		/* slots that have a value */
+	condition_list *known;	/* conditions that hold where the expression stands */
+	const char *rows_slot;	/* name of the row index that bumped pointers have used up */
+	const char *flat_index; /* of a flat group */
+	bool takes_n, takes_run;
+};
+
+/* emit_function.c: the function for a group in a call, written if there is none like it. *args: what to pass. */
+struct function *find_function(struct emitter *e, struct group *group, enum call call, struct arg **args, int *n_args);
+
+/* What a block declares; all of it is gone when the block ends. */
+struct mark {
+	int temps, locals, names;
+};
+struct mark mark(const struct body *b);
+void forget(struct body *b, struct mark m);
+
+/* emit_loops.c, emit_unrolled.c: its body. */
+void write_loops(struct body *b);
+void write_flat(struct body *b);
+void write_unrolled(struct body *b);
+/* A name for what a stage computes: the tensor's own if that is only a local variable. */
+const char *value_name(struct body *b, const struct stage *stage);
+/* *name (and where it is an arg: best, winner) takes in one more term. */
+void write_accumulate(struct body *b, const struct equation *eq, const char *name, const char *best, const char *term,
+		      const char *winner);
+const char *neutral_start(struct body *b, const struct equation *eq);
+int nest_end(const struct group *group, int at);
+void hoist_terms(struct body *b, int at, int end);
+bool read_later(struct body *b, int at, int end);
+bool old_value_wanted(struct body *b, int at, int end);
+void start_stage(struct body *b, const struct equation *eq, int n_open);
+void set_slot(struct body *b, int slot, const char *name);
+
+/* ---- emit_expr.c, emit_temps.c ---- */
+
+/* The text of an expression; level: how strongly the surroundings bind (0: not at all). */
+void print_c(struct body *b, struct text *out, const struct expr *expr, int level);
+const char *expr_text(struct body *b, const struct expr *expr);
+/* Variables for parts of the expressions: here, for what is used more than once; before a loop, for what it would
+ * compute again in each round (before an innermost loop that stores in every round: accesses too). */
+enum temps { TEMPS_HERE, TEMPS_BEFORE_LOOP, TEMPS_BEFORE_INNERMOST };
+void write_temps(struct body *b, struct expr *const *exprs, int n, enum temps which);
+/* The element of t at subscripts subs: "weight[784 * i + j]". */
+void print_element(struct body *b, struct text *out, const struct tensor *t, struct expr *const *subs);
+void print_affine(struct body *b, struct text *out, const struct affine *a, int level);
+struct arg *find_arg(struct body *b, const struct tensor *t);
+
+/* ---- the rest of the file ---- */
+
+void write_helpers(struct emitter *e); /* emit_random.c: routines that were asked for */
+void write_public(struct emitter *e);  /* emit_calls.c */
+
+/* A public function's result and parameters, and what its pointers to rows are called. */
+struct signature {
+	const char *result, *parameters;
+	LIST(const char *) inputs, targets, outputs;
+};
+struct signature make_signature(struct emitter *e, enum call call, struct scope *scope);
+/* The field of the state that holds an optimiser's states of one name. */
+const char *rule_field(const struct emitter *e, const char *rule);
+const char *call_name(enum call call);
+void write_header_text(struct emitter *e, const char *file); /* emit_header.c */
+void write_descriptor(struct emitter *e);		     /* emit_descriptor.c */
+
+#endif

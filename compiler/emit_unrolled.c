@@ -1,0 +1,368 @@
+/* emit_unrolled.c - a group written out: a statement for every element, no loop but that over the rows.
+ *
+ * Indices are replaced by numbers, so that the expressions simplify themselves: guards that hold vanish, terms that
+ * are 0 are left out. Within the loop over rows the pointers move on, so that subscripts are plain numbers. */
+#include "emit_parts.h"
+
+#include <math.h>
+#include <string.h>
+
+struct text_list {
+	const char **item;
+	int n, room;
+};
+
+/* The values of a stage's slots, NULL where a slot stays an index (rows). */
+struct place_values {
+	struct expr *slot[64];
+	int64_t value[64];
+};
+
+static bool stays_index(const struct body *b, const struct index *index) { return index->rows && !b->one_row; }
+
+static const char *rows_text(const struct body *b)
+{
+	return has_run_time_rows(b->group) ? "n" : arena_printf(b->e->arena, "%lld", (long long)b->e->g->batch);
+}
+
+static void set_value(struct body *b, struct place_values *v, const struct equation *eq, int slot, int64_t value)
+{
+	v->value[slot] = value;
+	v->slot[slot] = stays_index(b, &eq->index[slot]) ? NULL : ex_int(b->e->g, value);
+}
+
+static int64_t rounds(const struct index *index) { return index->rows ? 1 : index->extent; }
+
+/* The next combination of the slots listed, the last one fastest; false after the last. */
+static bool advance(struct body *b, struct place_values *v, const struct equation *eq, const int *slots, int n)
+{
+	for (int k = n - 1; k >= 0; k--) {
+		if (v->value[slots[k]] + 1 < rounds(&eq->index[slots[k]])) {
+			set_value(b, v, eq, slots[k], v->value[slots[k]] + 1);
+			return true;
+		}
+		set_value(b, v, eq, slots[k], 0);
+	}
+	return false;
+}
+
+static struct expr *value_at(struct body *b, const struct equation *eq, const struct place_values *v)
+{
+	return ex_substitute(b->e->g, eq->value, v->slot, eq->n);
+}
+
+static int64_t element_at(const struct equation *eq, const struct place_values *v)
+{
+	int64_t at = 0;
+
+	for (int s = 0; s < eq->nfree; s++)
+		at += v->value[s] * axis_stride(eq->tensor, s);
+	return at;
+}
+
+static const char *target_at(struct body *b, const struct equation *eq, const struct place_values *v)
+{
+	struct text out = {.arena = b->e->arena};
+	struct expr *subs[64];
+
+	for (int s = 0; s < eq->nfree; s++)
+		subs[s] = v->slot[s] ? v->slot[s] : ex_index(b->e->g, s);
+	print_element(b, &out, eq->tensor, subs);
+	return out.at;
+}
+
+static bool sums_rows(const struct body *b, const struct equation *eq)
+{
+	for (int s = eq->nfree; s < eq->n; s++)
+		if (stays_index(b, &eq->index[s]))
+			return true;
+	return false;
+}
+
+/* The bound slots but rows, in the order of the stage's loops. */
+static int bound_slots(const struct body *b, const struct stage *stage, int *slots)
+{
+	int n = 0;
+
+	for (int k = 0; k < stage->n_loop; k++)
+		if (stage->loop[k] >= stage->eq->nfree && !stays_index(b, &stage->eq->index[stage->loop[k]]))
+			slots[n++] = stage->loop[k];
+	return n;
+}
+
+static bool is_neutral_value(enum reducer red, const struct expr *e)
+{
+	return (red == RED_SUM && ex_is_num(e, 0)) || (red == RED_PROD && ex_is_num(e, 1));
+}
+
+/* The terms of one element of a sum or product, joined. */
+static const char *joined_terms(struct body *b, const struct stage *stage, struct place_values *v)
+{
+	const struct equation *eq = stage->eq;
+	struct text out = {.arena = b->e->arena};
+	expr_list terms = {0};
+	int slots[64], n = bound_slots(b, stage, slots);
+	bool sum = eq->red == RED_SUM;
+
+	for (int k = 0; k < n; k++)
+		set_value(b, v, eq, slots[k], 0);
+	do {
+		struct expr *term = value_at(b, eq, v);
+
+		if (!is_neutral_value(eq->red, term))
+			list_add(b->e->arena, &terms, term);
+	} while (advance(b, v, eq, slots, n));
+	if (!terms.n)
+		return neutral_start(b, eq);
+	write_temps(b, terms.item, terms.n, TEMPS_HERE);
+	for (int i = 0; i < terms.n; i++) {
+		struct expr *term = terms.item[i];
+		bool minus = sum && i > 0 && term->op == EX_NEG;
+
+		if (i > 0)
+			text_add(&out, minus ? " - " : sum ? " + " : " * ");
+		print_c(b, &out, minus ? term->arg[0] : term, terms.n == 1 ? 0 : i == 0 ? 12 : sum ? 13 : 14);
+	}
+	return out.at;
+}
+
+/* Statements for the largest of the terms of one element, and which it is. */
+static const char *extreme_term(struct body *b, const struct stage *stage, struct place_values *v)
+{
+	const struct equation *eq = stage->eq;
+	int slots[64], n = bound_slots(b, stage, slots);
+	bool which = eq->red == RED_ARGMAX || eq->red == RED_ARGMIN, first = true;
+	const char *name = value_name(b, stage), *best = which ? new_name(b->e, &b->scope, "best") : name;
+	int winner = 0;
+
+	for (int k = 0; k < n; k++)
+		set_value(b, v, eq, slots[k], 0);
+	do {
+		struct expr *term = value_at(b, eq, v);
+		const char *text;
+
+		write_temps(b, &term, 1, TEMPS_HERE);
+		text = expr_text(b, term);
+		if (first) {
+			if (which)
+				write_line(b->e, "int32_t %s = 0;", name);
+			write_line(b->e, "%s %s = %s;", eq->value->elem == ELEM_REAL ? b->e->real : "int32_t", best,
+				   text);
+		} else {
+			write_accumulate(b, eq, name, best, text,
+					 which ? arena_printf(b->e->arena, "%d", winner) : NULL);
+		}
+		first = false;
+		winner++;
+	} while (advance(b, v, eq, slots, n));
+	return name;
+}
+
+static bool is_joined(const struct equation *eq) { return eq->red == RED_SUM || eq->red == RED_PROD; }
+
+/* The value of one element as text that can stand on the right of an assignment; what it needs is written before. */
+static const char *element_value(struct body *b, const struct stage *stage, struct place_values *v)
+{
+	struct expr *value;
+
+	if (is_joined(stage->eq))
+		return joined_terms(b, stage, v);
+	if (stage->eq->red != RED_NONE)
+		return extreme_term(b, stage, v);
+	value = value_at(b, stage->eq, v);
+	write_temps(b, &value, 1, TEMPS_HERE);
+	return expr_text(b, value);
+}
+
+static const char *element_name(struct body *b, const struct stage *stage, const struct place_values *v)
+{
+	const struct equation *eq = stage->eq;
+	struct text want = {.arena = b->e->arena};
+
+	text_add(&want, b->neutral ? "value" : short_name(b->e, eq->tensor));
+	for (int s = 0; s < eq->nfree; s++)
+		if (!eq->index[s].rows && eq->index[s].extent > 1)
+			text_printf(&want, "_%lld", (long long)v->value[s]);
+	return new_name(b->e, &b->scope, want.at);
+}
+
+struct pending {
+	const char *target, *name;
+};
+
+/* One element of every stage in [at, end), then what must be stored late. */
+static void write_element(struct body *b, int at, int end, struct place_values *v)
+{
+	struct pending *pending = arena_array(b->e->arena, (size_t)(end - at) + 1, sizeof *pending);
+	int n_pending = 0;
+
+	for (int i = at; i < end; i++) {
+		const struct stage *stage = b->group->stages.item[i];
+		const struct equation *eq = stage->eq;
+		bool late = old_value_wanted(b, i, end), named = stage->local || late || read_later(b, i, end);
+		const char *value;
+
+		b->eq = eq;
+		value = element_value(b, stage, v);
+		if (named) {
+			const char *name = element_name(b, stage, v);
+
+			write_line(b->e, "const %s %s = %s;", elem_type(b->e, eq->tensor->elem), name, value);
+			list_add(b->e->arena, &b->locals, (struct local){eq->tensor, element_at(eq, v), name});
+			value = name;
+		}
+		b->e->statements++;
+		if (late)
+			pending[n_pending++] = (struct pending){target_at(b, eq, v), value};
+		else if (!stage->local)
+			write_line(b->e, "%s = %s;", target_at(b, eq, v), value);
+	}
+	for (int i = 0; i < n_pending; i++)
+		write_line(b->e, "%s = %s;", pending[i].target, pending[i].name);
+}
+
+/* Free slots but rows; all slots start at 0. */
+static int start_elements(struct body *b, const struct equation *eq, struct place_values *v, int *slots)
+{
+	int n = 0;
+
+	memset(v, 0, sizeof *v);
+	for (int s = 0; s < eq->n; s++)
+		set_value(b, v, eq, s, 0);
+	for (int s = 0; s < eq->nfree; s++)
+		if (!eq->index[s].rows)
+			slots[n++] = s;
+	return n;
+}
+
+/* The variables or elements that the sums over rows accumulate in, set to their start. */
+static void start_row_sums(struct body *b, const struct stage *stage, struct text_list *targets)
+{
+	const struct equation *eq = stage->eq;
+	struct place_values v;
+	int slots[64], n = start_elements(b, eq, &v, slots);
+
+	do {
+		const char *name = stage->local ? element_name(b, stage, &v) : target_at(b, eq, &v);
+
+		if (stage->local) {
+			write_line(b->e, "%s %s = %s;", b->e->real, name, neutral_start(b, eq));
+			list_add(b->e->arena, &b->locals, (struct local){eq->tensor, element_at(eq, &v), name});
+		} else {
+			write_line(b->e, "%s = %s;", name, neutral_start(b, eq));
+		}
+		list_add(b->e->arena, targets, name);
+	} while (advance(b, &v, eq, slots, n));
+}
+
+/* A sum over the rows: every element starts at 0 and takes in each row. */
+static void write_row_sums(struct body *b, int at)
+{
+	struct emitter *e = b->e;
+	const struct stage *stage = b->group->stages.item[at];
+	const struct equation *eq = stage->eq;
+	struct place_values v;
+	struct text_list targets = {0};
+	int slots[64], n, rows = eq->nfree, next = 0;
+	struct mark m;
+
+	b->eq = eq;
+	while (!stays_index(b, &eq->index[rows]))
+		rows++;
+	start_row_sums(b, stage, &targets);
+	hoist_terms(b, at, at + 1);
+	m = mark(b);
+	b->takes_n |= has_run_time_rows(b->group);
+	set_slot(b, rows, new_name(e, &b->scope, b->neutral ? "row" : eq->index[rows].name));
+	open_block(e, "for (int %s = 0; %s < %s; %s++) {", b->slot_name[rows], b->slot_name[rows], rows_text(b),
+		   b->slot_name[rows]);
+	n = start_elements(b, eq, &v, slots);
+	do {
+		const char *target = targets.item[next++];
+
+		write_accumulate(b, eq, target, target, joined_terms(b, stage, &v), NULL);
+		e->statements++;
+	} while (advance(b, &v, eq, slots, n));
+	close_block(e, "}");
+	forget(b, m);
+	b->slot_name[rows] = NULL;
+	b->open &= ~((uint64_t)1 << rows);
+}
+
+static void write_elements(struct body *b, int at, int end)
+{
+	const struct equation *eq = b->group->stages.item[at]->eq;
+	struct place_values v;
+	int slots[64], n = start_elements(b, eq, &v, slots);
+
+	do {
+		struct place_values here = v;
+
+		write_element(b, at, end, &here);
+	} while (advance(b, &v, eq, slots, n));
+}
+
+/* Pointers to rows may move on if every access is to the row of the loop. */
+static void find_bumped(struct body *b)
+{
+	struct graph *g = b->e->g;
+
+	for (int i = 0; i < b->args.n; i++)
+		b->args.item[i].bumped = b->args.item[i].root->batched;
+	for (int i = 0; i < b->group->stages.n; i++) {
+		const struct stage *stage = b->group->stages.item[i];
+		expr_list reads = {0};
+
+		collect_reads(g, stage->eq->value, &reads);
+		for (int k = 0; k < reads.n; k++) {
+			struct arg *arg = find_arg(b, reads.item[k]->tensor);
+
+			if (arg && (!reads.item[k]->tensor->batched || reads.item[k]->arg[0] != ex_index(g, 0)))
+				arg->bumped = false;
+		}
+	}
+}
+
+static int open_rows(struct body *b, const struct equation *eq)
+{
+	struct text moves = {.arena = b->e->arena};
+	const char *row = new_name(b->e, &b->scope, b->neutral ? "row" : eq->index[0].name);
+
+	find_bumped(b);
+	for (int i = 0; i < b->args.n; i++)
+		if (b->args.item[i].bumped)
+			text_printf(&moves, ", %s += %lld", b->args.item[i].name,
+				    (long long)tensor_sample_size(b->args.item[i].root));
+	b->takes_n |= has_run_time_rows(b->group);
+	open_block(b->e, "for (int %s = 0; %s < %s; %s++%s) {", row, row, rows_text(b), row, moves.at ? moves.at : "");
+	set_slot(b, 0, row);
+	b->rows_slot = row;
+	return 1;
+}
+
+void write_unrolled(struct body *b)
+{
+	struct group *group = b->group;
+	const struct equation *first = group->stages.item[0]->eq;
+	int blocks = 0;
+
+	start_stage(b, first, 0);
+	hoist_terms(b, 0, group->stages.n);
+	if (group->depth > 0 && stays_index(b, &first->index[0]))
+		blocks = open_rows(b, first);
+	for (int at = 0; at < group->stages.n;) {
+		int end = at + 1;
+
+		if (sums_rows(b, group->stages.item[at]->eq)) {
+			write_row_sums(b, at);
+		} else {
+			while (end < group->stages.n && group->stages.item[end]->joins &&
+			       !sums_rows(b, group->stages.item[end]->eq))
+				end++;
+			write_elements(b, at, end);
+		}
+		at = end;
+	}
+	if (blocks)
+		close_block(b->e, "}");
+}

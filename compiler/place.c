@@ -1,0 +1,489 @@
+/* place.c - where every tensor is in every call: lifetimes become offsets in the caller's memory.
+ *
+ * Params, gradients, states, inputs and outputs have their places. What is left are values between equations; each
+ * gets a buffer in `work` (init and update have none: small ones are local arrays, larger ones stand at the end of
+ * the state). A buffer is given back when its last reader has run. A value that is computed element by element
+ * from another one whose last reader this is takes over its buffer. The next value of a param or state overwrites
+ * the old one where nothing after it needs the old one; else it is copied at the end of the call. */
+#include "schedule.h"
+
+#include <string.h>
+
+enum { LOCAL_LIMIT = 64, ALIGNMENT = 16 /* elements; of buffers of at least LOCAL_LIMIT elements */ };
+
+/* Memory that one or several tensors have one after the other. */
+struct buffer {
+	int64_t size;
+	int born, dies;	     /* positions in the call's groups */
+	bool integer, fixed; /* fixed: storage is given */
+	struct storage storage;
+	struct buffer *joined; /* is part of that one now */
+};
+
+struct gap {
+	int64_t offset, size;
+};
+
+struct placing {
+	struct program *p;
+	struct arena *arena;
+	enum call call;
+	struct call_plan *plan;
+	LIST(struct tensor *) values; /* roots that have a buffer, in order of birth */
+	LIST(struct buffer *) buffers;
+	struct buffer *grads; /* STEP: all gradients */
+};
+
+static struct buffer *find(struct buffer *b)
+{
+	while (b->joined)
+		b = b->joined;
+	return b;
+}
+
+static int64_t elements(const struct placing *w, const struct tensor *t)
+{
+	int64_t size = 1;
+
+	if (w->call != CALL_FORWARD1)
+		return tensor_size(t);
+	for (int a = 0; a < t->rank; a++)
+		if (!t->axis[a].rows)
+			size *= t->axis[a].extent;
+	return size;
+}
+
+static struct storage *storage_of(const struct placing *w, const struct tensor *t)
+{
+	return &layout_of(root_of(t))->storage[w->call];
+}
+
+/* ---- fixed places ---- */
+
+static void place_fixed(struct program *p)
+{
+	int64_t offset = 0;
+
+	for (int c = 0; c < CALL_COUNT; c++) {
+		offset = 0;
+		for (int i = 0; i < p->params.n; i++) {
+			layout_of(p->params.item[i])->storage[c] =
+				(struct storage){.memory = MEM_PARAMS, .offset = offset};
+			offset += tensor_size(p->params.item[i]);
+		}
+		for (int i = 0; i < p->g->grads.n; i++) {
+			struct tensor *t = p->g->grads.item[i];
+
+			layout_of(t)->storage[c] =
+				(struct storage){.memory = MEM_GRADS, .offset = layout_of(t->of)->storage[c].offset};
+		}
+		for (int i = 0; i < p->settings.n; i++)
+			layout_of(p->settings.item[i])->storage[c] = (struct storage){.memory = MEM_STATE, .offset = i};
+		for (int i = 0; i < p->states.n; i++)
+			layout_of(p->states.item[i])->storage[c] =
+				(struct storage){.memory = MEM_STATE, .offset = p->settings.n + i};
+		for (int r = 0; r < p->rules.n; r++) {
+			offset = 0;
+			for (int i = 0; i < p->rules.item[r].states.n; i++) {
+				struct tensor *t = p->rules.item[r].states.item[i];
+
+				layout_of(t)->storage[c] = (struct storage){MEM_RULE, offset, p->rules.item[r].name};
+				offset += tensor_size(t);
+			}
+		}
+		for (int i = 0; i < p->inputs.n; i++)
+			layout_of(p->inputs.item[i])->storage[c] = (struct storage){.memory = MEM_INPUT, .offset = i};
+		for (int i = 0; i < p->targets.n; i++)
+			layout_of(p->targets.item[i])->storage[c] = (struct storage){.memory = MEM_TARGET, .offset = i};
+		for (int i = 0; i < p->tables.n; i++)
+			layout_of(p->tables.item[i])->storage[c] = (struct storage){.memory = MEM_DATA, .offset = i};
+	}
+	for (int i = 0; i < p->metrics.n; i++)
+		layout_of(p->metrics.item[i])->storage[CALL_METRICS] =
+			(struct storage){.memory = MEM_METRIC, .offset = i};
+}
+
+/* ---- lifetimes ---- */
+
+static void stage_reads(struct placing *w, const struct stage *stage, expr_list *reads)
+{
+	collect_reads(w->p->g, stage->eq->value, reads);
+	for (int k = 0; stage->eq->kind == EQ_SCATTER && k < stage->eq->tensor->rank; k++)
+		collect_reads(w->p->g, stage->eq->target[k], reads);
+}
+
+static void find_lifetimes(struct placing *w)
+{
+	const group_list *groups = &w->plan->groups;
+
+	for (int at = 0; at < groups->n; at++)
+		for (int i = 0; i < groups->item[at]->stages.n; i++) {
+			const struct stage *stage = groups->item[at]->stages.item[i];
+			struct layout *layout = layout_of(root_of(stage->eq->tensor));
+			expr_list reads = {0};
+
+			layout->dies = at;
+			stage_reads(w, stage, &reads);
+			for (int k = 0; k < reads.n; k++)
+				layout_of(root_of(reads.item[k]->tensor))->dies = at;
+		}
+}
+
+static int end_of(const struct placing *w) { return w->plan->groups.n; }
+
+/* ---- in place ---- */
+
+/* Whether a stage reads one element of memory `root` for the element it makes, and nothing else of it. */
+static bool reads_own_element(struct placing *w, const struct stage *stage, const struct tensor *root, bool *reads_it)
+{
+	expr_list reads = {0};
+
+	*reads_it = false;
+	stage_reads(w, stage, &reads);
+	for (int k = 0; k < reads.n; k++) {
+		const struct expr *read = reads.item[k];
+
+		if (root_of(read->tensor) != root)
+			continue;
+		*reads_it = true;
+		if (read->tensor != root || read->guarded || read->tensor->rank != stage->eq->nfree)
+			return false;
+		for (int a = 0; a < read->tensor->rank; a++)
+			if (read->arg[a]->op != EX_INDEX || read->arg[a]->slot != a ||
+			    read->tensor->axis[a].extent != stage->eq->index[a].extent)
+				return false;
+	}
+	return true;
+}
+
+/* Whether stage `at` of the group may store where `old` is: what reads old in this group reads the element that is
+ * about to be overwritten, and does so in the same loops or before. */
+static bool may_overwrite(struct placing *w, const struct group *group, int at, const struct tensor *old)
+{
+	const struct stage *stage = group->stages.item[at];
+	int nest_end = at + 1; /* values are stored at the end of the nest's body */
+
+	if ((stage->form != FORM_MAP && stage->form != FORM_DOT) ||
+	    tensor_size(old) != tensor_size(stage->eq->tensor) || old->elem != stage->eq->tensor->elem)
+		return false;
+	while (nest_end < group->stages.n && group->stages.item[nest_end]->joins)
+		nest_end++;
+	for (int i = 0; i < group->stages.n; i++) {
+		bool reads_it;
+
+		if (!reads_own_element(w, group->stages.item[i], old, &reads_it) || (reads_it && i >= nest_end))
+			return false;
+	}
+	return true;
+}
+
+static void place_next(struct placing *w, const struct group *group, int at, int position)
+{
+	struct tensor *t = group->stages.item[at]->eq->tensor, *old = t->of;
+	bool applies = w->call != CALL_LOSS && w->call != CALL_METRICS;
+
+	if (!applies)
+		return;
+	if (layout_of(old)->dies <= position && may_overwrite(w, group, at, old)) {
+		*storage_of(w, t) = *storage_of(w, old);
+		return;
+	}
+	list_add(w->arena, &w->plan->next, t);
+	layout_of(t)->dies = end_of(w);
+}
+
+/* ---- buffers ---- */
+
+/* The buffer of a value that stage `at` reads for the last time and may overwrite, or NULL. */
+static struct buffer *buffer_to_reuse(struct placing *w, const struct group *group, int at, const struct buffer *target)
+{
+	const struct stage *stage = group->stages.item[at];
+	expr_list reads = {0};
+
+	stage_reads(w, stage, &reads);
+	for (int k = 0; k < reads.n; k++) {
+		struct tensor *root = root_of(reads.item[k]->tensor);
+		struct layout *layout = layout_of(root);
+		struct buffer *b = layout->buffer ? find(layout->buffer) : NULL;
+
+		if (b && b != target && !b->fixed && layout->dies == target->born && b->dies == target->born &&
+		    b->size == target->size && b->integer == target->integer && may_overwrite(w, group, at, root))
+			return b;
+	}
+	return NULL;
+}
+
+static void add_value(struct placing *w, const struct group *group, int at, int position)
+{
+	const struct stage *stage = group->stages.item[at];
+	struct tensor *t = root_of(stage->eq->tensor);
+	struct layout *layout = layout_of(t);
+	struct storage given = layout->storage[w->call];
+	struct buffer *b, *reused;
+
+	if (stage->local || layout->buffer ||
+	    (given.memory != MEM_NONE && given.memory != MEM_OUTPUT && given.memory != MEM_GRADS))
+		return;
+	b = arena_alloc(w->arena, sizeof *b);
+	*b = (struct buffer){.size = elements(w, t), .born = position, .dies = layout->dies, .storage = given};
+	b->integer = t->elem != ELEM_REAL;
+	b->fixed = given.memory != MEM_NONE;
+	layout->buffer = b;
+	list_add(w->arena, &w->values, t);
+	if (given.memory == MEM_GRADS && w->call == CALL_STEP) { /* all gradients are one block, as in the struct */
+		struct buffer *grads = w->grads;
+
+		grads->born = grads->born < position ? grads->born : position;
+		grads->dies = grads->dies > b->dies ? grads->dies : b->dies;
+		b->joined = grads;
+		return;
+	}
+	list_add(w->arena, &w->buffers, b);
+	reused = buffer_to_reuse(w, group, at, b);
+	if (reused) {
+		reused->joined = b;
+		b->born = reused->born;
+	}
+}
+
+/* ---- offsets: the smallest gap that fits, given back at death ---- */
+
+struct pool {
+	struct arena *arena;
+	LIST(struct gap) gaps; /* by offset, never touching */
+	int64_t end;	       /* everything from here on is free */
+};
+
+static int64_t take(struct pool *pool, int64_t size)
+{
+	int best = -1;
+	int64_t offset;
+
+	for (int i = 0; i < pool->gaps.n; i++)
+		if (pool->gaps.item[i].size >= size &&
+		    (best < 0 || pool->gaps.item[i].size < pool->gaps.item[best].size))
+			best = i;
+	if (best < 0) {
+		struct gap *last = pool->gaps.n ? &pool->gaps.item[pool->gaps.n - 1] : NULL;
+
+		offset = pool->end;
+		if (last && last->offset + last->size == pool->end) { /* grow the gap at the end */
+			offset = last->offset;
+			pool->gaps.n--;
+		}
+		pool->end = offset + size;
+		return offset;
+	}
+	offset = pool->gaps.item[best].offset;
+	pool->gaps.item[best].offset += size;
+	pool->gaps.item[best].size -= size;
+	if (pool->gaps.item[best].size == 0) {
+		pool->gaps.n--;
+		memmove(pool->gaps.item + best, pool->gaps.item + best + 1,
+			(size_t)(pool->gaps.n - best) * sizeof *pool->gaps.item);
+	}
+	return offset;
+}
+
+static void give_back(struct pool *pool, int64_t offset, int64_t size)
+{
+	struct gap *gaps;
+	int i;
+
+	list_add(pool->arena, &pool->gaps, (struct gap){0, 0});
+	gaps = pool->gaps.item;
+	for (i = pool->gaps.n - 1; i > 0 && gaps[i - 1].offset > offset; i--)
+		gaps[i] = gaps[i - 1];
+	gaps[i] = (struct gap){offset, size};
+	if (i + 1 < pool->gaps.n && gaps[i].offset + gaps[i].size == gaps[i + 1].offset) {
+		gaps[i].size += gaps[i + 1].size;
+		pool->gaps.n--;
+		memmove(gaps + i + 1, gaps + i + 2, (size_t)(pool->gaps.n - i - 1) * sizeof *gaps);
+	}
+	if (i > 0 && gaps[i - 1].offset + gaps[i - 1].size == gaps[i].offset) {
+		gaps[i - 1].size += gaps[i].size;
+		pool->gaps.n--;
+		memmove(gaps + i, gaps + i + 1, (size_t)(pool->gaps.n - i) * sizeof *gaps);
+	}
+}
+
+static int64_t rounded(int64_t size)
+{
+	return size < LOCAL_LIMIT ? size : (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Offsets of all buffers of one kind; returns the elements used. */
+static int64_t place_buffers(struct placing *w, bool integer)
+{
+	struct pool pool = {.arena = w->arena};
+	int n = w->plan->groups.n, n_own = 0;
+	struct buffer **own = arena_array(w->arena, (size_t)w->buffers.n + 1, sizeof *own);
+	int *first = arena_array(w->arena, 2 * ((size_t)n + 2), sizeof *first), *last = first + n + 2;
+	int *next = arena_array(w->arena, 2 * ((size_t)w->buffers.n + 1), sizeof *next),
+	    *after = next + w->buffers.n + 1;
+
+	for (int i = 0; i < w->buffers.n; i++) {
+		struct buffer *b = w->buffers.item[i];
+
+		if (!b->joined && !b->fixed && b->integer == integer)
+			own[n_own++] = b;
+	}
+	for (int at = 0; at < n + 2; at++)
+		first[at] = last[at] = -1;
+	for (int i = n_own - 1; i >= 0; i--) { /* lists of those that are born and that die at each position */
+		next[i] = first[own[i]->born];
+		first[own[i]->born] = i;
+		after[i] = last[own[i]->dies];
+		last[own[i]->dies] = i;
+	}
+	for (int at = 0; at <= n; at++) {
+		for (int i = first[at]; i >= 0; i = next[i])
+			own[i]->storage.offset = take(&pool, rounded(own[i]->size));
+		for (int i = last[at]; i >= 0; i = after[i])
+			give_back(&pool, own[i]->storage.offset, rounded(own[i]->size));
+	}
+	for (int i = 0; i < n_own; i++)
+		own[i]->storage.memory = integer ? MEM_WORK_INT : MEM_WORK;
+	return pool.end;
+}
+
+/* init and update have no work: small values are local arrays, the others stand one after the other in the state. */
+static void place_scratch(struct placing *w)
+{
+	for (int i = 0; i < w->buffers.n; i++) {
+		struct buffer *b = w->buffers.item[i];
+		int64_t *used = b->integer ? &w->plan->scratch_int : &w->plan->scratch;
+
+		if (b->joined || b->fixed)
+			continue;
+		if (b->size <= LOCAL_LIMIT) {
+			b->storage = (struct storage){.memory = MEM_LOCAL, .offset = i};
+			continue;
+		}
+		b->storage = (struct storage){.memory = b->integer ? MEM_SCRATCH_INT : MEM_SCRATCH, .offset = *used};
+		*used += b->size;
+	}
+}
+
+/* ---- calls ---- */
+
+static void prepare_results(struct placing *w)
+{
+	struct graph *g = w->p->g;
+
+	if (w->call == CALL_LOSS)
+		layout_of(root_of(g->inference_loss))->dies = end_of(w);
+	if (w->call == CALL_BACKWARD || w->call == CALL_STEP)
+		layout_of(root_of(g->loss))->dies = end_of(w);
+	if (w->call != CALL_FORWARD && w->call != CALL_FORWARD1)
+		return;
+	for (int i = 0; i < g->outputs.n; i++) {
+		struct tensor *root = root_of(g->outputs.item[i].value);
+		struct storage *storage = &layout_of(root)->storage[w->call];
+
+		layout_of(root)->dies = end_of(w);
+		if (root->role == ROLE_VALUE && storage->memory == MEM_NONE)
+			*storage = (struct storage){.memory = MEM_OUTPUT, .offset = i};
+		else
+			list_add(w->arena, &w->plan->copies, (struct result){g->outputs.item[i].value, i});
+	}
+}
+
+static void note_state(struct placing *w)
+{
+	for (int at = 0; at < w->plan->groups.n; at++)
+		for (int i = 0; i < w->plan->groups.item[at]->stages.n; i++) {
+			const struct stage *stage = w->plan->groups.item[at]->stages.item[i];
+			expr_list all = {0};
+
+			w->plan->writes_state |= stage->eq->tensor->role == ROLE_NEXT;
+			collect_exprs(w->p->g, stage->eq->value, &all);
+			for (int k = 0; k < all.n; k++) {
+				const struct expr *e = all.item[k];
+
+				if (e->op == EX_READ)
+					w->plan->reads_state |=
+						e->tensor->role == ROLE_STATE || e->tensor->role == ROLE_SETTING;
+				w->plan->reads_state |= e->op == EX_DRAW || (e->op == EX_RUN && e->run != RUN_ROWS);
+			}
+		}
+	w->plan->reads_state |= w->plan->writes_state;
+}
+
+static void place_call(struct program *p, enum call call)
+{
+	struct placing w = {.p = p, .arena = &p->g->ctx->arena, .call = call, .plan = &p->call[call]};
+	struct call_plan *plan = w.plan;
+	struct buffer grads = {.size = p->n_trained, .born = end_of(&w), .dies = -1};
+
+	w.grads = &grads;
+	for (int at = 0; at < plan->groups.n; at++)
+		for (int i = 0; i < plan->groups.item[at]->stages.n; i++) {
+			expr_list reads = {0};
+
+			stage_reads(&w, plan->groups.item[at]->stages.item[i], &reads);
+			layout_of(root_of(plan->groups.item[at]->stages.item[i]->eq->tensor))->buffer = NULL;
+			for (int k = 0; k < reads.n; k++)
+				layout_of(root_of(reads.item[k]->tensor))->buffer = NULL;
+		}
+	find_lifetimes(&w);
+	prepare_results(&w);
+	for (int at = 0; at < plan->groups.n; at++)
+		for (int i = 0; i < plan->groups.item[at]->stages.n; i++) {
+			struct group *group = plan->groups.item[at];
+
+			if (group->stages.item[i]->eq->tensor->role == ROLE_NEXT)
+				place_next(&w, group, i, at);
+			add_value(&w, group, i, at);
+		}
+	for (int i = 0; call == CALL_STEP && i < p->g->grads.n; i++) { /* those that no equation gives: cleared */
+		struct layout *layout = layout_of(p->g->grads.item[i]);
+
+		if (layout->group)
+			continue;
+		layout->buffer = arena_alloc(w.arena, sizeof *layout->buffer);
+		layout->buffer->joined = &grads;
+		list_add(w.arena, &w.values, p->g->grads.item[i]);
+		grads.born = 0;
+		grads.dies = end_of(&w);
+	}
+	if (grads.dies >= 0)
+		list_add(w.arena, &w.buffers, &grads);
+	if (call == CALL_INIT || call == CALL_UPDATE) {
+		place_scratch(&w);
+	} else {
+		plan->work = place_buffers(&w, false);
+		plan->work_int = place_buffers(&w, true);
+	}
+	for (int i = 0; i < w.values.n; i++) {
+		struct tensor *t = w.values.item[i];
+		struct storage *storage = storage_of(&w, t);
+		struct buffer *b = find(layout_of(t)->buffer);
+		int64_t within = b == &grads ? storage->offset : 0;
+
+		*storage = b->storage;
+		storage->offset += within;
+	}
+	note_state(&w);
+}
+
+void place(struct program *p)
+{
+	place_fixed(p);
+	for (enum call c = 0; c < CALL_COUNT; c++) {
+		struct call_plan *plan = &p->call[c];
+
+		if (!plan->present)
+			continue;
+		place_call(p, c);
+		if (c == CALL_FORWARD1) {
+			p->work1 = plan->work;
+			p->work1_int = plan->work_int;
+			continue;
+		}
+		p->work = plan->work > p->work ? plan->work : p->work;
+		p->work_int = plan->work_int > p->work_int ? plan->work_int : p->work_int;
+		p->scratch = plan->scratch > p->scratch ? plan->scratch : p->scratch;
+		p->scratch_int = plan->scratch_int > p->scratch_int ? plan->scratch_int : p->scratch_int;
+	}
+}

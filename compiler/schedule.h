@@ -1,0 +1,166 @@
+/* schedule.h - how the equations of a graph are computed: which together, in which loops, in which calls.
+ *
+ * schedule.c decides and emit_*.c obeys: nothing about the order of loops, the fusion of equations or what is
+ * written out is decided while C is written. The parts of a graph become four lists of groups; every public
+ * function of the generated C (a call) runs some of these groups in order. */
+#ifndef NNC_SCHEDULE_H
+#define NNC_SCHEDULE_H
+
+#include "graph.h"
+
+/* How an equation's elements come about. */
+enum form {
+	FORM_MAP,    /* one expression an element */
+	FORM_DOT,    /* an accumulator an element, the bound loops inside */
+	FORM_ROW,    /* a row of the tensor accumulates in memory: the last free index runs innermost */
+	FORM_SCATTER /* every loop adds to an element found by subscripts */
+};
+
+/* What affine conditions say: value >= 0. */
+typedef LIST(struct affine) condition_list;
+
+/* An equation within a group. Its loops are the group's shared ones and then `loop`, outermost first. */
+struct stage {
+	struct equation *eq;
+	enum form form;
+	struct expr *term; /* eq->value without what `conditions` say already */
+	condition_list
+		conditions;   /* the term counts only where all hold: bounds of the accumulating loops, else tests */
+	int n_loop, loop[64]; /* slots, those of the group's shared loops not among them */
+	int n_free;	      /* the first n_free of loop are free indices that run outside of the accumulation */
+	int lanes;	      /* DOT: partial sums that run side by side in the innermost loop; 1: none */
+	bool joins;	      /* stands in the free loops of the stage before, element by element */
+	bool clears;	      /* SCATTER: nothing has set the tensor before */
+	bool local;	      /* only this group reads it, element by element: it needs no memory */
+};
+
+/* Equations that become one function. */
+struct group {
+	LIST(struct stage *) stages;
+	int depth;	  /* slots 0..depth-1 are loops around all stages */
+	bool written_out; /* no loops but those over rows */
+	bool flat;	  /* element by element over whole tensors: one loop over all elements, whatever the shape */
+	enum part part;
+	unsigned readers; /* INFERENCE: which calls need it, a bit each */
+};
+typedef LIST(struct group *) group_list;
+/* init and update know of no rows: what has a sample axis is set for the whole batch. */
+static inline bool has_run_time_rows(const struct group *group)
+{
+	return group->part != PART_INIT && group->part != PART_UPDATE;
+}
+
+enum call {
+	CALL_INIT,
+	CALL_FORWARD,
+	CALL_FORWARD1,
+	CALL_LOSS,
+	CALL_METRICS,
+	CALL_BACKWARD,
+	CALL_UPDATE,
+	CALL_STEP,
+	CALL_COUNT
+};
+
+/* Where a tensor's elements are while a call runs. */
+enum memory {
+	MEM_NONE, /* nowhere: a local of its group's function, or not used by this call */
+	MEM_WORK,
+	MEM_WORK_INT, /* offset in work's reals, integers */
+	MEM_PARAMS,
+	MEM_GRADS, /* offset in flat */
+	MEM_STATE, /* a field of its own */
+	MEM_RULE,  /* offset in the flat array of the optimiser's state `rule` */
+	MEM_SCRATCH,
+	MEM_SCRATCH_INT, /* offset in the state's scratch (init, update) */
+	MEM_LOCAL,	 /* an array in the public function */
+	MEM_INPUT,
+	MEM_TARGET,
+	MEM_OUTPUT,
+	MEM_METRIC, /* the host's; metric: offset in the array */
+	MEM_DATA    /* a table of constants */
+};
+struct storage {
+	enum memory memory;
+	int64_t offset;
+	const char *rule; /* RULE */
+};
+
+/* What scheduling and placing know of a tensor; tensor->pass points to it from schedule() on. */
+struct layout {
+	struct tensor *root;  /* whose memory it is: a view's origin */
+	struct group *group;  /* that defines it, or NULL */
+	struct group *reader; /* the only group that reads it, when there is one */
+	int readers;	      /* groups that read it (2: two or more) */
+	bool kept;	      /* has a meaning outside of the functions: output, metric, loss, gradient, next value */
+	unsigned need;	      /* INFERENCE: calls that need it */
+	struct storage storage[CALL_COUNT];
+	struct buffer *buffer; /* place.c: in the call that is being placed */
+	int dies;	       /* place.c: the last of the call's groups that uses it */
+	const char *c_name;    /* emit: the identifier for it; NULL before it is asked for */
+};
+static inline struct layout *layout_of(const struct tensor *t) { return t->pass; }
+static inline struct tensor *root_of(const struct tensor *t) { return layout_of(t)->root; }
+
+/* A value that a call hands back, and where. */
+struct result {
+	struct tensor *value;
+	int64_t index; /* place among outputs or metrics */
+};
+
+/* A public function of the generated C. */
+struct call_plan {
+	bool present;
+	group_list groups;
+	LIST(struct tensor *)
+	next; /* NEXT tensors that must be copied to what they are the next value of, at the end */
+	LIST(struct result) copies;   /* outputs that are not computed in place */
+	int64_t work, work_int;	      /* elements of work that it uses */
+	int64_t scratch, scratch_int; /* of the state's scratch */
+	bool reads_state, writes_state;
+};
+
+/* Alike states of an optimiser, one for each param that has it, in the order of the params. */
+struct rule_state {
+	const char *name;
+	LIST(struct tensor *) states;
+	int64_t size;
+};
+
+struct program {
+	struct graph *g;
+	LIST(struct tensor *) params; /* trained ones, then frozen ones: the order of the generated struct */
+	int64_t n_trained, n_param;   /* elements */
+	LIST(struct tensor *) settings, states, inputs, targets; /* states: those that stand alone */
+	LIST(struct rule_state) rules;
+	LIST(struct tensor *) metrics, tables; /* each metric's mean, rank 0; DATA tensors */
+	group_list init, inference, training, update;
+	struct call_plan call[CALL_COUNT];
+	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */
+};
+
+/* requires  a verified graph whose chain rule, if any, has run
+ * keeps     the graph's parts and tensors (it uses tensor->pass; expressions may be added)
+ * gives     groups and calls, every tensor's layout; place() fills in storage. */
+struct program *schedule(struct graph *g);
+
+/* schedule_loops.c: the form of an equation and the order of its loops. */
+struct stage *make_stage(struct graph *g, struct equation *eq);
+/* Multiply-adds (or terms) of an equation for one row. */
+double stage_cost(const struct stage *stage);
+/* Every distinct expression within e, in the order in which a walk from the left meets them; every distinct READ. */
+typedef LIST(struct expr *) expr_list;
+void collect_exprs(struct graph *g, struct expr *e, expr_list *out);
+void collect_reads(struct graph *g, struct expr *e, expr_list *out);
+/* The element that a read touches, counted in elements of t: *flat = constant + sum coef * slot; false if not affine.
+ */
+bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct affine *flat);
+int64_t axis_stride(const struct tensor *t, int axis);
+
+/* Whether a read in a flat equation is of the element that the equation makes. */
+bool is_elementwise(const struct expr *read, const struct equation *eq);
+
+/* place.c: storage of every tensor in every call, and the sizes of work. */
+void place(struct program *p);
+
+#endif

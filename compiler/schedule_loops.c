@@ -1,0 +1,374 @@
+/* schedule_loops.c - one equation: its form, the order of its loops, and what bounds them.
+ *
+ * A sum can be computed in two ways. As a DOT, each element has an accumulator and the bound loops run inside; good
+ * where a bound index has unit stride in every operand. As a ROW, the last free index runs innermost and a row of the
+ * result accumulates in memory; good where that index has unit stride and the bound ones have not. The cheaper one
+ * by a count of operations is taken: an iteration whose accesses all have stride 0 or 1 counts as a vector's.
+ *
+ * Where terms are 0 because a factor is (a read outside with `else 0`, a choice whose other side is 0), the
+ * conditions that say so become bounds of loops instead of tests. */
+#include "schedule.h"
+
+#include <math.h>
+#include <string.h>
+
+int64_t axis_stride(const struct tensor *t, int axis)
+{
+	int64_t stride = 1;
+
+	for (int a = axis + 1; a < t->rank; a++)
+		stride *= t->axis[a].extent;
+	return stride;
+}
+
+bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct affine *flat)
+{
+	memset(flat, 0, sizeof *flat);
+	for (int a = 0; a < t->rank; a++) {
+		struct affine sub;
+		int64_t stride = axis_stride(t, a);
+
+		if (!affine_of(subs[a], &sub))
+			return false;
+		flat->constant += stride * sub.constant;
+		for (int s = 0; s < 64; s++)
+			flat->coef[s] += stride * sub.coef[s];
+	}
+	return true;
+}
+
+/* ---- every expression once: a walk over the DAG with a set of what was seen ---- */
+
+struct seen {
+	struct arena *arena;
+	const struct expr **at;
+	size_t n, room; /* a power of two */
+};
+
+/* False if e was there before. */
+static bool see(struct seen *seen, const struct expr *e)
+{
+	size_t i;
+
+	if (2 * seen->n >= seen->room) {
+		struct seen old = *seen;
+
+		seen->room = old.room ? 4 * old.room : 32;
+		seen->at = arena_array(seen->arena, seen->room, sizeof *seen->at);
+		for (i = 0; i < old.room; i++)
+			if (old.at[i]) {
+				size_t k = old.at[i]->id & (seen->room - 1);
+
+				while (seen->at[k])
+					k = (k + 1) & (seen->room - 1);
+				seen->at[k] = old.at[i];
+			}
+	}
+	for (i = e->id & (seen->room - 1); seen->at[i]; i = (i + 1) & (seen->room - 1))
+		if (seen->at[i] == e)
+			return false;
+	seen->at[i] = e;
+	seen->n++;
+	return true;
+}
+
+void collect_exprs(struct graph *g, struct expr *e, expr_list *out)
+{
+	struct arena *arena = &g->ctx->arena;
+	struct seen seen = {.arena = arena};
+	expr_list stack = {0};
+
+	list_add(arena, &stack, e);
+	while (stack.n) {
+		struct expr *top = stack.item[--stack.n];
+
+		if (!see(&seen, top))
+			continue;
+		list_add(arena, out, top);
+		for (int i = top->n - 1; i >= 0; i--)
+			list_add(arena, &stack, top->arg[i]);
+	}
+}
+
+void collect_reads(struct graph *g, struct expr *e, expr_list *out)
+{
+	expr_list all = {0};
+
+	collect_exprs(g, e, &all);
+	for (int i = 0; i < all.n; i++)
+		if (all.item[i]->op == EX_READ)
+			list_add(&g->ctx->arena, out, all.item[i]);
+}
+
+/* ---- conditions ---- */
+
+static void add_condition(struct graph *g, condition_list *list, const struct affine *a)
+{
+	bool constant = true;
+
+	for (int s = 0; s < 64; s++)
+		constant &= a->coef[s] == 0;
+	if (constant && a->constant >= 0)
+		return;
+	for (int i = 0; i < list->n; i++)
+		if (memcmp(&list->item[i], a, sizeof *a) == 0)
+			return;
+	list_add(&g->ctx->arena, list, *a);
+}
+
+/* *out = a - b - less; false where one is not affine. */
+static bool difference(const struct expr *a, const struct expr *b, int64_t less, struct affine *out)
+{
+	struct affine right;
+
+	if (!affine_of(a, out) || !affine_of(b, &right))
+		return false;
+	out->constant -= right.constant + less;
+	for (int s = 0; s < 64; s++)
+		out->coef[s] -= right.coef[s];
+	return true;
+}
+
+/* Put what is affine of c into the list; return the rest of c, or NULL if there is none. */
+static struct expr *take_condition(struct graph *g, condition_list *list, struct expr *c)
+{
+	struct affine a;
+
+	if (c->op == EX_AND) {
+		struct expr *left = take_condition(g, list, c->arg[0]), *right = take_condition(g, list, c->arg[1]);
+
+		return left && right ? ex2(g, EX_AND, left, right) : left ? left : right;
+	}
+	if ((c->op == EX_LT || c->op == EX_LE || c->op == EX_EQ) && c->arg[0]->elem == ELEM_INT &&
+	    difference(c->arg[1], c->arg[0], c->op == EX_LT, &a)) {
+		add_condition(g, list, &a);
+		if (c->op == EX_EQ && difference(c->arg[0], c->arg[1], 0, &a))
+			add_condition(g, list, &a);
+		return NULL;
+	}
+	return c;
+}
+
+/* The conditions under which a guarded read is inside. Subscripts that are not affine keep their tests. */
+static void take_guard(struct graph *g, condition_list *list, const struct index *index, const struct expr *read)
+{
+	const struct tensor *t = read->tensor;
+
+	for (int a = 0; a < t->rank; a++) {
+		struct affine low, high;
+		struct range r;
+
+		if (t->axis[a].rows || !affine_of(read->arg[a], &low))
+			continue;
+		if (!range_of(read->arg[a], index, &r))
+			r = (struct range){INT64_MIN, INT64_MAX};
+		high = (struct affine){.constant = t->axis[a].extent - 1 - low.constant};
+		for (int s = 0; s < 64; s++)
+			high.coef[s] = -low.coef[s];
+		if (r.low < 0)
+			add_condition(g, list, &low);
+		if (r.high >= t->axis[a].extent)
+			add_condition(g, list, &high);
+	}
+}
+
+/* e, which is a factor of a term of a sum: its conditions go to the list, the rest is returned. */
+static struct expr *peel_factor(struct graph *g, condition_list *list, const struct index *index, struct expr *e)
+{
+	struct expr *rest;
+
+	switch (e->op) {
+	case EX_NEG: return ex1(g, EX_NEG, peel_factor(g, list, index, e->arg[0]));
+	case EX_MUL:
+		rest = peel_factor(g, list, index, e->arg[0]);
+		return ex2(g, EX_MUL, rest, peel_factor(g, list, index, e->arg[1]));
+	case EX_DIV: return ex2(g, EX_DIV, peel_factor(g, list, index, e->arg[0]), e->arg[1]);
+	case EX_SELECT:
+		if (!ex_is_num(e->arg[2], 0))
+			return e;
+		rest = take_condition(g, list, e->arg[0]);
+		if (rest)
+			return rest == e->arg[0] ? e : ex_select(g, rest, e->arg[1], e->arg[2]);
+		return peel_factor(g, list, index, e->arg[1]);
+	case EX_READ:
+		if (e->guarded && ex_is_num(e->arg[e->tensor->rank], 0))
+			take_guard(g, list, index, e);
+		return e;
+	default: return e;
+	}
+}
+
+/* The value that a reducer ignores. */
+static bool is_neutral(enum reducer red, const struct expr *e)
+{
+	switch (red) {
+	case RED_PROD: return ex_is_num(e, 1);
+	case RED_MAX: return ex_is_num(e, -INFINITY);
+	case RED_MIN: return ex_is_num(e, INFINITY);
+	default: return false;
+	}
+}
+
+static void peel_term(struct graph *g, struct stage *stage)
+{
+	struct equation *eq = stage->eq;
+	struct expr *e = eq->value;
+
+	if (eq->red == RED_SUM || eq->kind == EQ_SCATTER) {
+		stage->term = peel_factor(g, &stage->conditions, eq->index, e);
+	} else if (e->op == EX_READ && e->guarded && is_neutral(eq->red, e->arg[e->tensor->rank])) {
+		take_guard(g, &stage->conditions, eq->index, e);
+	} else if (e->op == EX_SELECT && is_neutral(eq->red, e->arg[2])) {
+		struct expr *rest = take_condition(g, &stage->conditions, e->arg[0]);
+
+		stage->term = rest ? ex_select(g, rest, e->arg[1], e->arg[2]) : e->arg[1];
+	}
+}
+
+/* ---- strides and cost ---- */
+
+enum { WILD = 1 << 20 }; /* a stride that is no constant */
+
+/* How fast a read moves when slot s advances. */
+static int64_t read_stride(const struct expr *read, int s)
+{
+	int64_t stride = 0;
+
+	for (int a = 0; a < read->tensor->rank; a++) {
+		struct affine sub;
+
+		if (!(read->arg[a]->slots >> s & 1))
+			continue;
+		if (!affine_of(read->arg[a], &sub))
+			return WILD;
+		stride += sub.coef[s] * axis_stride(read->tensor, a);
+	}
+	return stride;
+}
+
+/* Relative time of an iteration of an innermost loop over slot s: `writes` more accesses of unit stride beside the
+ * reads, `start` once a loop. */
+static double iteration_cost(const struct equation *eq, const expr_list *reads, int s, double writes, double start)
+{
+	double accesses = writes;
+	bool vector = true;
+
+	for (int i = 0; i < reads->n; i++) {
+		int64_t stride = read_stride(reads->item[i], s);
+
+		accesses += stride != 0;
+		vector &= stride == 0 || stride == 1;
+	}
+	return (vector ? accesses / 8 : accesses) + start / (double)eq->index[s].extent;
+}
+
+static void order_scatter(struct graph *g, struct stage *stage)
+{
+	struct equation *eq = stage->eq;
+	int inner = -1;
+
+	(void)g;
+	for (int s = 0; s < eq->n; s++) { /* the index that moves the target by 1 */
+		struct affine flat;
+
+		if (flat_subscript(eq->tensor, eq->target, &flat) && flat.coef[s] == 1 && !eq->index[s].rows)
+			inner = s;
+	}
+	for (int s = 0; inner < 0 && s < eq->n; s++)
+		for (int a = 0; a < eq->tensor->rank; a++) {
+			struct affine sub;
+
+			if (a == eq->tensor->rank - 1 && affine_of(eq->target[a], &sub) && sub.coef[s] == 1 &&
+			    !eq->index[s].rows)
+				inner = s;
+		}
+	for (int s = 0; s < eq->n; s++)
+		if (s != inner)
+			stage->loop[stage->n_loop++] = s;
+	if (inner >= 0)
+		stage->loop[stage->n_loop++] = inner;
+}
+
+/* The bound slots in order, `last` at the end. */
+static void add_bound_loops(struct stage *stage, int last)
+{
+	for (int s = stage->eq->nfree; s < stage->eq->n; s++)
+		if (s != last)
+			stage->loop[stage->n_loop++] = s;
+	if (last >= 0)
+		stage->loop[stage->n_loop++] = last;
+}
+
+static void order_reduction(struct graph *g, struct stage *stage)
+{
+	struct equation *eq = stage->eq;
+	bool strict = g->ctx->options->fp == NNC_FP_STRICT;
+	int row = eq->nfree - 1, inner = eq->n - 1;
+	double dot_cost = INFINITY;
+	expr_list reads = {0};
+
+	collect_reads(g, stage->term, &reads);
+	for (int s = eq->nfree; s < eq->n; s++) {
+		double cost = iteration_cost(eq, &reads, s, 0, 8) + (strict && eq->red == RED_SUM ? 2 : 0);
+
+		if (cost <= dot_cost) {
+			dot_cost = cost;
+			inner = s;
+		}
+	}
+	if (eq->red == RED_SUM && row >= 0 && eq->index[row].extent > 1 && !eq->index[row].rows &&
+	    iteration_cost(eq, &reads, row, 2, 3) < dot_cost) {
+		stage->form = FORM_ROW;
+		for (int s = 0; s < row; s++)
+			stage->loop[stage->n_loop++] = s;
+		stage->n_free = stage->n_loop;
+		add_bound_loops(stage, -1);
+		stage->loop[stage->n_loop++] = row;
+		return;
+	}
+	stage->form = FORM_DOT;
+	for (int s = 0; s < eq->nfree; s++)
+		stage->loop[stage->n_loop++] = s;
+	stage->n_free = stage->n_loop;
+	add_bound_loops(stage, inner);
+	if (eq->red == RED_SUM && eq->tensor->elem == ELEM_REAL && !strict && eq->index[inner].extent >= 32)
+		stage->lanes = 8;
+	for (int i = 0; i < reads.n; i++) {
+		int64_t stride = read_stride(reads.item[i], inner);
+
+		if (stride != 0 && stride != 1)
+			stage->lanes = 1;
+	}
+}
+
+struct stage *make_stage(struct graph *g, struct equation *eq)
+{
+	struct stage *stage = arena_alloc(&g->ctx->arena, sizeof *stage);
+
+	stage->eq = eq;
+	stage->term = eq->value;
+	stage->lanes = 1;
+	peel_term(g, stage);
+	if (eq->kind == EQ_SCATTER) {
+		stage->form = FORM_SCATTER;
+		order_scatter(g, stage);
+	} else if (eq->red == RED_NONE) {
+		stage->form = FORM_MAP;
+		for (int s = 0; s < eq->nfree; s++)
+			stage->loop[stage->n_loop++] = s;
+		stage->n_free = stage->n_loop;
+	} else {
+		order_reduction(g, stage);
+	}
+	return stage;
+}
+
+double stage_cost(const struct stage *stage)
+{
+	double cost = 1;
+
+	for (int s = 0; s < stage->eq->n; s++)
+		if (!stage->eq->index[s].rows)
+			cost *= (double)stage->eq->index[s].extent;
+	return cost;
+}

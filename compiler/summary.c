@@ -1,0 +1,176 @@
+/* summary.c - a model as a table: what it computes, with how many parameters, multiply-adds and bytes.
+ *
+ * A row is an instance of a definition, or an equation that stands at top level. The sizes at the end are those of the
+ * generated structs. Multiply-adds count a term of a sum as one, per row of the batch. */
+#include "summary.h"
+
+#include "emit.h"
+#include "schedule.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct row {
+	const char *name;
+	const struct tensor *last; /* the last value made under that name */
+	int64_t params, terms, bytes;
+};
+
+struct summary {
+	struct graph *g;
+	struct program *p;
+	struct arena *arena;
+	LIST(struct row) rows;
+	struct table by_name; /* row number + 1 */
+};
+
+/* The row of a name, made where it is new. */
+static struct row *find_row(struct summary *s, const char *name)
+{
+	size_t at = (size_t)table_get(&s->by_name, name);
+
+	if (!at) {
+		list_add(s->arena, &s->rows, (struct row){.name = name});
+		at = (size_t)s->rows.n;
+		table_set(&s->by_name, name, (void *)at);
+	}
+	return &s->rows.item[at - 1];
+}
+
+/* An instance's path, or the tensor's own name at top level. */
+static const char *row_name(const struct tensor *t) { return t->layer && *t->layer ? t->layer : t->name; }
+
+static int64_t per_row(const struct equation *eq)
+{
+	int64_t n = 1;
+
+	for (int s = 0; s < eq->n; s++)
+		if (!eq->index[s].rows)
+			n *= eq->index[s].extent;
+	return n;
+}
+
+static void add_equation(struct summary *s, const struct equation *eq, int64_t real)
+{
+	struct row *row = find_row(s, row_name(eq->tensor));
+
+	if (eq->tensor->role != ROLE_NEXT)
+		row->last = eq->tensor;
+	if (eq->kind == EQ_VIEW)
+		return;
+	row->terms += eq->red == RED_SUM ? per_row(eq) : 0;
+	if (layout_of(eq->tensor)->storage[CALL_FORWARD].memory != MEM_NONE)
+		row->bytes += tensor_sample_size(eq->tensor) * (eq->tensor->elem == ELEM_REAL ? real : 4);
+}
+
+static const char *shape(struct summary *s, const struct tensor *t)
+{
+	struct text out = {.arena = s->arena};
+
+	if (!t)
+		return "";
+	for (int a = t->batched; a < t->rank; a++)
+		text_printf(&out, "%s%" PRId64, a > t->batched ? " x " : "", t->axis[a].extent);
+	return out.at ? out.at : "1";
+}
+
+static void write_rule(struct text *out, int width)
+{
+	for (int i = 0; i < width; i++)
+		text_add(out, "-");
+	text_add(out, "\n");
+}
+
+static void write_rows(struct summary *s, struct text *out)
+{
+	struct row total = {0};
+	int name_width = 5, shape_width = 6;
+
+	for (int i = 0; i < s->rows.n; i++) {
+		int n = (int)strlen(s->rows.item[i].name), m = (int)strlen(shape(s, s->rows.item[i].last));
+
+		name_width = n > name_width ? n : name_width;
+		shape_width = m > shape_width ? m : shape_width;
+	}
+	text_printf(out, "%-*s  %-*s  %12s  %14s  %12s\n", name_width, "layer", shape_width, "output", "parameters",
+		    "multiply-adds", "bytes");
+	write_rule(out, name_width + shape_width + 46);
+	for (int i = 0; i < s->rows.n; i++) {
+		const struct row *row = &s->rows.item[i];
+
+		text_printf(out, "%-*s  %-*s  %12" PRId64 "  %14" PRId64 "  %12" PRId64 "\n", name_width, row->name,
+			    shape_width, shape(s, row->last), row->params, row->terms, row->bytes);
+		total.params += row->params;
+		total.terms += row->terms;
+		total.bytes += row->bytes;
+	}
+	write_rule(out, name_width + shape_width + 46);
+	text_printf(out, "%-*s  %-*s  %12" PRId64 "  %14" PRId64 "  %12" PRId64 "\n", name_width, "total", shape_width,
+		    "", total.params, total.terms, total.bytes);
+	text_add(out, "multiply-adds and bytes of values: one row, in inference\n");
+}
+
+/* Everything that training computes for one row. */
+static int64_t training_terms(const struct graph *g)
+{
+	int64_t terms = 0;
+
+	for (int part = PART_FORWARD; part <= PART_BACKWARD; part++)
+		for (int i = 0; part != PART_INFERENCE && i < g->part[part].n; i++) {
+			const struct equation *eq = g->part[part].item[i];
+
+			if (eq->kind != EQ_VIEW && (eq->red == RED_SUM || eq->kind == EQ_SCATTER))
+				terms += per_row(eq);
+		}
+	return terms;
+}
+
+static void write_memory(struct summary *s, struct text *out, int64_t real)
+{
+	struct graph *g = s->g;
+	struct struct_sizes sizes;
+	int64_t ram;
+
+	measure_program(s->p, &sizes);
+	ram = sizes.params + sizes.grads + sizes.state + sizes.work;
+	text_printf(out, "\nmemory, bytes (batch %" PRId64 ")\n", g->batch);
+	text_printf(out, "  params   %12" PRId64 "  %" PRId64 " learnt", sizes.params, s->p->n_trained);
+	if (s->p->n_param > s->p->n_trained)
+		text_printf(out, ", %" PRId64 " frozen", s->p->n_param - s->p->n_trained);
+	text_add(out, "\n");
+	if (sizes.grads)
+		text_printf(out,
+			    "  grads    %12" PRId64
+			    "  only for backward and update called apart; step has its own in work\n",
+			    sizes.grads);
+	text_printf(out, "  state    %12" PRId64 "\n", sizes.state);
+	text_printf(out, "  work     %12" PRId64 "\n", sizes.work);
+	text_printf(out, "  work1    %12" PRId64 "  for one row\n", sizes.work1);
+	text_printf(out, "RAM to train     %12" PRId64 "  params, state, work\n", ram - sizes.grads);
+	text_printf(out, "RAM for one row  %12" PRId64 "  state, work1; params are constants\n",
+		    sizes.state + sizes.work1);
+	text_printf(out, "constants        %12" PRId64 "  params, tables\n", s->p->n_param * real + sizes.tables);
+}
+
+const char *summary_text(struct graph *g)
+{
+	static const int64_t real_sizes[] = {[NNC_FLOAT] = 4, [NNC_DOUBLE] = 8, [NNC_QUAD] = 16};
+	int64_t real = real_sizes[g->ctx->options->real], training = training_terms(g);
+	struct summary s = {.g = g, .p = schedule(g), .arena = &g->ctx->arena};
+	struct text out = {.arena = s.arena};
+
+	s.by_name.arena = s.arena;
+	for (int i = 0; i < g->part[PART_INFERENCE].n; i++)
+		add_equation(&s, g->part[PART_INFERENCE].item[i], real);
+	for (int i = 0; i < s.p->params.n; i++)
+		find_row(&s, row_name(s.p->params.item[i]))->params += tensor_size(s.p->params.item[i]);
+
+	text_printf(&out, "%s\n\n", g->name);
+	write_rows(&s, &out);
+	if (training)
+		text_printf(&out, "a training step: %" PRId64 " multiply-adds a row\n", training);
+	if (g->training.given && g->training.rule)
+		text_printf(&out, "trained by %s\n", g->training.rule);
+	write_memory(&s, &out, real);
+	return out.at;
+}
