@@ -60,7 +60,7 @@ static void nnerror(const struct span *at, struct parser *p, const char *message
 }
 
 %token END 0 "end of file"
-%token FILE "file" EXAMPLE "example" BAD "unknown character"
+%token FILE "file" EXAMPLE "example"
 %token INPUT "input" TARGET "target" OUTPUT "output" PARAM "param" FROZEN "frozen" STATE "state" SETTING "setting" CONST "const"
 %token LAYER "layer" RETURN "return" REPEAT "repeat" SCAN "scan" ASSERT "assert" LOSS "loss" MAXIMIZE "maximize"
 %token METRIC "metric" TRAIN "train" INCLUDE "include" ONLY "only" PART "part" ERROR "error"
