@@ -199,7 +199,7 @@ static void assign_next(struct elaborator *E, const struct node *lhs, struct val
 		return;
 	}
 	struct tensor *next = graph_tensor(E->g, ROLE_NEXT, arena_printf(&E->ctx->arena, "%s'", s->name), s->elem,
-					   s->batched, s->rank, s->axis, lhs->at);
+					   s->batched, s->rank, s->axis, user_place(E, lhs->at));
 	next->of = s;
 	next->layer = s->layer;
 	struct index index[64];
@@ -209,7 +209,7 @@ static void assign_next(struct elaborator *E, const struct node *lhs, struct val
 			s->axis[i].extent, s->axis[i].rows};
 	struct expr *e = s->elem == ELEM_REAL ? ex_real(E->g, shaped.expr) : shaped.expr;
 	list_add(&E->ctx->arena, &E->g->part[E->part],
-		 graph_equation(E->g, next, RED_NONE, s->rank, s->rank, index, e, lhs->at));
+		 graph_equation(E->g, next, RED_NONE, s->rank, s->rank, index, e, next->at));
 	b->next = next;
 }
 
@@ -377,6 +377,13 @@ static void run_return(struct elaborator *E, const struct node *n)
 
 /* ---- files ---- */
 
+/* A definition by name, its body parsed by now; NULL if there is none. */
+const struct node *get_definition(struct elaborator *E, const struct table *table, const char *name)
+{
+	struct node *def = table_get(table, name);
+	return def && complete_definition(E->ctx, def) ? def : NULL;
+}
+
 static void define(struct elaborator *E, const struct node *n)
 {
 	struct table *table = !strcmp(n->what, "def")	 ? &E->defs
@@ -492,7 +499,7 @@ static void load_library(struct elaborator *E)
 	for (int i = 0; i < builtin_source_count; i++) {
 		const struct builtin_source *b = &builtin_sources[i];
 		struct source *src = add_source(E->ctx, b->name, b->text, b->size, true);
-		struct node *tree = parse_source(E->ctx, src);
+		struct node *tree = outline_source(E->ctx, src);
 		if (tree)
 			collect_definitions(E, tree);
 	}

@@ -183,6 +183,7 @@ const char *kind_text(const struct value *v);			      /* "a number", "a tensor" 
 void fail(struct elaborator *E, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 struct binding *find_binding(struct scope *s, const char *name);
 struct binding *lookup(struct elaborator *E, const char *name); /* this scope, then what a def sees of the file */
+const struct node *get_definition(struct elaborator *E, const struct table *table, const char *name);
 struct span user_place(struct elaborator *E, struct span at);
 bool is_predefined(const char *name);
 void bind(struct elaborator *E, const char *name, struct value v, struct span at);

@@ -273,8 +273,8 @@ static const struct node *find_definition(struct elaborator *E, const char *name
 	bool init = false;
 	for (struct scope *s = E->scope; s; s = s->caller)
 		init |= s->def && !strcmp(s->def->what, "init");
-	const struct node *def = init && of_tensor ? table_get(&E->inits, name) : NULL;
-	return def ? def : table_get(&E->defs, name);
+	const struct node *def = init && of_tensor ? get_definition(E, &E->inits, name) : NULL;
+	return def ? def : get_definition(E, &E->defs, name);
 }
 
 static void unknown_function(struct elaborator *E, const struct node *n)
@@ -374,7 +374,7 @@ static struct value call_once(struct elaborator *E, const struct node *n, const 
 	struct binding *b = lookup(E, n->name);
 	if (b && b->value.kind == VAL_LAYER)
 		return call_layer(E, n, b->value.layer, arg, n->n);
-	const struct node *rule = table_get(&E->optimizers, n->name);
+	const struct node *rule = get_definition(E, &E->optimizers, n->name);
 	if (!def && rule && positional < n->n)
 		return call_optimizer(E, n, rule, arg, n->n);
 	if (def)
@@ -501,7 +501,7 @@ static bool reads_tensor(struct elaborator *E, struct expr *e, const struct tens
 /* ~ f(a): the value of initialiser f for tensor t. */
 struct value eval_init(struct elaborator *E, const struct node *target, struct tensor *t)
 {
-	const struct node *def = table_get(&E->inits, target->name);
+	const struct node *def = get_definition(E, &E->inits, target->name);
 	if (!def) {
 		LIST(const char *) names = {0};
 		for (int i = 0; i < E->inits.entries.n; i++)

@@ -297,7 +297,7 @@ void read_options(struct elaborator *E, const struct node *options)
 
 static struct value clip_factor(struct elaborator *E, const struct node *train)
 {
-	const struct node *def = table_get(&E->defs, "clip_factor");
+	const struct node *def = get_definition(E, &E->defs, "clip_factor");
 	if (!def) {
 		fail(E, train->at, "clip needs the library's clip_factor");
 		return error_value();
@@ -371,7 +371,7 @@ static const struct node *line_of(struct elaborator *E, const char *param)
 
 static const struct node *rule_of(struct elaborator *E, const struct node *train)
 {
-	const struct node *call = train->kid[0], *def = table_get(&E->optimizers, call->name);
+	const struct node *call = train->kid[0], *def = get_definition(E, &E->optimizers, call->name);
 	if (def)
 		return def;
 	LIST(const char *) names = {0};
