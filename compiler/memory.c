@@ -180,7 +180,7 @@ static void find_decimal_point(char point[POINT_SIZE])
 	char half[POINT_SIZE + 2] = "0.5";
 	int n = snprintf(half, sizeof half, "%.1f", 0.5);
 	if (n < 3 || n >= (int)sizeof half) {
-		strcpy(point, ".");
+		memcpy(point, ".", 2);
 		return;
 	}
 	memcpy(point, half + 1, (size_t)n - 2);

@@ -86,9 +86,12 @@ static bool is_in(const int *set, size_t n, int token)
 	return false;
 }
 
+/* The innermost bracket that is open, or 0. */
+static char innermost(const struct parser *p) { return (char)(p->open.n > 0 ? p->open.item[p->open.n - 1].kind : 0); }
+
 static bool newline_ends_statement(const struct parser *p)
 {
-	bool inside = p->open.n && p->open.item[p->open.n - 1].kind != '{';
+	bool inside = innermost(p) == '(' || innermost(p) == '[';
 	return !inside && !p->after_binder && !IS_IN(ask_for_more, p->last);
 }
 
@@ -174,11 +177,10 @@ static void settle_token(struct parser *p, struct token *token, bool first)
 /* Keep count of what is open. A bracket that closes another kind stays out: the grammar reports it. */
 static int follow_brackets(struct parser *p, int token, struct span at)
 {
-	struct bracket *top = p->open.n ? &p->open.item[p->open.n - 1] : NULL;
-	bool closes = top && ((token == ')' && top->kind == '(') || (token == ']' && top->kind == '['));
-	p->after_binder = closes && top->binds;
-	if (closes) {
+	p->after_binder = false;
+	if ((token == ')' && innermost(p) == '(') || (token == ']' && innermost(p) == '[')) {
 		p->open.n--;
+		p->after_binder = p->open.item[p->open.n].binds;
 	} else if (token == '}') {
 		leave_brackets(p);
 		p->open.n -= p->open.n > 0;
@@ -195,16 +197,15 @@ static int follow_brackets(struct parser *p, int token, struct span at)
 /* A { that was read last stays, without the brackets it wrongly stands in. */
 void leave_brackets(struct parser *p)
 {
-	struct bracket last = {0};
-	if (p->open.n && p->open.item[p->open.n - 1].kind == '{')
-		last = p->open.item[--p->open.n];
-	while (p->open.n && p->open.item[p->open.n - 1].kind != '{')
+	bool in_block = innermost(p) == '{';
+	struct bracket last = in_block ? p->open.item[--p->open.n] : (struct bracket){0};
+	while (innermost(p) && innermost(p) != '{')
 		p->open.n--;
-	if (last.kind)
-		list_add(&p->ctx->arena, &p->open, last);
+	if (in_block)
+		p->open.item[p->open.n++] = last;
 }
 
-/* The next token that the grammar sees; newlines before it are counted in *newline, n of them that end a statement. */
+/* Read the next token that the grammar sees. True when a newline before it, at *newline, ends a statement. */
 static bool read_token(struct parser *p, struct token *token, struct span *newline)
 {
 	bool ended = false;
