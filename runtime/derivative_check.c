@@ -129,17 +129,19 @@ static void check_element(struct check *check, double *at, double derivative, do
 {
 	static const double steps[] = {1e-6, 1e-7, 1e-5, 1e-4};
 	double error = (double)INFINITY, difference = 0;
-	for (size_t k = 0; k < sizeof steps / sizeof steps[0] && !(error <= check->limit); k++) {
+	bool off = true;
+	for (size_t k = 0; k < sizeof steps / sizeof steps[0] && off; k++) {
 		double h = steps[k] * (fabs(*at) > 1 ? fabs(*at) : 1);
 		double d = find_difference(check, at, h);
 		/* the loss is known to a few roundings only, and so is d */
 		double noise = 8 * DBL_EPSILON * fabs(check->loss) / h;
-		double e = fabs(d - derivative) <= noise ? 0 : fabs(d - derivative) / scale;
-		if (k == 0 || e < error) {
-			error = e;
+		off = !(fabs(d - derivative) <= check->limit * scale + noise);
+		if (!off || k == 0 || fabs(d - derivative) / scale < error) {
+			error = fabs(d - derivative) / scale;
 			difference = d;
 		}
 	}
+	row->off |= off;
 	if (row->checked++ == 0 || !(error <= row->worst)) {
 		row->worst = error;
 		row->worst_at = i;
@@ -165,7 +167,6 @@ static void check_tensor(struct check *check, const nn_tensor *tensor, nnr_check
 		size_t i = from + (size_t)(uniform(7, k) * (double)(to - from));
 		check_element(check, param + i, gradient[i], scale, (int64_t)i, row);
 	}
-	row->off = !(row->worst <= check->limit);
 }
 
 /* ---- the whole check ---- */

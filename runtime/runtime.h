@@ -150,7 +150,7 @@ typedef struct nnr_check_row {
 	double worst;		       /* |derivative - difference|, relative to the largest gradient of the tensor */
 	int64_t worst_at;	       /* element */
 	double derivative, difference; /* there */
-	bool off;		       /* worst is above the limit */
+	bool off;		       /* some error is above the limit and the rounding of the loss */
 } nnr_check_row;
 
 /* Compare every gradient of a model, compiled with double, with central differences of its training loss on random
