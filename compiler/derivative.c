@@ -266,6 +266,21 @@ static struct expr *choose(struct chain *c, const struct expr *node, int k, stru
 	return ex_select(g, wins, adj, ex_num(g, 0));
 }
 
+/* x^p by x for a number p: p*x^(p-1), from x^p itself where that is no less exact. */
+static struct expr *power_of_number(struct chain *c, struct expr *x, struct expr *p, struct expr *adj,
+				    struct expr *self)
+{
+	struct graph *g = c->g;
+	struct expr *zero = p->num < 1 && p->num != floor(p->num) ? x : NULL;
+
+	adj = times(c, adj, p);
+	if (p->num == 0.5)
+		return apply(c, adj, (struct factor){EX_DIV, self, zero});
+	if (p->num < 0)
+		return apply(c, adj, (struct factor){EX_MUL, ex2(g, EX_DIV, self, x), zero});
+	return apply(c, adj, (struct factor){EX_MUL, ex2(g, EX_POW, x, ex_num(g, p->num - 1)), zero});
+}
+
 /* x^p */
 static struct expr *power(struct chain *c, const struct expr *node, int k, struct expr *adj, struct expr *self)
 {
@@ -275,10 +290,9 @@ static struct expr *power(struct chain *c, const struct expr *node, int k, struc
 	if (k == 1)
 		return times(c, adj,
 			     ex_select(g, ex2(g, EX_EQ, x, nothing), nothing, ex2(g, EX_MUL, self, ex1(g, EX_LOG, x))));
-	lower = ex2(g, EX_POW, x, ex2(g, EX_SUB, p, ex_num(g, 1)));
 	if (p->op == EX_NUM)
-		return apply(c, times(c, adj, p),
-			     (struct factor){EX_MUL, lower, p->num < 1 && p->num != floor(p->num) ? x : NULL});
+		return power_of_number(c, x, p, adj, self);
+	lower = ex2(g, EX_POW, x, ex2(g, EX_SUB, p, ex_num(g, 1)));
 	lower = ex_select(g, ex2(g, EX_EQ, p, nothing), nothing, ex2(g, EX_MUL, p, lower));
 	return apply(c, adj, (struct factor){EX_MUL, lower, x});
 }

@@ -1,6 +1,7 @@
 /* differentiate_loss.c - the backward part of a model: the chain rule from each goal to its params, every gradient
  * defined in the end, and a word where there is none. */
 #include "chain.h"
+#include "expr.h"
 
 /* ---- why there is no derivative ---- */
 
@@ -12,18 +13,18 @@ struct dependence {
 	const struct equation *ended; /* where that of a tensor it reads ended */
 };
 
-static struct expr *note_read(void *user, struct expr *read)
+static void note_read(void *user, struct expr *e)
 {
 	struct dependence *d = user;
-	const struct equation *lost = d->lost[read->tensor->id];
+	const struct equation *lost;
 
-	if (!d->on_param[read->tensor->id])
-		return NULL;
+	if (e->op != EX_READ || !d->on_param[e->tensor->id])
+		return;
+	lost = d->lost[e->tensor->id];
 	d->depends = true;
 	d->passes |= !lost;
 	if (!d->ended)
 		d->ended = lost;
-	return NULL;
 }
 
 static const char *what_ends(const struct equation *eq)
@@ -55,7 +56,7 @@ static const struct equation *find_end(struct graph *g, const struct goal *goal)
 			d.depends = d.on_param[eq->tensor->of->id];
 			d.ended = d.lost[eq->tensor->of->id];
 		} else {
-			ex_map_reads(g, eq->value, note_read, &d);
+			ex_visit(g, eq->value, note_read, &d);
 		}
 		if (!d.depends)
 			continue;

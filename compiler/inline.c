@@ -1,12 +1,17 @@
-/* inline.c - element-wise equations moved into their only reader.
+/* inline.c - element-wise equations moved into their readers.
  *
- * y[i] = f(i), read once, as y[a(l)], in an equation with the loops l: f(a(l)) takes its place if that is evaluated no
- * oftener than y has elements. So nothing is computed twice, and operands of a contraction, which are read again and
- * again, stay tensors. The reader is in the same part. */
+ * y[i] = f(i), read as y[a(l)] in an equation with the loops l: f(a(l)) takes its place if that is evaluated no oftener
+ * than y has elements. So operands of a contraction, which are read again and again, stay tensors. It is done
+ *   where that is the only read, in the same part: nothing is computed twice;
+ *   in every reader, the backward's of forward too, where f is one read of a tensor that is kept anyway, with at most a
+ *   sign and literals around it: computing it again is cheaper than keeping it. */
 #include "expr.h"
 #include "simplify.h"
 
-enum { MAX_NODES = 100 }; /* of an expression that is moved: readable code, and a linear pass */
+enum {
+	MAX_NODES = 100, /* of an expression that is moved: readable code, and a linear pass */
+	TRIVIAL_NODES = 5
+};
 
 struct inlining {
 	struct graph *g;
@@ -39,17 +44,60 @@ static bool same_indices(const struct expr *read, const struct equation *eq)
 	return eq->kind == EQ_MAP && eq->nfree == read->tensor->rank && ex_is_read_of(read, read->tensor, eq->nfree);
 }
 
+/* Sums, differences and products of literals and at most one read, which is left in *read. */
+static bool is_trivial(const struct expr *e, const struct expr **read, int *nodes)
+{
+	if (--*nodes < 0)
+		return false;
+	switch (e->op) {
+	case EX_NUM: return true;
+	case EX_READ:
+		if (*read || e->guarded)
+			return false;
+		for (int d = 0; d < e->n; d++)
+			if (!e->arg[d]->affine)
+				return false;
+		*read = e;
+		return true;
+	case EX_NEG: return is_trivial(e->arg[0], read, nodes);
+	case EX_ADD:
+	case EX_SUB:
+	case EX_MUL: return is_trivial(e->arg[0], read, nodes) && is_trivial(e->arg[1], read, nodes);
+	default: return false;
+	}
+}
+
+/* Is the tensor of a trivial equation better computed where it is read? */
+static bool is_recomputed(const struct usage *u)
+{
+	const struct expr *read = NULL;
+	int nodes = TRIVIAL_NODES;
+
+	if (u->repeated || !is_trivial(u->definition->value, &read, &nodes) || !read)
+		return false;
+	return read->tensor->role != ROLE_VALUE || usage_of(read->tensor)->fixed || usage_of(read->tensor)->reads > 1;
+}
+
+static bool is_elementwise(const struct tensor *t)
+{
+	const struct usage *u = usage_of(t);
+
+	return !u->fixed && u->definitions == 1 && u->definition->kind == EQ_MAP && u->definition->red == RED_NONE &&
+	       u->definition->value->elem == t->elem;
+}
+
 static bool may_inline(const struct inlining *in, const struct expr *read)
 {
 	const struct usage *u = usage_of(read->tensor);
-	const struct equation *from = u->definition;
 
-	if (u->fixed || u->definitions != 1 || u->reads != 1 || u->part != in->part || read->guarded ||
-	    from->kind != EQ_MAP || from->red != RED_NONE || from->value->elem != read->tensor->elem)
+	if (!is_elementwise(read->tensor))
 		return false;
-	if (in->steps > tensor_size(read->tensor) || count_nodes(from->value, MAX_NODES) > MAX_NODES)
+	if (is_recomputed(u))
+		return true;
+	if (u->reads != 1 || u->repeated || u->part != in->part ||
+	    count_nodes(u->definition->value, MAX_NODES) > MAX_NODES)
 		return false;
-	return same_indices(read, in->eq) || !has_draw_in(from->value);
+	return same_indices(read, in->eq) || !has_draw_in(u->definition->value);
 }
 
 static struct expr *inline_read(void *user, struct expr *read)
@@ -61,26 +109,25 @@ static struct expr *inline_read(void *user, struct expr *read)
 	return ex_substitute(in->g, usage_of(read->tensor)->definition->value, read->arg, read->tensor->rank);
 }
 
-static struct expr *count_read(void *user, struct expr *read)
+static void count_read(void *user, struct expr *e)
 {
-	(void)user;
-	usage_of(read->tensor)->reads++;
-	return NULL;
+	const struct inlining *in = user;
+	struct usage *u;
+
+	if (e->op != EX_READ)
+		return;
+	u = usage_of(e->tensor);
+	u->reads++;
+	u->repeated |= e->guarded || in->steps > tensor_size(e->tensor);
 }
 
-static void count_reads(struct graph *g)
+static void count_subscript(void *user, struct expr *e)
 {
-	for (int p = 0; p < PART_COUNT; p++)
-		for (int i = 0; i < g->part[p].n; i++) {
-			const struct equation *eq = g->part[p].item[i];
-
-			if (eq->kind == EQ_VIEW)
-				usage_of(eq->tensor->of)->reads += 2;
-			if (eq->value)
-				ex_map_reads(g, eq->value, count_read, NULL);
-			for (int d = 0; eq->target && d < eq->tensor->rank; d++)
-				ex_map_reads(g, eq->target[d], count_read, NULL);
-		}
+	(void)user;
+	if (e->op != EX_READ)
+		return;
+	usage_of(e->tensor)->reads++;
+	usage_of(e->tensor)->repeated = true;
 }
 
 static int64_t count_steps(const struct equation *eq)
@@ -91,6 +138,24 @@ static int64_t count_steps(const struct equation *eq)
 		if (__builtin_mul_overflow(n, eq->index[p].extent, &n))
 			return INT64_MAX;
 	return n;
+}
+
+static void count_reads(struct graph *g)
+{
+	for (int p = 0; p < PART_COUNT; p++)
+		for (int i = 0; i < g->part[p].n; i++) {
+			const struct equation *eq = g->part[p].item[i];
+			struct inlining in = {g, eq, p, count_steps(eq)};
+
+			if (eq->kind == EQ_VIEW) {
+				usage_of(eq->tensor->of)->reads += 2;
+				usage_of(eq->tensor->of)->repeated = true;
+			}
+			if (eq->value)
+				ex_visit(g, eq->value, count_read, &in);
+			for (int d = 0; eq->target && d < eq->tensor->rank; d++)
+				ex_visit(g, eq->target[d], count_subscript, NULL);
+		}
 }
 
 /* Requires: find_usage. Breaks: nothing reads the equations that were moved; they are still there. */

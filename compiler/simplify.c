@@ -82,10 +82,10 @@ static void need(struct liveness *live, struct tensor *t)
 	list_add(live->arena, &live->waiting, t);
 }
 
-static struct expr *need_read(void *user, struct expr *read)
+static void need_read(void *user, struct expr *e)
 {
-	need(user, read->tensor);
-	return NULL;
+	if (e->op == EX_READ)
+		need(user, e->tensor);
 }
 
 static void need_equation(struct graph *g, struct liveness *live, const struct equation *eq)
@@ -93,9 +93,9 @@ static void need_equation(struct graph *g, struct liveness *live, const struct e
 	if (eq->kind == EQ_VIEW)
 		need(live, eq->tensor->of);
 	if (eq->value)
-		ex_map_reads(g, eq->value, need_read, live);
+		ex_visit(g, eq->value, need_read, live);
 	for (int d = 0; eq->target && d < eq->tensor->rank; d++)
-		ex_map_reads(g, eq->target[d], need_read, live);
+		ex_visit(g, eq->target[d], need_read, live);
 }
 
 void remove_dead(struct graph *g)

@@ -12,6 +12,7 @@ struct usage {
 	struct equation *definition; /* the last of them */
 	int part;		     /* that it stands in */
 	int reads;		     /* different reads of it, counted for each equation; a view counts as 2 */
+	bool repeated;		     /* inline.c: something reads it that must go on reading it */
 	bool live;
 	LIST(struct equation *) equations; /* that define it, for liveness */
 	struct expr *value; /* propagate.c: what stands for an element, in the slots of its axes; or NULL */
