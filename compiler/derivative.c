@@ -216,11 +216,17 @@ static struct expr *apply_inside(struct chain *c, struct expr *adj, struct facto
 	}
 }
 
+/* A select of which one side is 0. */
+static bool is_choice(const struct expr *e)
+{
+	return e->op == EX_SELECT && (ex_is_num(e->arg[1], 0) || ex_is_num(e->arg[2], 0));
+}
+
 static struct expr *apply(struct chain *c, struct expr *adj, struct factor f)
 {
 	if (ex_is_num(adj, 0))
 		return adj;
-	if (f.op == EX_DIV || f.zero || is_unbounded(c, f.by))
+	if (f.op == EX_DIV || f.zero || is_unbounded(c, f.by) || is_choice(adj))
 		return apply_inside(c, adj, f);
 	return apply_plain(c, adj, f);
 }
@@ -235,15 +241,29 @@ static struct expr *over(struct chain *c, struct expr *adj, struct expr *by)
 	return apply(c, adj, (struct factor){EX_DIV, by, NULL});
 }
 
-static struct expr *negative(struct graph *g, struct expr *e) { return ex1(g, EX_NEG, e); }
+static struct expr *negative(struct graph *g, struct expr *e)
+{
+	if (ex_is_num(e, 0))
+		return e;
+	if (is_choice(e))
+		return ex_select(g, e->arg[0], negative(g, e->arg[1]), negative(g, e->arg[2]));
+	return ex1(g, EX_NEG, e);
+}
 
 struct expr *add_adjoints(struct graph *g, struct expr *a, struct expr *b)
 {
+	struct expr *last;
+
 	if (!a)
 		return b;
-	if (a->op == EX_SELECT && b->op == EX_SELECT && a->arg[0] == b->arg[0])
+	if (b->op != EX_SELECT)
+		return ex2(g, EX_ADD, a, b);
+	if (a->op == EX_SELECT && a->arg[0] == b->arg[0])
 		return ex_select(g, a->arg[0], add_adjoints(g, a->arg[1], b->arg[1]),
 				 add_adjoints(g, a->arg[2], b->arg[2]));
+	last = a->op == EX_ADD ? a->arg[1] : a;
+	if (last->op == EX_SELECT && last->arg[0] == b->arg[0])
+		return ex2(g, EX_ADD, a->arg[0], add_adjoints(g, last, b));
 	return ex2(g, EX_ADD, a, b);
 }
 
@@ -350,10 +370,10 @@ struct expr *pull_back(struct chain *c, struct expr *node, int k, struct expr *a
 	case EX_LOG: return over(c, adj, x);
 	case EX_LOG1P: return over(c, adj, one_plus(g, x));
 	case EX_SIN: return times(c, adj, ex1(g, EX_COS, x));
-	case EX_COS: return negative(g, times(c, adj, ex1(g, EX_SIN, x)));
+	case EX_COS: return times(c, negative(g, adj), ex1(g, EX_SIN, x));
 	case EX_TAN: return times(c, adj, one_plus(g, square(g, self)));
 	case EX_ASIN: return over(c, adj, ex1(g, EX_SQRT, one_minus(g, square(g, x))));
-	case EX_ACOS: return negative(g, over(c, adj, ex1(g, EX_SQRT, one_minus(g, square(g, x)))));
+	case EX_ACOS: return over(c, negative(g, adj), ex1(g, EX_SQRT, one_minus(g, square(g, x))));
 	case EX_ATAN: return over(c, adj, one_plus(g, square(g, x)));
 	case EX_SINH: return times(c, adj, ex1(g, EX_COSH, x));
 	case EX_COSH: return times(c, adj, ex1(g, EX_SINH, x));
