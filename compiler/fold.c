@@ -2,8 +2,8 @@
  *
  * What happens here is exact in IEEE arithmetic for finite and infinite values, up to the sign of a zero, but for one
  * rule: a literal 0 times x and a literal 0 over x are 0, for these zeros are the chain rule's own. Literals are
- * folded unless the result overflows (integers) or is not a number (reals). Each function below answers for one
- * family of operators and gives NULL where there is nothing to simplify. */
+ * folded unless an integer overflows. Each function below answers for one family of operators and gives NULL where
+ * there is nothing to simplify. */
 #include "expr.h"
 
 #include <assert.h>
@@ -43,56 +43,50 @@ static struct expr *truth(struct graph *g, struct expr *c)
 
 /* ---- constants ---- */
 
-static double fold1(enum ex op, double x)
+/* op of a literal; false where it is left to run time. */
+static bool fold1(enum ex op, double x, double *out)
 {
 	switch (op) {
-	case EX_NEG: return -x;
-	case EX_EXP: return exp(x);
-	case EX_LOG: return log(x);
-	case EX_LOG1P: return log1p(x);
-	case EX_EXPM1: return expm1(x);
-	case EX_SIN: return sin(x);
-	case EX_COS: return cos(x);
-	case EX_TAN: return tan(x);
-	case EX_ASIN: return asin(x);
-	case EX_ACOS: return acos(x);
-	case EX_ATAN: return atan(x);
-	case EX_SINH: return sinh(x);
-	case EX_COSH: return cosh(x);
-	case EX_TANH: return tanh(x);
-	case EX_ERF: return erf(x);
-	case EX_SQRT: return sqrt(x);
-	case EX_ABS: return fabs(x);
-	case EX_SIGN: return x > 0 ? 1 : x < 0 ? -1 : x;
-	case EX_FLOOR: return floor(x);
-	case EX_CEIL: return ceil(x);
-	case EX_ROUND: return fabs(x - trunc(x)) == 0.5 ? NAN : round(x); /* a tie is the run-time's business */
-	default: return NAN;
+	case EX_EXP: *out = exp(x); break;
+	case EX_LOG: *out = log(x); break;
+	case EX_LOG1P: *out = log1p(x); break;
+	case EX_EXPM1: *out = expm1(x); break;
+	case EX_SIN: *out = sin(x); break;
+	case EX_COS: *out = cos(x); break;
+	case EX_TAN: *out = tan(x); break;
+	case EX_ASIN: *out = asin(x); break;
+	case EX_ACOS: *out = acos(x); break;
+	case EX_ATAN: *out = atan(x); break;
+	case EX_SINH: *out = sinh(x); break;
+	case EX_COSH: *out = cosh(x); break;
+	case EX_TANH: *out = tanh(x); break;
+	case EX_ERF: *out = erf(x); break;
+	case EX_SQRT: *out = sqrt(x); break;
+	case EX_SIGN: *out = x > 0 ? 1 : x < 0 ? -1 : x; break;
+	case EX_FLOOR: *out = floor(x); break;
+	case EX_CEIL: *out = ceil(x); break;
+	case EX_ROUND: *out = nearbyint(x); break; /* ties to even */
+	default: return false;
 	}
-}
-
-static double fold2(enum ex op, double x, double y)
-{
-	switch (op) {
-	case EX_ADD: return x + y;
-	case EX_SUB: return x - y;
-	case EX_MUL: return x * y;
-	case EX_DIV: return x / y;
-	case EX_POW: return pow(x, y);
-	case EX_MIN: return y < x ? y : x;
-	case EX_MAX: return y > x ? y : x;
-	default: return NAN;
-	}
+	return true;
 }
 
 static struct expr *fold_reals(struct graph *g, enum ex op, const struct expr *a, const struct expr *b)
 {
-	double value;
+	double x = a->num, y = b->num;
 
 	if (a->op != EX_NUM || b->op != EX_NUM)
 		return NULL;
-	value = fold2(op, a->num, b->num);
-	return isnan(value) ? NULL : ex_num(g, value);
+	switch (op) {
+	case EX_ADD: return ex_num(g, x + y);
+	case EX_SUB: return ex_num(g, x - y);
+	case EX_MUL: return ex_num(g, x * y);
+	case EX_DIV: return ex_num(g, x / y);
+	case EX_POW: return ex_num(g, pow(x, y));
+	case EX_MIN: return ex_num(g, y < x ? y : x);
+	case EX_MAX: return ex_num(g, y > x ? y : x);
+	default: return NULL;
+	}
 }
 
 static struct expr *fold_ints(struct graph *g, enum ex op, const struct expr *a, const struct expr *b)
@@ -394,7 +388,7 @@ static struct expr *make_function(struct graph *g, enum ex op, struct expr *a)
 	a = ex_real(g, a);
 	if (op == EX_ISNAN)
 		return a->op == EX_NUM ? ex_bool(g, isnan(a->num)) : plain1(g, op, ELEM_BOOL, a);
-	if (a->op == EX_NUM && !isnan(value = fold1(op, a->num)))
+	if (a->op == EX_NUM && fold1(op, a->num, &value))
 		return ex_num(g, value);
 	if ((op == EX_FLOOR || op == EX_CEIL || op == EX_ROUND) && (a->op == EX_TO_REAL || a->op == op))
 		return a;

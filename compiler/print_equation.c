@@ -175,7 +175,8 @@ static void write_view(struct printer *p, const struct tensor *t)
 	struct equation eq = {.tensor = (struct tensor *)t, .nfree = t->rank, .n = t->rank, .index = index};
 
 	for (int a = 0; a < t->rank; a++)
-		index[a] = (struct index){view_indices[a % LETTERS], t->axis[a].extent, t->axis[a].rows};
+		index[a] = (struct index){view_indices[(a + LETTERS - t->batched) % LETTERS], t->axis[a].extent,
+					  t->axis[a].rows};
 	name_indices(p->g, &eq, p->name);
 	write_name(p->out, t);
 	write_indices(p, &eq, 0, t->rank, 0);

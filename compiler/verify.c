@@ -89,6 +89,8 @@ static void check_role(struct verifier *v, const struct tensor *t)
 	case ROLE_FROZEN:
 		if (t->batched)
 			fault(v, "param %s depends on the sample", t->name);
+		if (t->role == ROLE_PARAM && t->elem != ELEM_REAL)
+			fault(v, "param %s is trained but not real", t->name);
 		break;
 	case ROLE_NEXT:
 		if (!of || (of->role != ROLE_PARAM && of->role != ROLE_STATE))
