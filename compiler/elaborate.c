@@ -144,8 +144,7 @@ static void assign_value(struct elaborator *E, const char *name, struct value v,
 {
 	if (v.kind == VAL_TENSOR && !v.indexed) {
 		const char *full = join_path(E, E->scope->path, name);
-		if (is_own_value(E, &v, mark) && ex_is_read_of(v.expr, v.expr->tensor, v.rank) &&
-		    v.expr->tensor->rank == v.rank) {
+		if (is_own_value(E, &v, mark) && is_tensor_itself(&v)) {
 			graph_rename(E->g, v.expr->tensor, full);
 			v.expr->tensor->at = user_place(E, at);
 		} else if (v.expr->n || v.rank || v.batched || v.expr->op == EX_DRAW) {

@@ -200,6 +200,7 @@ struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const
 struct value tensor_value(struct elaborator *E, struct tensor *t);
 struct value as_tensor(struct elaborator *E, const struct value *v); /* numbers become rank 0 tensors */
 bool to_indexed(struct elaborator *E, struct span at, struct value *v);
+bool is_tensor_itself(const struct value *v);
 struct tensor *materialize(struct elaborator *E, struct value v, const char *name, struct span at);
 struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red, struct value v, bool mean);
 struct value slice(struct elaborator *E, const struct node *n, struct value base);

@@ -343,8 +343,7 @@ static struct value gradient(struct elaborator *E, const struct node *n, struct 
 	struct value v = eval(E, x);
 	if (e.kind == VAL_ERROR || v.kind == VAL_ERROR)
 		return error_value();
-	bool plain = v.kind == VAL_TENSOR && !v.indexed && v.expr->op == EX_READ && !v.expr->guarded &&
-		     v.expr->tensor->rank == v.rank && ex_is_read_of(v.expr, v.expr->tensor, v.rank);
+	bool plain = is_tensor_itself(&v);
 	if (!plain || x->kind != NODE_NAME) {
 		fail(E, x->at, "the second argument of grad is the name of an input, a parameter or a value");
 		return error_value();

@@ -126,16 +126,13 @@ void set_initial(struct elaborator *E, struct tensor *t, struct value v, struct 
 	/* a tensor that was made for this value alone is t itself */
 	equation_list *list = &E->g->part[PART_INIT];
 	struct equation *last = list->n ? list->item[list->n - 1] : NULL;
-	if (last && v.expr->op == EX_READ && last->tensor == v.expr->tensor && v.expr->tensor->elem == t->elem &&
-	    v.expr->tensor->role == ROLE_VALUE && v.rank == t->rank && ex_is_read_of(v.expr, last->tensor, v.rank) &&
-	    list->n > mark) {
-		bool same = true;
-		for (int i = 0; i < t->rank; i++)
-			same &= t->axis[i].extent == v.axis[i].extent;
-		if (same) {
-			last->tensor = t;
-			return;
-		}
+	bool own_equation = last && list->n > mark && is_tensor_itself(&v) && last->tensor == v.expr->tensor &&
+			    last->tensor->role == ROLE_VALUE && last->tensor->elem == t->elem && v.rank == t->rank;
+	for (int i = 0; own_equation && i < t->rank; i++)
+		own_equation = t->axis[i].extent == v.axis[i].extent;
+	if (own_equation) {
+		last->tensor = t;
+		return;
 	}
 	struct value shaped = lift(E, at, EX_SELECT, 3, (struct value[]){bool_value(true), v, own});
 	if (shaped.kind == VAL_ERROR)

@@ -374,7 +374,7 @@ static struct value reduce(struct elaborator *E, const struct node *n)
 	if (term.kind == VAL_ERROR)
 		return term;
 	bool arg = red == RED_ARGMAX || red == RED_ARGMIN;
-	if (arg && (count != 1 || over_batch)) {
+	if (arg && !E->graph_text && (count != 1 || over_batch)) {
 		fail(E, n->at, "%s takes one index", n->name);
 		return error_value();
 	}
@@ -387,7 +387,8 @@ static struct value reduce(struct elaborator *E, const struct node *n)
 	p.tensor = placeholder(E, role_name(E, mean ? "sum" : n->name), arg ? ELEM_INT : e->elem, n->at);
 	struct value out = add_pending(E, p, mean);
 	if (arg)
-		out.classes = -1 - slot[0]; /* class[extent], once it is known */
+		out.classes =
+			-E->eq->pending.n; /* as many as there are terms, once that is known: of pending -1 - classes */
 	else if (red == RED_MAX || red == RED_MIN)
 		out.classes = term.classes > 0 ? term.classes : 0;
 	return out;
@@ -631,9 +632,17 @@ static struct tensor *new_tensor(struct elaborator *E, const char *name, enum el
 	return t;
 }
 
+static int64_t count_terms(const struct building *b, uint64_t bound)
+{
+	int64_t n = 1;
+	for (int i = 0; i < b->n; i++)
+		n *= bound >> i & 1 ? b->slot[i].extent : 1;
+	return n;
+}
+
 static int64_t resolve_classes(struct elaborator *E, int64_t classes)
 {
-	return classes < 0 ? E->eq->slot[-1 - classes].extent : classes;
+	return classes < 0 ? count_terms(E->eq, E->eq->pending.item[-1 - classes].bound) : classes;
 }
 
 /* Which slots every pending result uses; a draw is per sample where the equation is. */
@@ -685,7 +694,7 @@ struct tensor *finish_equation(struct elaborator *E, struct value v, const int *
 		bool own_batch = p->uses >> p->batch_slot & 1;
 		struct tensor *t = new_tensor(E, p->tensor->name, p->tensor->elem, own_batch, axes, k, p->at);
 		if (p->red == RED_ARGMAX || p->red == RED_ARGMIN)
-			t->classes = b->slot[__builtin_ctzll(p->bound)].extent;
+			t->classes = count_terms(b, p->bound);
 		define(E, t, p->red, axes, k, p->bound, p->value, p->at);
 		struct expr *subs[64];
 		for (int a = 0; a < k; a++)

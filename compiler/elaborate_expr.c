@@ -148,6 +148,20 @@ struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const
 	return out;
 }
 
+/* The value is a tensor of the graph as it is: all of it, at its own places. */
+bool is_tensor_itself(const struct value *v)
+{
+	const struct tensor *t =
+		v->kind == VAL_TENSOR && !v->indexed && v->expr->op == EX_READ ? v->expr->tensor : NULL;
+	if (!t || v->expr->guarded || t->rank != v->rank || t->batched != v->batched ||
+	    !ex_is_read_of(v->expr, t, v->rank))
+		return false;
+	for (int i = 0; i < v->rank; i++)
+		if (t->axis[i].extent != v->axis[i].extent)
+			return false;
+	return true;
+}
+
 /* The value as a tensor of its own: an equation, unless it is one already. */
 struct tensor *materialize(struct elaborator *E, struct value v, const char *name, struct span at)
 {
@@ -158,8 +172,7 @@ struct tensor *materialize(struct elaborator *E, struct value v, const char *nam
 		fail(E, at, "expected a tensor, not %s", v.indexed ? "an element under an index" : kind_text(&v));
 		return NULL;
 	}
-	if (v.expr->op == EX_READ && v.expr->tensor->rank == v.rank && ex_is_read_of(v.expr, v.expr->tensor, v.rank) &&
-	    !v.expr->guarded && v.expr->tensor->batched == v.batched)
+	if (is_tensor_itself(&v))
 		return v.expr->tensor;
 	at = user_place(E, at);
 	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, name, v.expr->elem, v.batched, v.rank, v.axis, at);

@@ -139,6 +139,8 @@ void add_metrics(struct elaborator *E, const struct node *n)
 		E->scope->hint = name;
 		struct value v = eval(E, n->kid[i]->kid[0]);
 		E->scope->hint = "value";
+		if (v.kind == VAL_TUPLE && v.n && !is_known(&v))
+			v = v.item[0]; /* of several results the first is meant */
 		v = as_tensor(E, &v);
 		if (v.kind == VAL_ERROR)
 			continue;
@@ -160,6 +162,8 @@ void add_outputs(struct elaborator *E, const struct node *n)
 		E->scope->hint = name;
 		struct value v = eval(E, n->kid[i]->kid[0]);
 		E->scope->hint = "value";
+		if (v.kind == VAL_TUPLE && v.n && !is_known(&v))
+			v = v.item[0]; /* of several results the first is meant */
 		v = as_tensor(E, &v);
 		if (v.kind == VAL_ERROR)
 			continue;

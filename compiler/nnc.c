@@ -58,7 +58,8 @@ static bool run_passes(nnc_model *m, const struct source *src)
 		list_add(&m->ctx.arena, &m->loss_names, m->graph->goals.item[i].name);
 	if (m->host.check_loss > 0 && m->host.check_loss <= m->loss_names.n)
 		prepare_check(m->graph, m->host.check_loss - 1);
-	if (m->graph->loss && !m->host.inference_only)
+	/* the text of a graph may hold the chain rule's equations already */
+	if (m->graph->loss && !m->host.inference_only && !m->graph->part[PART_BACKWARD].n)
 		differentiate_loss(m->graph);
 	if (!passed(m, "differentiate"))
 		return false;
