@@ -4,5 +4,5 @@
 for cc in 'gcc -O2' 'clang -O3' tcc; do
 	# shellcheck disable=SC2086
 	$cc -std=c99 -Wall -Wextra -Wpedantic -Wshadow -Werror -I. "$ROOT/examples/online/main.c" online.c -lm -o online
-	./online | diff "$ROOT/examples/online/expected.txt" - || fail "built by $cc"
+	./online | sed 1d | diff <(sed 1d "$ROOT/examples/online/expected.txt") - || fail "built by $cc"
 done
