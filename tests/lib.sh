@@ -53,8 +53,8 @@ gradients() {
 		name=$(identifier "$model")
 		text=$(sed -n '1s/^# nnc: //p' "$model")
 		# shellcheck disable=SC2086
-		if "$NNC" $text --batch=3 --real=quad --prefix="q_$name" "$model" -o "q_$name.c" &&
-			"$NNC" $text --batch=3 --prefix="f_$name" "$model" -o "f_$name.c"; then
+		if "$NNC" -Wno-unreached $text --batch=3 --real=quad --prefix="q_$name" "$model" -o "q_$name.c" &&
+			"$NNC" -Wno-unreached $text --batch=3 --prefix="f_$name" "$model" -o "f_$name.c"; then
 			printf '#include "q_%s.h"\n#include "f_%s.h"\n' "$name" "$name" >>headers.h
 			echo "	{&q_${name}_model, &f_${name}_model}," >>pairs.inc
 			quad+=("q_$name.c")
