@@ -166,6 +166,11 @@ static void assign_next(struct elaborator *E, const struct node *lhs, struct val
 	if (v.kind == VAL_ERROR)
 		return;
 	struct binding *b = find_binding(E->scope, lhs->name);
+	if (b && !b->next && table_get(&E->scope->overrides, lhs->name)) {
+		/* the state was given as an argument: its next value is one of the graph's, kept nowhere */
+		b->next = materialize(E, v, join_path(E, join_path(E, E->scope->path, lhs->name), "next"), lhs->at);
+		return;
+	}
 	if (!b || !b->state) {
 		fail(E, lhs->name_at, "'%s' is no state: %s' = sets the next value of a state", lhs->name, lhs->name);
 		if (b)
