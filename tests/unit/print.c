@@ -131,7 +131,7 @@ START_TEST(all_constructs)
 	      "\th'[batch, i] = tanh(h[batch, i] + z[batch, i])\n"
 	      "\tn' = n + 1\n"
 	      "\ttotal.sum = sum[batch, i] (y[batch, i] - h'[batch, i])^2 / (1 + nrows)\n"
-	      "\ttotal = total.sum + real(step % 3) * rate - real(nrows) / 2^over[0]\n"
+	      "\ttotal = total.sum + step % 3 * rate - nrows / 2^over[0]\n"
 	      "\tloss total\n"
 	      "}\n"
 	      "loss loss = total\n"
