@@ -21,8 +21,9 @@ static void check_point(formula *f, double x, double y, double dx, double dy, in
 		ck_abort_msg("out of memory");
 	p[0] = add_param(&net, "x", 0, NULL);
 	p[1] = add_param(&net, "y", 0, NULL);
-	add_total(&net, add_equation(&net, "f", RED_NONE, 0,
-				     f(&net, ex_read(net.g, p[0], NULL, NULL), ex_read(net.g, p[1], NULL, NULL)), 0, NULL));
+	add_total(&net,
+		  add_equation(&net, "f", RED_NONE, 0,
+			       f(&net, ex_read(net.g, p[0], NULL, NULL), ex_read(net.g, p[1], NULL, NULL)), 0, NULL));
 	ck_assert(differentiate_loss(net.g));
 	interpreter_init(&in, net.g, ROWS);
 	*tensor_values(&in, p[0]) = (number)x;
@@ -36,8 +37,8 @@ static void check_point(formula *f, double x, double y, double dx, double dy, in
 		interpret(&in, &net.g->part[PART_BACKWARD]);
 		for (int k = 0; k < 2; k++)
 			got[k] = (double)*tensor_values(&in, net.g->grads.item[k]);
-		ck_assert_msg(got[0] == dx && got[1] == dy, "line %d: (%g, %g), not (%g, %g)\n%s", line, got[0], got[1], dx,
-			      dy, show_net(&net));
+		ck_assert_msg(got[0] == dx && got[1] == dy, "line %d: (%g, %g), not (%g, %g)\n%s", line, got[0], got[1],
+			      dx, dy, show_net(&net));
 	}
 	net_finish(&net);
 }
@@ -59,7 +60,7 @@ FORMULA(relu_turned, op2(EX_MAX, N(0), x))
 FORMULA(relu_twice, add(op2(EX_MAX, x, N(0)), op2(EX_MAX, N(0), y)))
 FORMULA(clamp, op2(EX_MIN, op2(EX_MAX, x, N(-1)), N(1)))
 FORMULA(absolute, op1(EX_ABS, x))
-FORMULA(steps, add(op1(EX_FLOOR, x), add(op1(EX_CEIL, x), op1(EX_ROUND, x))))
+FORMULA(steps, add(x, add(op1(EX_SIGN, x), add(op1(EX_FLOOR, x), add(op1(EX_CEIL, x), op1(EX_ROUND, x))))))
 FORMULA(root, op1(EX_SQRT, x))
 FORMULA(root_times, mul(op1(EX_SQRT, x), y))
 FORMULA(power_half, mul(op2(EX_POW, x, N(0.5)), y))
@@ -90,7 +91,7 @@ START_TEST(test_kinks)
 	at(clamp, 0.5, 0, 1, 0);
 	at(absolute, 0, 0, 0, 0);
 	at(absolute, -3, 0, -1, 0);
-	at(steps, 0.5, 0, 0, 0);
+	at(steps, 0.5, 0, 1, 0);
 	at(stopped, 3, 0, 3, 0);
 }
 END_TEST
@@ -158,7 +159,8 @@ static void check_reducer(enum reducer red, const double *x, const double *dx)
 	interpret(&in, &net->g->part[PART_FORWARD]);
 	interpret(&in, &net->g->part[PART_BACKWARD]);
 	for (int k = 0; k < 3; k++)
-		ck_assert_msg(tensor_values(&in, net->g->grads.item[0])[k] == (number)dx[k], "reducer %d, element %d", red, k);
+		ck_assert_msg(tensor_values(&in, net->g->grads.item[0])[k] == (number)dx[k], "reducer %d, element %d",
+			      red, k);
 	net_finish(net);
 }
 

@@ -1,0 +1,204 @@
+/* chain_random.c - nets of random equations: random shapes, subscripts, guards, reducers and functions, several uses of
+ * one tensor, a gather now and then; their first and second derivatives, raw and simplified, against finite
+ * differences. The seed is printed and can be given: NNC_SEED=1 ./chain_random */
+#include "nets.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { NETS = 300, MAX_TENSORS = 8 };
+
+struct maker {
+	struct net *net;
+	struct tensor *tensor[MAX_TENSORS]; /* what an equation may read */
+	int n;
+	struct tensor *ids;	      /* [BATCH, 5] of class[4] */
+	int extent[8], nfree, nindex; /* the equation being made */
+	bool batched;
+};
+
+/* A subscript for an axis of n elements: mostly one index, sometimes a window, a stride, a constant, // or %. Whether
+ * it fits is left to chance; the caller guards the read. */
+static struct expr *make_subscript(struct maker *m, int64_t n)
+{
+	struct net *net = m->net;
+	int first = m->batched ? 1 : 0, p, q, fits = -1;
+
+	if (m->nindex == first)
+		return I(below(net, (int)n));
+	p = first + below(net, m->nindex - first);
+	q = first + below(net, m->nindex - first);
+	for (int i = first; i < m->nindex; i++)
+		if (m->extent[i] == n && (fits < 0 || below(net, 2)))
+			fits = i;
+	if (fits >= 0 && below(net, 3))
+		return S(fits);
+	switch (below(net, 9)) {
+	case 0: return I(below(net, (int)n));
+	case 1: return sub(S(p), I(below(net, 3) - 1));
+	case 2: return sub(add(S(p), S(q)), I(below(net, 3)));
+	case 3: return sub(add(mul(I(2), S(p)), S(q)), I(below(net, 2)));
+	case 4: return sub(S(p), sub(mul(I(1 + below(net, 2)), S(q)), I(1)));
+	case 5: return op2(EX_FLOORDIV, S(p), I(2));
+	case 6: return op2(EX_MOD, S(p), I(2));
+	case 7: return sub(I(n - 1), S(p));
+	default: return m->batched ? rd(m->ids, S(0), op2(EX_MOD, S(p), I(5))) : op1(EX_ABS, sub(S(p), I(2)));
+	}
+}
+
+/* A read of some tensor that lies inside or is guarded. A tensor of samples is read only where there are some. */
+static struct expr *make_read(struct maker *m)
+{
+	struct net *net = m->net;
+	struct tensor *t;
+	struct expr *at[8], *otherwise = below(net, 3) ? N(0.25 * (below(net, 5) - 2)) : NULL;
+
+	do
+		t = m->tensor[below(net, m->n)];
+	while (t->batched && !m->batched);
+	for (int d = 0; d < t->rank; d++)
+		at[d] = t->batched && d == 0 ? S(0) : make_subscript(m, t->axis[d].extent);
+	if (!otherwise)
+		otherwise = mul(N(0.5), rd0(m->tensor[0]));
+	return ex_read(net->g, t, at, otherwise);
+}
+
+static struct expr *make_formula(struct maker *m, int depth)
+{
+	struct net *net = m->net;
+	struct expr *a, *b;
+
+	if (depth == 0 || !below(net, 4))
+		return make_read(m);
+	a = make_formula(m, depth - 1);
+	if (below(net, 3) == 0)
+		switch (below(net, 8)) {
+		case 0: return op1(EX_TANH, a);
+		case 1: return op1(EX_SIN, a);
+		case 2: return op1(EX_EXP, mul(N(0.3), a));
+		case 3: return op1(EX_SQRT, add(mul(a, a), N(0.5)));
+		case 4: return op1(EX_ABS, a);
+		case 5: return op2(EX_MAX, a, N(0));
+		case 6: return divide(N(1), add(N(1), op1(EX_EXP, op1(EX_NEG, a))));
+		default: return op2(EX_POW, a, N(2 + below(net, 2)));
+		}
+	b = make_formula(m, depth - 1);
+	switch (below(net, 8)) {
+	case 0:
+	case 1: return add(a, b);
+	case 2: return sub(a, b);
+	case 3: return op2(below(net, 2) ? EX_MAX : EX_MIN, a, b);
+	case 4: return ex_select(net->g, op2(EX_LT, a, N(0.1)), a, b);
+	case 5: return divide(a, add(N(2), op1(EX_ABS, b)));
+	default: return mul(a, b);
+	}
+}
+
+static struct tensor *make_equation(struct maker *m)
+{
+	static const enum reducer reducers[] = {RED_SUM, RED_SUM, RED_SUM, RED_MAX, RED_MIN, RED_PROD};
+	struct net *net = m->net;
+	int bound;
+
+	m->batched = below(net, 2);
+	m->nfree = below(net, 3) + m->batched;
+	bound = below(net, 3);
+	m->nindex = m->nfree + bound;
+	for (int p = 0; p < m->nindex; p++)
+		m->extent[p] = m->batched && p == 0 ? BATCH : 1 + below(net, 5);
+	return add_equation(net, "y", bound ? reducers[below(net, 6)] : RED_NONE, m->nfree,
+			    make_formula(m, 1 + below(net, 3)), m->nindex, m->extent);
+}
+
+static void make_net(struct net *net)
+{
+	struct maker m = {.net = net};
+	int equations = 1 + below(net, 4), extent[3];
+	struct tensor *last = NULL;
+
+	m.ids = classes("ids", 4, BATCH, 5);
+	m.tensor[m.n++] = scalar("c");
+	for (int i = 0; i < 2; i++) {
+		for (int d = 0; d < 3; d++)
+			extent[d] = 1 + below(net, 5);
+		m.tensor[m.n++] = add_param(net, "w", below(net, 3), extent);
+	}
+	m.tensor[m.n++] = value("x", BATCH, 1 + below(net, 5));
+	for (int i = 0; i < equations; i++) {
+		last = make_equation(&m);
+		m.tensor[m.n++] = last;
+	}
+	/* every param is reached */
+	last = add_equation(net, "last", RED_NONE, 0, rd0(m.tensor[0]), 0, NULL);
+	for (int i = 0; i < m.n; i++) {
+		struct tensor *t = m.tensor[i];
+		struct expr *e;
+
+		for (int d = 0; d < t->rank; d++)
+			extent[d] = (int)t->axis[d].extent;
+		e = ex_read(net->g, t, net->slot, NULL);
+		e = add_equation(net, "all", t->rank ? RED_SUM : RED_NONE, 0, op1(EX_TANH, mul(N(0.2), e)), t->rank,
+				 extent)
+			    ? rd0(net->g->part[PART_FORWARD].item[net->g->part[PART_FORWARD].n - 1]->tensor)
+			    : NULL;
+		last = add_equation(net, "last", RED_NONE, 0, add(rd0(last), e), 0, NULL);
+	}
+	add_loss(net, last);
+}
+
+/* A kink may lie between the points of a difference: a net is wrong only if it is so at several places. */
+static const char *check_seed(uint64_t seed, bool show)
+{
+	struct net net;
+	static char message[1000];
+	const char *wrong = NULL;
+
+	for (int attempt = 0; attempt < 4; attempt++) {
+		net_start(&net, seed);
+		if (setjmp(net.unwind))
+			ck_abort_msg("out of memory");
+		make_net(&net);
+		net.random += (uint64_t)attempt << 32;
+		wrong = check_net(&net);
+		if (wrong && show && attempt == 3)
+			printf("%s\n", show_net(&net));
+		snprintf(message, sizeof message, "%s", wrong ? wrong : "");
+		net_finish(&net);
+		if (!wrong)
+			return NULL;
+	}
+	return message;
+}
+
+static uint64_t base;
+
+START_TEST(test_random)
+{
+	uint64_t seed = base + (uint64_t)_i;
+	const char *wrong = check_seed(seed, getenv("NNC_SEED") != NULL);
+
+	ck_assert_msg(!wrong, "NNC_SEED=%llu: %s", (unsigned long long)seed, wrong);
+}
+END_TEST
+
+int main(void)
+{
+	const char *given = getenv("NNC_SEED");
+	Suite *suite = suite_create("chain_random");
+	TCase *tc = tcase_create("random");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	base = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 1000;
+	printf("seed %llu\n", (unsigned long long)base);
+	fflush(stdout);
+	tcase_add_loop_test(tc, test_random, 0, given ? 1 : NETS);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
