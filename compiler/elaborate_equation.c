@@ -338,21 +338,30 @@ const char *role_name(struct elaborator *E, const char *role)
 	return join_path(E, strcmp(hint, "value") ? join_path(E, E->scope->path, hint) : E->scope->path, role);
 }
 
+/* The samples' index of a reducer over the batch. It stands among the other slots where it is written, first or last,
+ * since that is the order in which the terms are added. */
+static void bind_batch(struct elaborator *E, struct span at)
+{
+	int s = add_slot(E, NULL, E->g->batch, true, at);
+	if (s < 0)
+		return;
+	E->eq->slot[s] =
+		(struct slot){.name = "batch", .extent = E->g->batch, .rows = true, .bound = true, .scope = E->scope};
+	E->eq->batch_slot = s;
+}
+
 static struct value reduce(struct elaborator *E, const struct node *n)
 {
 	struct building *b = E->eq;
 	bool mean, over_batch = false;
 	enum reducer red = reducer_of(n->name, &mean);
 	int first = b->n, dots = b->dots.n, old_batch = b->batch_slot, slot[64], count;
+	bool leads = n->kid[0]->kid[0]->kind == NODE_NAME && !strcmp(n->kid[0]->kid[0]->name, "batch");
+	if (leads)
+		bind_batch(E, n->kid[0]->at);
 	bool ok = declare_indices(E, n->kid[0], true, slot, &count, &over_batch);
-	if (ok && over_batch) {
-		int s = add_slot(E, NULL, E->g->batch, true, n->kid[0]->at);
-		if (s >= 0) {
-			b->slot[s] = (struct slot){
-				.name = "batch", .extent = E->g->batch, .rows = true, .bound = true, .scope = E->scope};
-			b->batch_slot = s;
-		}
-	}
+	if (ok && over_batch && !leads)
+		bind_batch(E, n->kid[0]->at);
 	struct value term = ok ? eval(E, n->kid[1]) : error_value();
 	if (term.kind != VAL_ERROR && !to_indexed(E, n->kid[1]->at, &term))
 		term = error_value();
