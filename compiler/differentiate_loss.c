@@ -27,17 +27,60 @@ static void note_read(void *user, struct expr *e)
 		d->ended = lost;
 }
 
-static const char *what_ends(const struct equation *eq)
+/* The first function in a value that stops gradients and has a dependent tensor in it. */
+struct stopping {
+	struct graph *g;
+	const struct dependence *dependence;
+	const char *name;
+	bool depends;
+};
+
+static void note_dependent(void *user, struct expr *e)
 {
-	if (eq->red == RED_ARGMAX || eq->red == RED_ARGMIN)
-		return eq->red == RED_ARGMAX ? "argmax" : "argmin";
-	if (eq->tensor->elem != ELEM_REAL)
-		return eq->tensor->elem == ELEM_INT ? "integers" : "comparisons";
-	return "comparisons, subscripts, steps (floor, sign, ...) or stop()";
+	struct stopping *s = user;
+
+	s->depends |= e->op == EX_READ && s->dependence->on_param[e->tensor->id];
 }
 
-/* The equation at which the gradients of what the loss depends on end, or NULL. Uses the walk's tensor.pass. */
-static const struct equation *find_end(struct graph *g, const struct goal *goal)
+static void note_stopping(void *user, struct expr *e)
+{
+	struct stopping *s = user;
+	const char *name = NULL;
+
+	switch (e->op) {
+	case EX_SIGN:
+	case EX_FLOOR:
+	case EX_CEIL:
+	case EX_ROUND:
+	case EX_TO_INT:
+	case EX_STOP: name = ex_name(e->op); break;
+	case EX_LT:
+	case EX_LE:
+	case EX_EQ:
+	case EX_NE:
+	case EX_ISNAN: name = "a comparison"; break;
+	default: return;
+	}
+	s->depends = false;
+	ex_visit(s->g, e, note_dependent, s);
+	if (s->depends && !s->name)
+		s->name = name;
+}
+
+static const char *what_ends(struct graph *g, const struct equation *eq, const struct dependence *d)
+{
+	struct stopping s = {.g = g, .dependence = d};
+
+	if (eq->red == RED_ARGMAX || eq->red == RED_ARGMIN)
+		return eq->red == RED_ARGMAX ? "argmax" : "argmin";
+	if (eq->value)
+		ex_visit(g, eq->value, note_stopping, &s);
+	return s.name ? s.name : eq->tensor->elem == ELEM_REAL ? "a subscript" : "integers";
+}
+
+/* The equation at which the gradients of what the loss depends on end, and at what; or NULL. Uses the walk's
+ * tensor.pass. */
+static const struct equation *find_end(struct graph *g, const struct goal *goal, const char **what)
 {
 	struct arena *arena = &g->ctx->arena;
 	size_t n = (size_t)g->tensors.n;
@@ -64,12 +107,16 @@ static const struct equation *find_end(struct graph *g, const struct goal *goal)
 		if (!a || !a->active)
 			d.lost[eq->tensor->id] = d.passes || !d.ended ? eq : d.ended;
 	}
-	return d.lost[goal->value->id];
+	d.ended = d.lost[goal->value->id];
+	if (d.ended)
+		*what = what_ends(g, d.ended, &d);
+	return d.ended;
 }
 
 static void report_no_derivative(struct graph *g, const struct goal *goal)
 {
-	const struct equation *end = find_end(g, goal);
+	const char *what;
+	const struct equation *end = find_end(g, goal, &what);
 
 	if (!goal->params.n) {
 		report_error(g->ctx, goal->value->at, "the loss has nothing to train: no param is trained");
@@ -77,7 +124,7 @@ static void report_no_derivative(struct graph *g, const struct goal *goal)
 		report_error(g->ctx, goal->value->at, "the loss does not depend on any trained param");
 	} else {
 		report_error(g->ctx, goal->value->at,
-			     "the loss has no derivative: it depends on the params only through %s", what_ends(end));
+			     "the loss has no derivative: it depends on the params only through %s", what);
 		report_note(g->ctx, end->at, "gradients end here");
 	}
 }
