@@ -121,3 +121,10 @@ struct equation *graph_equation(struct graph *g, struct tensor *t, enum reducer 
 	eq->at = at;
 	return eq;
 }
+
+const char *part_name(enum part part)
+{
+	static const char *const names[PART_COUNT] = {"init", "forward", "inference", "backward", "update"};
+
+	return names[part];
+}

@@ -185,6 +185,7 @@ struct tensor *graph_tensor(struct graph *g, enum role role, const char *name, e
 			    const struct axis *axis, struct span at);
 /* Give a tensor another (made unique) name. */
 void graph_rename(struct graph *g, struct tensor *t, const char *name);
+const char *part_name(enum part part);              /* "init", "forward" ..., as in the text */
 int64_t tensor_size(const struct tensor *t);        /* elements, sample axis included at its full extent */
 int64_t tensor_sample_size(const struct tensor *t); /* elements of one sample */
 /* An EQ_MAP whose free indices are the tensor's axes; index (copied) has n entries. Not yet in any part. */

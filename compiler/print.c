@@ -221,13 +221,12 @@ static void write_declarations(struct graph *g, struct text *out)
 
 static void write_part(struct graph *g, enum part part, struct text *out)
 {
-	static const char *const names[] = {"init", "forward", "inference", "backward", "update"};
 	const struct tensor *loss = part == PART_FORWARD ? g->loss : part == PART_INFERENCE ? g->inference_loss : NULL;
 	struct printer p = {.g = g, .out = out, .limit = SIZE_MAX};
 
 	if (!g->part[part].n && !loss)
 		return;
-	text_printf(out, "part %s {\n", names[part]);
+	text_printf(out, "part %s {\n", part_name(part));
 	for (int i = 0; i < g->part[part].n; i++) {
 		text_add(out, "\t");
 		write_equation(&p, g->part[part].item[i]);

@@ -98,24 +98,23 @@ static void visit_reads(struct dot *d, const struct equation *eq, void (*fn)(voi
 
 void print_dot(struct graph *g, struct text *out)
 {
-	static const char *const names[] = {"init", "forward", "inference", "backward", "update"};
 	struct dot d = {.g = g, .out = out};
 
 	d.shown = arena_array(&g->ctx->arena, (size_t)g->tensors.n, sizeof *d.shown);
 	d.edge = arena_array(&g->ctx->arena, (size_t)g->tensors.n, sizeof *d.edge);
 	text_printf(out, "digraph %s {\n\tnode [fontname=\"monospace\", fontsize=10];\n", g->name);
-	for (int part = PART_FORWARD; part < PART_COUNT; part++) {
+	for (enum part part = PART_FORWARD; part < PART_COUNT; part++) {
 		if (!g->part[part].n)
 			continue;
-		text_printf(out, "\tsubgraph cluster_%s {\n\t\tlabel=\"%s\";\n", names[part], names[part]);
+		text_printf(out, "\tsubgraph cluster_%s {\n\t\tlabel=\"%s\";\n", part_name(part), part_name(part));
 		for (int i = 0; i < g->part[part].n; i++)
 			write_node(&d, g->part[part].item[i]->tensor, g->part[part].item[i], "\t\t");
 		text_add(out, "\t}\n");
 	}
-	for (int part = PART_FORWARD; part < PART_COUNT; part++)
+	for (enum part part = PART_FORWARD; part < PART_COUNT; part++)
 		for (int i = 0; i < g->part[part].n; i++)
 			visit_reads(&d, g->part[part].item[i], read_node);
-	for (int part = PART_FORWARD; part < PART_COUNT; part++)
+	for (enum part part = PART_FORWARD; part < PART_COUNT; part++)
 		for (int i = 0; i < g->part[part].n; i++) {
 			const struct equation *eq = g->part[part].item[i];
 
