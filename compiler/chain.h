@@ -62,6 +62,8 @@ struct term {
 	struct expr **sub;   /* to->rank */
 	struct expr *value;
 };
+/* A read without the quotients, remainders and the guard that the indices' ranges make needless. */
+struct expr *tidy_read(struct graph *g, struct expr *read, const struct index *index);
 /* False where the term is 0. */
 bool solve_term(struct graph *g, struct term *term);
 

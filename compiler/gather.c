@@ -102,36 +102,46 @@ static bool all_affine(const struct term *term)
 
 /* ---- reads ---- */
 
+/* The read with its subscripts tidied; guarded where it may leave its tensor: by its own `else` value, or `other`, if
+ * that is not NULL. */
+static struct expr *guard_read(struct graph *g, struct expr *read, const struct index *index, struct expr *other)
+{
+	const struct tensor *t = read->tensor;
+	struct expr *sub[MAX_SLOTS], *otherwise = read->guarded ? read->arg[t->rank] : other;
+	bool leaves = false;
+
+	for (int d = 0; d < t->rank; d++) {
+		sub[d] = tidy_subscript(g, read->arg[d], index);
+		leaves |= may_leave(t, d, sub[d], index);
+	}
+	return ex_read(g, read->tensor, sub, leaves ? otherwise : NULL);
+}
+
+struct expr *tidy_read(struct graph *g, struct expr *read, const struct index *index)
+{
+	return guard_read(g, read, index, NULL);
+}
+
 struct read_guard {
 	struct graph *g;
 	const struct index *index;
 };
 
-/* The read with its subscripts tidied, and with `else 0` where it may leave its tensor. */
-static struct expr *guard_read(void *user, struct expr *read)
+static struct expr *guard_by_zero(void *user, struct expr *read)
 {
-	struct read_guard *guard = user;
+	const struct read_guard *guard = user;
 	struct graph *g = guard->g;
-	const struct tensor *t = read->tensor;
-	struct expr *sub[MAX_SLOTS], *otherwise = read->guarded ? read->arg[t->rank] : NULL;
-	bool leaves = false;
+	struct expr *zero = ex_num(g, 0);
 
-	if (t->rank > MAX_SLOTS)
-		return read;
-	for (int d = 0; d < t->rank; d++) {
-		sub[d] = tidy_subscript(g, read->arg[d], guard->index);
-		leaves |= may_leave(t, d, sub[d], guard->index);
-	}
-	if (leaves && !otherwise)
-		otherwise = t->elem == ELEM_REAL  ? ex_num(g, 0)
-			    : t->elem == ELEM_INT ? ex_int(g, 0)
-						  : ex_bool(g, false);
-	return ex_read(g, read->tensor, sub, leaves ? otherwise : NULL);
+	if (read->tensor->elem != ELEM_REAL)
+		zero = read->tensor->elem == ELEM_INT ? ex_int(g, 0) : ex_bool(g, false);
+	return guard_read(g, read, guard->index, zero);
 }
 
+/* Every read in e that may leave its tensor gets `else 0`. */
 static struct expr *guard_reads(struct graph *g, struct expr *e, const struct index *index)
 {
-	return ex_map_reads(g, e, guard_read, &(struct read_guard){g, index});
+	return ex_map_reads(g, e, guard_by_zero, &(struct read_guard){g, index});
 }
 
 /* ---- digits: i = s*a + b ---- */

@@ -5,7 +5,8 @@
  *   a plain read    y[i, j] = x[j, i + 2]     a copy, transpose, slice or broadcast: affine subscripts, no guard
  *   a view of the same shape
  *   equal to an earlier equation              in the same part, or the backward's in forward
- * and every read of it that follows is replaced. Guards that the indices' ranges make needless go as well. */
+ * and every read of it that follows is replaced. Guards and
+ * remainders that the indices' ranges make needless go as well. */
 #include "chain.h"
 #include "expr.h"
 #include "simplify.h"
@@ -38,15 +39,6 @@ static bool is_identity(const struct expr *value, const struct tensor *t)
 	return true;
 }
 
-/* The read without its `else` where no subscript leaves the tensor, or NULL. */
-static struct expr *drop_guard(struct graph *g, struct expr *read, const struct index *index)
-{
-	for (int d = 0; d < read->tensor->rank; d++)
-		if (may_leave(read->tensor, d, read->arg[d], index))
-			return NULL;
-	return ex_read(g, read->tensor, read->arg, NULL);
-}
-
 static struct expr *replace_read(void *user, struct expr *read)
 {
 	struct propagation *p = user;
@@ -55,7 +47,7 @@ static struct expr *replace_read(void *user, struct expr *read)
 	struct expr *value = usage_of(t)->value;
 
 	if (!value)
-		return read->guarded ? drop_guard(g, read, p->eq->index) : NULL;
+		return tidy_read(g, read, p->eq->index);
 	if (!read->guarded)
 		return ex_substitute(g, value, read->arg, t->rank);
 	if (is_identity(value, t))
