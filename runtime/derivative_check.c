@@ -17,8 +17,9 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
-enum { ROWS = 4, MOST_ELEMENTS = 200 };
+enum { ROWS = 3, LEAST_ELEMENTS = 20, MOST_ELEMENTS = 200, SECONDS = 10 };
 
 struct check {
 	nnr_model *model;
@@ -28,6 +29,7 @@ struct check {
 	double *gradient;     /* of all params, by their place in params */
 	double loss, largest; /* at the point; largest gradient of all */
 	double limit;
+	size_t elements; /* of each tensor that are compared, at most */
 };
 
 /* A number in [0, 1) that depends on key and i only (splitmix64). */
@@ -88,6 +90,17 @@ static double find_loss(struct check *check)
 	return loss;
 }
 
+/* As many elements as take about SECONDS in all: the code in process is slow for large models. */
+static size_t choose_elements(struct check *check)
+{
+	clock_t start = clock();
+	find_loss(check);
+	find_loss(check);
+	double one = (double)(clock() - start) / CLOCKS_PER_SEC; /* an element takes two losses */
+	double each = SECONDS / (one + 1e-9) / (check->model->n_kind[NN_PARAM] + 1);
+	return each < LEAST_ELEMENTS ? LEAST_ELEMENTS : each > MOST_ELEMENTS ? MOST_ELEMENTS : (size_t)each;
+}
+
 /* Find a point where the loss is finite: some formulas, as logarithms, want positive inputs. */
 static nnr_status find_point(struct check *check)
 {
@@ -107,6 +120,7 @@ static nnr_status find_point(struct check *check)
 	for (size_t i = 0; i < model->nn->grads_size / sizeof(double); i++)
 		if (!(fabs(check->gradient[i]) <= check->largest)) /* a nan too */
 			check->largest = fabs(check->gradient[i]);
+	check->elements = choose_elements(check);
 	return NNR_OK;
 }
 
@@ -154,7 +168,7 @@ static void check_tensor(struct check *check, const nn_tensor *tensor, nnr_check
 {
 	const double *gradient = check->gradient + tensor->offset / sizeof(double);
 	double *param = tensor_memory(check->model, tensor), largest = 0;
-	size_t n = tensor->count < MOST_ELEMENTS ? tensor->count : MOST_ELEMENTS;
+	size_t n = tensor->count < check->elements ? tensor->count : check->elements;
 	for (size_t i = 0; i < tensor->count; i++)
 		largest = fabs(gradient[i]) > largest ? fabs(gradient[i]) : largest;
 	/* a tensor whose gradients nearly cancel, as a bias before a normalisation, is measured by the others */
