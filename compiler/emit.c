@@ -6,16 +6,6 @@
 
 #include <string.h>
 
-static const char *upper_case(struct emitter *e, const char *name)
-{
-	char *upper = arena_copy(e->arena, name, strlen(name));
-
-	for (char *c = upper; *c; c++)
-		if (*c >= 'a' && *c <= 'z')
-			*c = (char)(*c - 'a' + 'A');
-	return upper;
-}
-
 /* Fields of the structs and tables of constants. */
 static void name_fields(struct emitter *e)
 {
@@ -35,7 +25,8 @@ static void name_fields(struct emitter *e)
 	for (int i = 0; i < p->rules.n; i++)
 		e->rule_fields[i] = new_name(e, &state, p->rules.item[i].name);
 	for (int i = 0; i < p->tables.n; i++)
-		layout_of(p->tables.item[i])->c_name = new_name(e, &e->globals, p->tables.item[i]->name);
+		layout_of(p->tables.item[i])->c_name =
+			new_name(e, &e->globals, arena_printf(e->arena, "%s_table", p->tables.item[i]->name));
 }
 
 const char *rule_field(const struct emitter *e, const char *rule)
@@ -130,13 +121,16 @@ static void write_declarations(struct emitter *e)
 	write_blank(e);
 }
 
-static void write_tables(struct emitter *e)
+/* Those that the functions use; others have become literals. */
+static void write_tables(struct emitter *e, const char *functions)
 {
 	for (int i = 0; i < e->p->tables.n; i++) {
 		const struct tensor *t = e->p->tables.item[i];
 		struct text row = {.arena = e->arena};
 		int64_t n = tensor_size(t);
 
+		if (!mentions(functions, layout_of(t)->c_name))
+			continue;
 		write_blank(e);
 		open_block(e, "static const %s %s[%lld] = { /* %s */", elem_type(e, t->elem), layout_of(t)->c_name,
 			   (long long)n, shape_text(e, t, false));
@@ -188,7 +182,7 @@ const char *emit_text(struct graph *g, const struct emit_options *options)
 	write_public(e);
 	e->out = &rest;
 	write_helpers(e);
-	write_tables(e);
+	write_tables(e, public.at);
 	write_weights(e);
 	text_add(e->out, e->bodies.n ? e->bodies.at : "");
 	text_add(e->out, public.at);

@@ -150,6 +150,7 @@ static const char *field_text(struct public_call *c, const struct tensor *t)
 {
 	struct text out = {.arena = c->e->arena};
 
+	t = t->role == ROLE_NEXT ? t->of : t;
 	if (t->rank == 1)
 		return arena_printf(c->e->arena, "state->%s", layout_of(t)->c_name);
 	text_printf(&out, "&state->%s", layout_of(t)->c_name);
@@ -386,17 +387,6 @@ static void collect_pointers(struct public_call *c)
 }
 
 /* ---- parameters that a function does not use ---- */
-
-static bool mentions(const char *text, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *at = text; at && (at = strstr(at, name)); at++)
-		if ((at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_')) &&
-		    !(isalnum((unsigned char)at[n]) || at[n] == '_'))
-			return true;
-	return false;
-}
 
 /* The last word of every parameter that the body does not mention. */
 static void write_unused(struct emitter *e, const char *parameters, const char *body)

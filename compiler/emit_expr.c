@@ -213,12 +213,28 @@ static int print_guard(struct body *b, struct text *out, const struct expr *read
 	return before;
 }
 
+/* A guarded read that is outside for all values of the indices. */
+static bool is_outside(const struct body *b, const struct expr *read)
+{
+	for (int a = 0; read->guarded && a < read->tensor->rank; a++) {
+		struct range r;
+
+		if (range_of(read->arg[a], b->eq->index, &r) && (r.high < 0 || r.low >= read->tensor->axis[a].extent))
+			return true;
+	}
+	return false;
+}
+
 static void print_read(struct body *b, struct text *out, const struct expr *read, int level)
 {
 	struct text guard = {.arena = out->arena};
 	const char *local = read_local(b, read);
 	int tests = 0;
 
+	if (is_outside(b, read)) {
+		print_c(b, out, read->arg[read->tensor->rank], level);
+		return;
+	}
 	for (int a = 0; read->guarded && a < read->tensor->rank; a++)
 		tests = print_guard(b, &guard, read, a, tests);
 	if (tests == 0) {

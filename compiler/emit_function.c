@@ -29,6 +29,21 @@ static bool is_local(const struct group *group, const struct tensor *t)
 	return false;
 }
 
+const char *base_name(struct body *b, const struct tensor *t)
+{
+	const char *name = short_name(b->e, t);
+
+	t = t->role == ROLE_NEXT ? t->of : t;
+	for (int i = 0; i < b->bases.n; i++)
+		if (b->bases.item[i].tensor == t)
+			return b->bases.item[i].name;
+	for (int i = 0; i < b->bases.n; i++)
+		if (strcmp(b->bases.item[i].name, name) == 0)
+			name = t->name;
+	list_add(b->e->arena, &b->bases, (struct local){t, 0, name});
+	return name;
+}
+
 /* Reads in the order in which they stand, then what is written. */
 static void collect_args(struct body *b)
 {
@@ -70,7 +85,7 @@ static void name_args(struct body *b)
 			if (arg->written == (pass == 0))
 				arg->name = new_name(b->e, &b->scope,
 						     b->neutral ? arena_printf(b->e->arena, "a%d", i)
-								: short_name(b->e, arg->root));
+								: base_name(b, arg->root));
 		}
 }
 
@@ -105,6 +120,17 @@ static const char *parameters(struct body *b)
 	return out.n ? out.at : "void";
 }
 
+/* Simplification may have removed the last mention of a parameter. */
+static void drop_unused(struct body *b, const char *text)
+{
+	int kept = 0;
+
+	for (int i = 0; i < b->args.n; i++)
+		if (mentions(text, b->args.item[i].name))
+			b->args.item[kept++] = b->args.item[i];
+	b->args.n = kept;
+}
+
 /* The body as text; the parameters are known after it. */
 static const char *write_body(struct body *b)
 {
@@ -126,6 +152,7 @@ static const char *write_body(struct body *b)
 		write_loops(b);
 	e->depth = 0;
 	e->out = out;
+	drop_unused(b, text.at ? text.at : "");
 	return text.at ? text.at : "";
 }
 

@@ -171,14 +171,15 @@ static void write_work(struct emitter *e, const char *suffix, int64_t reals, int
 
 /* ---- numbers ---- */
 
+/* PREFIX_NAME = value. The model's own names keep clear of math.h's M_PI and of each other. */
 static void write_constant(struct emitter *e, struct scope *scope, const char *name, int64_t value, const char *about)
 {
-	const char *unique;
-	char *upper = arena_copy(e->arena, name, strlen(name));
+	const char *unique = upper_case(e, arena_printf(e->arena, "%s_%s", e->prefix, name));
 
-	for (char *c = upper; *c; c++)
-		*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
-	unique = new_name(e, scope, arena_printf(e->arena, "%s_%s", e->upper, upper));
+	scope->used.arena = e->arena;
+	while (table_get(&scope->used, unique) || (strncmp(unique, "M_", 2) == 0 && *name >= 'a'))
+		unique = arena_printf(e->arena, "%s%s", unique, strncmp(unique, "M_", 2) == 0 ? "_SIZE" : "_2");
+	table_set(&scope->used, unique, "");
 	write_line(e, "%s = %lld,%s%s%s", unique, (long long)value, *about ? " /* " : "", about, *about ? " */" : "");
 }
 
@@ -221,7 +222,7 @@ static const char *call_comment(struct emitter *e, enum call call, const struct 
 	const struct program *p = e->p;
 	bool many = call != CALL_FORWARD1;
 
-	name_rows(e, &given, sig->inputs.item, p->inputs.item, p->inputs.n, many);
+	name_rows(e, &given, sig->inputs.item, p->inputs.item, sig->inputs.n, many);
 	if (sig->targets.n && given.n)
 		text_add(&given, ", ");
 	name_rows(e, &given, sig->targets.item, p->targets.item, sig->targets.n, many);

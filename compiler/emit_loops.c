@@ -340,9 +340,9 @@ static void write_lanes(struct body *b, struct accumulation *acc, const char *na
 	}
 	half = new_name(e, &b->scope, "half");
 	open_block(e, "for (int %s = %d; %s > 0; %s /= 2) {", half, lanes / 2, half, half);
-	open_block(e, "for (int %s = 0; %s < %s; %s++)", lane, lane, half, lane);
+	open_block(e, "for (int %s = 0; %s < %s; %s++) {", lane, lane, half, lane);
 	write_line(e, "%s[%s] += %s[%s + %s];", sums, lane, sums, lane, half);
-	e->depth--;
+	close_block(e, "}");
 	close_block(e, "}");
 	write_line(e, "%s += %s[0];", name, sums);
 }
@@ -356,9 +356,9 @@ const char *value_name(struct body *b, const struct stage *stage)
 	const char *want = reduced[stage->eq->red];
 
 	if (!b->neutral && stage->local)
-		want = short_name(b->e, t);
+		want = base_name(b, t);
 	else if (!b->neutral && stage->eq->red == RED_NONE)
-		want = arena_printf(b->e->arena, t->role == ROLE_NEXT ? "new_%s" : "this_%s", short_name(b->e, t));
+		want = arena_printf(b->e->arena, t->role == ROLE_NEXT ? "new_%s" : "this_%s", base_name(b, t));
 	return new_name(b->e, &b->scope, want);
 }
 

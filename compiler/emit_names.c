@@ -4,6 +4,7 @@
  * taken; so a model may call a parameter `new` or `unix`. */
 #include "emit_parts.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* Keywords of C99 and C++, and macros and functions that a declaration of ours must not hide. */
@@ -212,6 +213,15 @@ static char *identifier(struct emitter *e, const char *name)
 	return out;
 }
 
+const char *upper_case(struct emitter *e, const char *name)
+{
+	char *upper = identifier(e, name);
+
+	for (char *c = upper; *c; c++)
+		*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+	return upper;
+}
+
 void use_name(struct emitter *e, struct scope *scope, const char *name)
 {
 	scope->used.arena = e->arena;
@@ -230,7 +240,7 @@ const char *new_name(struct emitter *e, struct scope *scope, const char *want)
 	const char *base = identifier(e, want), *name = base;
 
 	scope->used.arena = e->arena;
-	for (int i = 2; is_reserved(name) || table_get(&scope->used, name); i++)
+	for (int i = 2; is_reserved(name) || table_get(&scope->used, name) || table_get(&e->globals.used, name); i++)
 		name = arena_printf(e->arena, "%s%s%d", base, is_digit(base[strlen(base) - 1]) ? "_" : "", i);
 	use_name(e, scope, name);
 	return name;
@@ -270,3 +280,14 @@ const char *help(struct emitter *e, enum helper helper)
 }
 
 const char *elem_type(const struct emitter *e, enum elem elem) { return elem == ELEM_REAL ? e->real : "int32_t"; }
+
+bool mentions(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = text; at && (at = strstr(at, name)); at++)
+		if ((at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_')) &&
+		    !(isalnum((unsigned char)at[n]) || at[n] == '_'))
+			return true;
+	return false;
+}

@@ -33,6 +33,12 @@ enum helper {
 	HELP_COUNT
 };
 
+/* A block of lines that is being written. */
+struct block {
+	size_t end;	/* of its opening line, in the text */
+	int statements; /* in it so far */
+};
+
 struct emitter {
 	struct graph *g;
 	struct program *p;
@@ -43,6 +49,7 @@ struct emitter {
 	const char *prefix, *upper;		 /* mnist, MNIST */
 	struct text *out;			 /* where lines go */
 	int depth;				 /* tabs before a line */
+	LIST(struct block) blocks;		 /* open ones, outermost first */
 	const char **rule_fields;		 /* fields of the state for p->rules */
 	struct scope globals;			 /* names of the file: functions, tables */
 	struct text bodies;			 /* all static functions */
@@ -58,9 +65,14 @@ struct emitter {
 /* A line at the current depth; lines longer than 110 columns are broken at blanks. */
 void write_line(struct emitter *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void write_blank(struct emitter *e);
-/* A line, then one deeper; and back with a closing line. */
+/* A line that ends in " {", then one deeper; and back with a closing line. "}" and its brace are left out around one
+ * statement. */
 void open_block(struct emitter *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void close_block(struct emitter *e, const char *line);
+/* "} else {" */
+void reopen_block(struct emitter *e, const char *line);
+/* Whether name stands in text as a word. */
+bool mentions(const char *text, const char *name);
 /* A comment of one or more paragraphs (separated by \n), broken where too long. */
 void write_comment(struct emitter *e, const char *text);
 /* "file.nn:12", or "" where the place is unknown. */
@@ -75,6 +87,7 @@ const char *shape_text(struct emitter *e, const struct tensor *t, bool with_rows
 
 /* want as a C identifier that is new in scope (2, 3, ... behind it where taken) and no reserved word. */
 const char *new_name(struct emitter *e, struct scope *scope, const char *want);
+const char *upper_case(struct emitter *e, const char *name);
 void use_name(struct emitter *e, struct scope *scope, const char *name);
 /* Names beyond the first n of scope->names are free again. */
 void release_names(struct scope *scope, int n);
@@ -118,6 +131,8 @@ struct body {
 	LIST(struct arg) args;
 	LIST(struct temp) temps;
 	LIST(struct local) locals;
+	LIST(struct local) bases;  /* what tensors are called in names */
+	const char *suffix;	   /* of variables for parts of an element that is written out: "_3" */
 	const struct equation *eq; /* whose slots the following are */
 	const char *slot_name[64]; /* C text of an index's value; NULL where it is constant */
 	int64_t slot_value[64];
@@ -127,6 +142,9 @@ struct body {
 	const char *flat_index; /* of a flat group */
 	bool takes_n, takes_run;
 };
+
+/* A tensor's name within the function: its short one, unless another tensor has that. */
+const char *base_name(struct body *b, const struct tensor *t);
 
 /* emit_function.c: the function for a group in a call, written if there is none like it. *args: what to pass. */
 struct function *find_function(struct emitter *e, struct group *group, enum call call, struct arg **args, int *n_args);

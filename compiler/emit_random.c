@@ -129,8 +129,7 @@ static void write_inverse_erf(struct emitter *e)
 	open_block(e, "if (w < %s) {", real_literal(e, 5));
 	write_line(e, "w = w - %s;", real_literal(e, 2.5));
 	write_polynomial(e, middle, 9);
-	e->depth--;
-	open_block(e, "} else {");
+	reopen_block(e, "} else {");
 	write_line(e, "w = %s(w) - %s;", math_name(e, "sqrt", 1), real_literal(e, 3));
 	write_polynomial(e, tail, 9);
 	close_block(e, "}");

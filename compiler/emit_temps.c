@@ -207,12 +207,12 @@ static const char *temp_name(struct body *b, const struct expr *e)
 	if (e->elem == ELEM_BOOL)
 		want = "test";
 	else if (e->op == EX_READ)
-		want = b->neutral ? "read" : short_name(b->e, e->tensor);
+		want = b->neutral ? "read" : base_name(b, e->tensor);
 	else if (e->elem == ELEM_INT && !want)
 		want = "place";
 	if (!want)
 		want = arena_printf(b->e->arena, "%s_value", ex_name(e->op));
-	return new_name(b->e, &b->scope, want);
+	return new_name(b->e, &b->scope, b->suffix ? arena_printf(b->e->arena, "%s%s", want, b->suffix) : want);
 }
 
 static void declare(struct body *b, struct expr *e)

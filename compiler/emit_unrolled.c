@@ -121,9 +121,28 @@ static const char *joined_terms(struct body *b, const struct stage *stage, struc
 
 		if (i > 0)
 			text_add(&out, minus ? " - " : sum ? " + " : " * ");
-		print_c(b, &out, minus ? term->arg[0] : term, terms.n == 1 ? 0 : i == 0 ? 12 : sum ? 13 : 14);
+		print_c(b, &out, minus ? term->arg[0] : term, terms.n == 1 ? 0 : !sum ? 13 + (i > 0) : i > 0 ? 13 : 12);
 	}
 	return out.at;
+}
+
+/* "_3_0": which element, for names. */
+static const char *element_suffix(struct body *b, const struct equation *eq, const struct place_values *v)
+{
+	struct text out = {.arena = b->e->arena};
+
+	for (int s = 0; s < eq->nfree; s++)
+		if (!eq->index[s].rows && eq->index[s].extent > 1)
+			text_printf(&out, "_%lld", (long long)v->value[s]);
+	return out.at;
+}
+
+static const char *element_name(struct body *b, const struct stage *stage, const struct place_values *v)
+{
+	const char *suffix = element_suffix(b, stage->eq, v);
+	const char *base = b->neutral ? "value" : base_name(b, stage->eq->tensor);
+
+	return new_name(b->e, &b->scope, suffix ? arena_printf(b->e->arena, "%s%s", base, suffix) : base);
 }
 
 /* Statements for the largest of the terms of one element, and which it is. */
@@ -132,7 +151,7 @@ static const char *extreme_term(struct body *b, const struct stage *stage, struc
 	const struct equation *eq = stage->eq;
 	int slots[64], n = bound_slots(b, stage, slots);
 	bool which = eq->red == RED_ARGMAX || eq->red == RED_ARGMIN, first = true;
-	const char *name = value_name(b, stage), *best = which ? new_name(b->e, &b->scope, "best") : name;
+	const char *name = element_name(b, stage, v), *best = which ? new_name(b->e, &b->scope, "best") : name;
 	int winner = 0;
 
 	for (int k = 0; k < n; k++)
@@ -160,6 +179,9 @@ static const char *extreme_term(struct body *b, const struct stage *stage, struc
 
 static bool is_joined(const struct equation *eq) { return eq->red == RED_SUM || eq->red == RED_PROD; }
 
+/* Its value is made in a variable of its own. */
+static bool is_variable(const struct equation *eq) { return eq->red != RED_NONE && !is_joined(eq); }
+
 /* The value of one element as text that can stand on the right of an assignment; what it needs is written before. */
 static const char *element_value(struct body *b, const struct stage *stage, struct place_values *v)
 {
@@ -172,18 +194,6 @@ static const char *element_value(struct body *b, const struct stage *stage, stru
 	value = value_at(b, stage->eq, v);
 	write_temps(b, &value, 1, TEMPS_HERE);
 	return expr_text(b, value);
-}
-
-static const char *element_name(struct body *b, const struct stage *stage, const struct place_values *v)
-{
-	const struct equation *eq = stage->eq;
-	struct text want = {.arena = b->e->arena};
-
-	text_add(&want, b->neutral ? "value" : short_name(b->e, eq->tensor));
-	for (int s = 0; s < eq->nfree; s++)
-		if (!eq->index[s].rows && eq->index[s].extent > 1)
-			text_printf(&want, "_%lld", (long long)v->value[s]);
-	return new_name(b->e, &b->scope, want.at);
 }
 
 struct pending {
@@ -203,14 +213,17 @@ static void write_element(struct body *b, int at, int end, struct place_values *
 		const char *value;
 
 		b->eq = eq;
+		b->suffix = element_suffix(b, eq, v);
 		value = element_value(b, stage, v);
-		if (named) {
+		if (named && !is_variable(eq)) {
 			const char *name = element_name(b, stage, v);
 
 			write_line(b->e, "const %s %s = %s;", elem_type(b->e, eq->tensor->elem), name, value);
-			list_add(b->e->arena, &b->locals, (struct local){eq->tensor, element_at(eq, v), name});
 			value = name;
 		}
+		if (named)
+			list_add(b->e->arena, &b->locals, (struct local){eq->tensor, element_at(eq, v), value});
+		b->suffix = NULL;
 		b->e->statements++;
 		if (late)
 			pending[n_pending++] = (struct pending){target_at(b, eq, v), value};

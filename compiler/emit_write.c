@@ -15,29 +15,50 @@ static void indent(struct emitter *e, int depth)
 		text_add(e->out, "\t");
 }
 
-/* Where to break text so that at most room characters stand before: a blank with no operator behind it. */
+/* How good a blank is to break a line at: after a comma or a binary operator, rather than elsewhere; never before one.
+ */
+static int break_quality(const char *text, size_t at)
+{
+	char before = text[at - 1];
+
+	if (strchr("+-*/<>=!&|?:%", text[at + 1]))
+		return 0;
+	if (before == ',' || before == ';' || before == '=')
+		return 4;
+	if (at < 2 || text[at - 2] != ' ')
+		return before == '&' || before == '|' ? 3 : 1;
+	return before == '?' || before == ':' ? 3 : before == '+' || before == '-' ? 2 : 1;
+}
+
+/* Where to break text so that at most room characters stand before; 0: nowhere. */
 static size_t break_point(const char *text, size_t room)
 {
-	size_t best = 0;
+	size_t best = 0, first = 0;
+	int quality = 0;
 	bool quoted = false;
 
-	for (size_t i = 0; text[i] && text[i] != '\n'; i++) {
-		quoted ^= text[i] == '"' && (i == 0 || text[i - 1] != '\\');
-		if (text[i] != ' ' || quoted || i == 0 || strchr("+-*/<>=!&|?:%", text[i + 1]))
+	for (size_t i = 1; text[i] && text[i] != '\n' && (i <= room || !first); i++) {
+		int here;
+
+		quoted ^= text[i] == '"' && text[i - 1] != '\\';
+		here = text[i] != ' ' || quoted ? 0 : break_quality(text, i);
+		if (!here)
 			continue;
-		if (i > room && best)
-			return best;
-		best = i;
-		if (i > room)
-			return best;
+		first = first ? first : i;
+		if (i <= room && (here >= quality || (i > 2 * room / 3 && best <= room / 2 && here > 1))) {
+			best = i;
+			quality = here;
+		}
 	}
-	return best;
+	return best ? best : first;
 }
 
 static void write_broken(struct emitter *e, const char *text)
 {
 	int depth = e->depth;
 
+	if (e->blocks.n)
+		e->blocks.item[e->blocks.n - 1].statements++;
 	for (;;) {
 		size_t room = (size_t)(WIDTH - TAB * (depth < 8 ? depth : 8)), at;
 
@@ -81,13 +102,38 @@ void open_block(struct emitter *e, const char *format, ...)
 	va_start(args, format);
 	write_formatted(e, format, args);
 	va_end(args);
+	list_add(e->arena, &e->blocks, (struct block){.end = e->out->n});
 	e->depth++;
+}
+
+/* Take " {" from the end of the line that ends at `end`. */
+static bool drop_brace(struct text *out, size_t end)
+{
+	if (end < 4 || memcmp(out->at + end - 3, " {\n", 3) != 0)
+		return false;
+	memmove(out->at + end - 3, out->at + end - 1, out->n - end + 2);
+	out->n -= 2;
+	return true;
 }
 
 void close_block(struct emitter *e, const char *line)
 {
+	struct block block = e->blocks.item[--e->blocks.n];
+
+	e->depth--;
+	if (block.statements == 1 && strcmp(line, "}") == 0 && drop_brace(e->out, block.end))
+		return;
+	write_line(e, "%s", line);
+	if (e->blocks.n) /* the block is one statement, its last line none */
+		e->blocks.item[e->blocks.n - 1].statements--;
+}
+
+void reopen_block(struct emitter *e, const char *line)
+{
 	e->depth--;
 	write_line(e, "%s", line);
+	e->depth++;
+	e->blocks.item[e->blocks.n - 1].end = 0; /* stays in braces */
 }
 
 void write_comment(struct emitter *e, const char *text)
@@ -103,6 +149,8 @@ void write_comment(struct emitter *e, const char *text)
 		const char *end = strchr(text, '\n');
 		size_t n = end ? (size_t)(end - text) : strlen(text);
 
+		if (n == 0 && *text)
+			lead = " *";
 		if (n > room) {
 			n = room;
 			while (n > 0 && text[n] != ' ')

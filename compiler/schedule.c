@@ -447,6 +447,31 @@ static bool read_in_place(struct program *p, const struct group *group, int at)
 	return true;
 }
 
+/* All reads of t within the group are of elements that are known while the code is written out. */
+static bool read_at_constants(struct program *p, const struct group *group, int at)
+{
+	const struct tensor *t = group->stages.item[at]->eq->tensor;
+
+	for (int i = at + 1; i < group->stages.n; i++) {
+		const struct equation *eq = group->stages.item[i]->eq;
+		expr_list reads = {0};
+
+		collect_reads(p->g, eq->value, &reads);
+		for (int k = 0; k < reads.n; k++)
+			for (int a = 0; reads.item[k]->tensor == t && a < t->rank; a++) {
+				struct expr *sub = reads.item[k]->arg[a];
+				bool own_row = a == 0 && t->batched && sub == ex_index(p->g, 0);
+
+				if (own_row)
+					continue;
+				for (int s = 0; s < eq->n; s++)
+					if (!sub->affine || (eq->index[s].rows && sub->slots >> s & 1))
+						return false;
+			}
+	}
+	return true;
+}
+
 static void find_locals(struct program *p, struct group *group)
 {
 	for (int i = 0; i < group->stages.n; i++) {
@@ -462,7 +487,8 @@ static void find_locals(struct program *p, struct group *group)
 		if (stage->form == FORM_SCATTER)
 			continue;
 		if (group->written_out)
-			stage->local = !sums_rows || stage_cost(stage) <= LOCAL_SUMS;
+			stage->local =
+				(!sums_rows || stage_cost(stage) <= LOCAL_SUMS) && read_at_constants(p, group, i);
 		else
 			stage->local = stage->form != FORM_ROW && read_in_place(p, group, i);
 	}
