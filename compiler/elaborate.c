@@ -66,7 +66,11 @@ bool expect_int(struct elaborator *E, const struct node *n, struct value v, cons
 
 /* ---- names ---- */
 
-struct binding *find_binding(struct scope *s, const char *name) { return table_get(&s->names, name); }
+struct binding *find_binding(struct scope *s, const char *name)
+{
+	struct binding *b = table_get(&s->names, name);
+	return b && !b->gone ? b : NULL;
+}
 
 /* What a name means here. A def sees its own names, and of the file's (its own file's: the library does not see the
  * user's) only what is known, settings and layers. */
@@ -85,7 +89,7 @@ struct binding *lookup(struct elaborator *E, const char *name)
 
 void bind(struct elaborator *E, const char *name, struct value v, struct span at)
 {
-	struct binding *b = find_binding(E->scope, name);
+	struct binding *b = table_get(&E->scope->names, name);
 	if (!b) {
 		b = arena_alloc(&E->ctx->arena, sizeof *b);
 		b->name = name;
@@ -94,6 +98,8 @@ void bind(struct elaborator *E, const char *name, struct value v, struct span at
 	b->value = v;
 	b->at = at;
 	b->state = NULL;
+	b->carried = NULL;
+	b->gone = false;
 }
 
 bool is_predefined(const char *name)
@@ -128,6 +134,13 @@ const char *suggest(struct elaborator *E, const char *name)
 
 /* ---- assignments ---- */
 
+/* To the part that is being made, or the body of the scan that is being run in it. */
+void emit_equation(struct elaborator *E, struct equation *eq)
+{
+	struct scan_frame *scan = E->scans ? E->scan[E->scans - 1] : NULL;
+	list_add(&E->ctx->arena, scan && scan->part == E->part ? &scan->body : &E->g->part[E->part], eq);
+}
+
 static bool is_own_value(struct elaborator *E, const struct value *v, int mark)
 {
 	const struct expr *e = v->expr;
@@ -147,15 +160,8 @@ static void assign_value(struct elaborator *E, const char *name, struct value v,
 		if (is_own_value(E, &v, mark) && is_tensor_itself(&v)) {
 			graph_rename(E->g, v.expr->tensor, full);
 			v.expr->tensor->at = user_place(E, at);
-		} else if (v.expr->n || v.rank || v.batched || v.expr->op == EX_DRAW) {
-			int64_t classes = v.classes;
-			struct tensor *t = materialize(E, v, full, at);
-			if (!t)
-				v = error_value();
-			else {
-				v = tensor_value(E, t);
-				v.classes = classes;
-			}
+		} else if (v.expr->n || v.rank || v.expr->op == EX_DRAW) {
+			v = settle(E, v, full, at);
 		}
 	}
 	bind(E, name, v, at);
@@ -166,9 +172,12 @@ static void assign_next(struct elaborator *E, const struct node *lhs, struct val
 	if (v.kind == VAL_ERROR)
 		return;
 	struct binding *b = find_binding(E->scope, lhs->name);
+	if (assign_carried(E, lhs, v))
+		return;
 	if (b && !b->next && table_get(&E->scope->overrides, lhs->name)) {
 		/* the state was given as an argument: its next value is one of the graph's, kept nowhere */
-		b->next = materialize(E, v, join_path(E, join_path(E, E->scope->path, lhs->name), "next"), lhs->at);
+		b->next_value = settle(E, v, join_path(E, join_path(E, E->scope->path, lhs->name), "next"), lhs->at);
+		b->next = b->next_value.kind == VAL_TENSOR ? b->next_value.expr->tensor : NULL;
 		return;
 	}
 	if (!b || !b->state) {
@@ -184,7 +193,7 @@ static void assign_next(struct elaborator *E, const struct node *lhs, struct val
 	}
 	struct tensor *s = b->state;
 	v = as_tensor(E, &v);
-	if (v.batched && !s->batched) {
+	if (is_batched(&v) && !s->batched) {
 		fail(E, lhs->at, "'%s' is one for all samples, but this value differs from sample to sample",
 		     lhs->name);
 		report_note(E->ctx, s->at, "reduce over the batch, or declare it per sample: state %s[batch, ..]",
@@ -212,9 +221,9 @@ static void assign_next(struct elaborator *E, const struct node *lhs, struct val
 			i == 0 && s->batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - s->batched),
 			s->axis[i].extent, s->axis[i].rows};
 	struct expr *e = s->elem == ELEM_REAL ? ex_real(E->g, shaped.expr) : shaped.expr;
-	list_add(&E->ctx->arena, &E->g->part[E->part],
-		 graph_equation(E->g, next, RED_NONE, s->rank, s->rank, index, e, next->at));
+	emit_equation(E, graph_equation(E->g, next, RED_NONE, s->rank, s->rank, index, e, next->at));
 	b->next = next;
+	b->next_value = tensor_value(E, next);
 }
 
 static void assign_one(struct elaborator *E, const struct node *lhs, struct value v, int mark)
@@ -366,13 +375,8 @@ static void run_return(struct elaborator *E, const struct node *n)
 				  .item = arena_array(&E->ctx->arena, (size_t)n->n, sizeof *v.item)};
 		for (int i = 0; i < n->n; i++) {
 			v.item[i] = eval(E, n->kid[i]);
-			if (v.item[i].kind == VAL_TENSOR && !v.item[i].indexed) {
-				struct tensor *t = materialize(E, v.item[i], join_path(E, E->scope->path, "result"),
-							       n->kid[i]->at);
-				int64_t classes = v.item[i].classes;
-				v.item[i] = t ? tensor_value(E, t) : error_value();
-				v.item[i].classes = classes;
-			}
+			if (v.item[i].kind == VAL_TENSOR && !v.item[i].indexed)
+				v.item[i] = settle(E, v.item[i], join_path(E, E->scope->path, "result"), n->kid[i]->at);
 		}
 		E->scope->result = v;
 	}
@@ -459,7 +463,7 @@ static void run_statement(struct elaborator *E, const struct node *n)
 		if (!top)
 			fail(E, n->at, "definitions stand at the top level of a file");
 		return;
-	case NODE_SCAN: fail(E, n->at, "scan is not supported yet"); return;
+	case NODE_SCAN: run_scan(E, n); return;
 	default: break;
 	}
 	if (!top) {
@@ -586,6 +590,13 @@ static void check_unused_defines(struct elaborator *E)
 	}
 }
 
+static void set_rows(void *user, struct equation *eq)
+{
+	for (int k = 0; k < eq->n; k++)
+		if (eq->index[k].rows)
+			eq->index[k].extent = ((struct graph *)user)->batch;
+}
+
 /* The rows of a batch became known last (train line): write them everywhere. */
 static void set_batch(struct graph *g, int64_t batch)
 {
@@ -595,12 +606,7 @@ static void set_batch(struct graph *g, int64_t batch)
 			if (g->tensors.item[i]->axis[a].rows)
 				g->tensors.item[i]->axis[a].extent = batch;
 	for (int p = 0; p < PART_COUNT; p++)
-		for (int i = 0; i < g->part[p].n; i++) {
-			struct equation *eq = g->part[p].item[i];
-			for (int k = 0; k < eq->n; k++)
-				if (eq->index[k].rows)
-					eq->index[k].extent = batch;
-		}
+		visit_equations(g->part[p].item, g->part[p].n, set_rows, g);
 }
 
 /* A tensor's bytes, all rows, stay well below what 32-bit offsets of generated code can address. */

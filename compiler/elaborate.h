@@ -21,7 +21,8 @@ enum value_kind {
 };
 
 /* A tensor value is a scalar expression, not yet an equation. There are two kinds:
- *   whole    over the value's own axes: slot k is axis k (axis 0 the sample's where batched)
+ *   whole    over the value's axes: slot k is axis k. Leading axes come first, those a value has because it depends
+ *            on the sample or on a scan's index; the language counts only the own axes behind them
  *   indexed  a scalar under the equation being built: slots are that equation's; rank 0 */
 struct value {
 	enum value_kind kind;
@@ -32,9 +33,10 @@ struct value {
 	struct value *item;
 	struct expr *expr; /* TENSOR ... */
 	int64_t classes;
-	bool batched, indexed;
+	unsigned lead; /* which leading axes it has: bit 0 the sample's, bit 1 + d that of the scan at depth d */
+	bool indexed;
 	bool drawn; /* one random draw of a whole-tensor expression: may not be stretched */
-	int rank;   /* counts the sample axis */
+	int rank;   /* counts the leading axes */
 	struct axis *axis;
 	struct layer *layer;
 };
@@ -53,6 +55,9 @@ struct binding {
 	struct value value;
 	struct span at;
 	struct tensor *state, *next; /* a state, and its next value once set */
+	struct value next_value;     /* how next is read */
+	struct scan_state *carried;  /* a scan's state */
+	bool gone;		     /* was the index of a scan that is over */
 };
 
 /* One call in progress: the file, a def, an optimizer or an init. */
@@ -137,7 +142,23 @@ struct building {
 	bool failed;
 };
 
-enum { MAX_CALL_DEPTH = 200, MAX_EXPR_DEPTH = 2000 };
+/* A state of a scan: `all` has its value after every step, along the scan's index. */
+struct scan_state {
+	struct tensor *all;
+	unsigned lead; /* of `all`, the scan's index included */
+	bool set;
+	struct span at;
+};
+
+/* A scan whose body is being run: its equations go to `body`, their tensors have its index as an axis. */
+struct scan_frame {
+	const char *index;
+	int64_t trips;
+	enum part part;
+	equation_list body;
+};
+
+enum { MAX_CALL_DEPTH = 200, MAX_EXPR_DEPTH = 2000, MAX_SCAN_DEPTH = 8 };
 
 struct elaborator {
 	struct context *ctx;
@@ -156,6 +177,9 @@ struct elaborator {
 	LIST(struct goal) goals;
 	LIST(const struct node *) goal_nodes;
 	int depth, call_depth;
+	struct scan_frame *
+		scan[MAX_SCAN_DEPTH]; /* open scans, outermost first; slot 1 + d of equations is the index of scan[d] */
+	int scans;
 	bool second; /* the elaboration with training = no */
 	bool graph_text;
 	struct scope *inference; /* graph text: names of part inference */
@@ -194,6 +218,12 @@ bool expect_int(struct elaborator *E, const struct node *n, struct value v, cons
 void assign_result(struct elaborator *E, const struct node *lhs, struct value v); /* y[i] = ...: binds y, or sets y' */
 const char *suggest(struct elaborator *E, const char *name);			  /* " (did you mean 'x'?)" or "" */
 
+void emit_equation(struct elaborator *E, struct equation *eq); /* to the current part, or the scan's body */
+
+/* ---- elaborate_scan.c: recurrence ---- */
+void run_scan(struct elaborator *E, const struct node *n);
+bool assign_carried(struct elaborator *E, const struct node *lhs, struct value v); /* h' = v of a scan's state */
+
 /* ---- elaborate_expr.c: expressions ---- */
 struct value eval(struct elaborator *E, const struct node *n);
 struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const struct value *args);
@@ -204,7 +234,16 @@ bool is_tensor_itself(const struct value *v);
 struct tensor *materialize(struct elaborator *E, struct value v, const char *name, struct span at);
 struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red, struct value v, bool mean);
 struct value slice(struct elaborator *E, const struct node *n, struct value base);
-int own_rank(const struct value *v); /* rank without the sample axis */
+bool is_batched(const struct value *v); /* depends on the sample */
+int lead_rank(unsigned lead);
+int own_rank(const struct value *v); /* rank without the leading axes */
+/* The leading axes of a value of `to` as slots for one of `from`, a subset. */
+void map_lead(struct elaborator *E, unsigned from, unsigned to, struct expr **map);
+void lead_axes(struct elaborator *E, unsigned lead, struct axis *axis);
+/* The indices of an equation over all axes of a value. */
+void whole_index(struct elaborator *E, const struct value *v, struct index *index);
+/* The value as one read of a tensor: an equation is made unless it is that already. VAL_ERROR after errors. */
+struct value settle(struct elaborator *E, struct value v, const char *name, struct span at);
 struct axis *own_axis(const struct value *v);
 
 /* ---- elaborate_pattern.c: an argument against its formal ---- */
@@ -243,8 +282,8 @@ void assign_equation(struct elaborator *E, const struct node *lhs, const struct 
 struct value pending_draw(struct elaborator *E, struct span at, enum draw draw, const char *site);
 /* Turn what was built into equations of the current part. lhs: slots of the left side's own axes in order.
  * into NULL: a new tensor `name`. Returns the tensor or NULL after errors. */
-struct tensor *finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched,
-			       struct tensor *into, const char *name, struct span at);
+struct value finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched,
+			     struct tensor *into, const char *name, struct span at);
 
 /* ---- elaborate_train.c ---- */
 void add_loss(struct elaborator *E, const struct node *n);

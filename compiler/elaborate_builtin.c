@@ -232,44 +232,45 @@ static struct value reshape(struct elaborator *E, const struct node *n, struct v
 		fail(E, n->at, "reshape takes a whole tensor, not %s", x.indexed ? "an element" : kind_text(&x));
 		return error_value();
 	}
-	int rank = read_shape(E, n, to, axis + x.batched);
+	int lead = lead_rank(x.lead), rank = read_shape(E, n, to, axis + lead);
 	if (rank < 0)
 		return error_value();
 	int64_t before = 1, after = 1;
 	for (int i = 0; i < own_rank(&x); i++)
 		before *= own_axis(&x)[i].extent;
 	for (int i = 0; i < rank; i++)
-		after *= axis[x.batched + i].extent;
-	struct value shaped = {.kind = VAL_TENSOR, .rank = rank, .axis = axis + x.batched};
+		after *= axis[lead + i].extent;
+	struct value shaped = {.kind = VAL_TENSOR, .rank = rank, .axis = axis + lead};
 	if (before != after) {
 		fail(E, n->at, "shape %s has %lld elements, %s has %lld", value_shape(E, &x), (long long)before,
 		     value_shape(E, &shaped), (long long)after);
 		return error_value();
 	}
-	if (rank == own_rank(&x) && !memcmp(axis + x.batched, own_axis(&x), (size_t)rank * sizeof *axis))
+	if (rank == own_rank(&x) && !memcmp(axis + lead, own_axis(&x), (size_t)rank * sizeof *axis))
 		return x;
 	const char *name = join_path(E, E->scope->path, E->scope->hint);
 	struct tensor *of = materialize(E, x, name, n->at);
 	if (!of)
 		return error_value();
-	if (x.batched)
-		axis[0] = x.axis[0];
+	memcpy(axis, x.axis, (size_t)lead * sizeof *axis);
 	struct tensor *t =
 		graph_tensor(E->g, ROLE_VIEW, arena_printf(&E->ctx->arena, "%s", E->scope->def ? E->scope->path : name),
-			     of->elem, x.batched, rank + x.batched, axis, n->at);
+			     of->elem, is_batched(&x), rank + lead, axis, n->at);
 	t->of = of;
 	t->classes = of->classes;
 	t->layer = E->scope->path;
 	struct equation *eq = arena_alloc(&E->ctx->arena, sizeof *eq);
 	*eq = (struct equation){.kind = EQ_VIEW, .tensor = t, .at = user_place(E, n->at)};
-	list_add(&E->ctx->arena, &E->g->part[E->part], eq);
-	return tensor_value(E, t);
+	emit_equation(E, eq);
+	struct value out = tensor_value(E, t);
+	out.lead = x.lead;
+	return out;
 }
 
 /* rows(x): x of all samples, as a tensor with one more axis in front. */
 static struct value rows(struct elaborator *E, const struct node *n, struct value x)
 {
-	if (x.kind != VAL_TENSOR || !x.batched || x.indexed) {
+	if (x.kind != VAL_TENSOR || x.lead != 1 || x.indexed) {
 		fail(E, n->at, "rows(x) needs a tensor that differs from sample to sample");
 		return error_value();
 	}
@@ -277,7 +278,7 @@ static struct value rows(struct elaborator *E, const struct node *n, struct valu
 	if (!t)
 		return error_value();
 	struct value v = tensor_value(E, t);
-	v.batched = false; /* axis 0 runs over all rows of the call now */
+	v.lead = 0; /* axis 0 runs over all rows of the call now */
 	return v;
 }
 
@@ -294,8 +295,7 @@ struct value make_draw(struct elaborator *E, const struct node *n, enum draw dra
 		graph_tensor(E->g, ROLE_VALUE, join_path(E, path, draw == DRAW_NORMAL ? "normal" : "uniform"),
 			     ELEM_REAL, false, 0, NULL, n->at);
 	t->layer = E->scope->path;
-	list_add(&E->ctx->arena, &E->g->part[E->part],
-		 graph_equation(E->g, t, RED_NONE, 0, 0, NULL, ex_draw(E->g, draw, site), n->at));
+	emit_equation(E, graph_equation(E->g, t, RED_NONE, 0, 0, NULL, ex_draw(E->g, draw, site), n->at));
 	struct value v = tensor_value(E, t);
 	v.drawn = true;
 	return v;
@@ -353,7 +353,7 @@ static struct value gradient(struct elaborator *E, const struct node *n, struct 
 		fail(E, n->kid[0]->at, "grad takes the derivative of a scalar, not of shape %s", value_shape(E, &e));
 		return error_value();
 	}
-	if (e.batched && !v.batched) {
+	if (is_batched(&e) && !is_batched(&v)) {
 		fail(E, n->at,
 		     "'%s' is one for all samples, but the first argument differs from sample to sample: reduce it over batch first",
 		     x->name);
@@ -363,6 +363,10 @@ static struct value gradient(struct elaborator *E, const struct node *n, struct 
 		      *wrt = v.expr->tensor, *grad = NULL;
 	if (!of)
 		return error_value();
+	if (E->scans) {
+		fail(E, n->at, "grad inside a scan is not supported yet");
+		return error_value();
+	}
 	equation_list out = {0}, *part = &E->g->part[E->part];
 	differentiate(E->g, part, of, &wrt, 1, ".grad", &out, &grad);
 	if (!grad) {

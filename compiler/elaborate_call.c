@@ -192,11 +192,7 @@ static struct value returned_value(struct elaborator *E, struct scope *s, struct
 	struct value v = s->result;
 	if (v.kind != VAL_TENSOR || v.indexed || (is_cheap(v.expr) && v.expr->op != EX_DRAW && !v.rank))
 		return v;
-	int64_t classes = v.classes;
-	struct tensor *t = materialize(E, v, s->path, at);
-	v = t ? tensor_value(E, t) : error_value();
-	v.classes = classes;
-	return v;
+	return settle(E, v, s->path, at);
 }
 
 /* Run a definition's body; path names the instance. */
@@ -311,7 +307,7 @@ static struct value call_optimizer(struct elaborator *E, const struct node *n, c
 		else
 			option[k++] = arg[i];
 	}
-	if (w.kind != VAL_TENSOR || w.batched || w.indexed || g.kind == VAL_ERROR) {
+	if (w.kind != VAL_TENSOR || w.lead || w.indexed || g.kind == VAL_ERROR) {
 		fail(E, n->at, "an optimizer is called as %s(w=.., g=.., options), with a tensor and its gradient",
 		     def->name);
 		return error_value();

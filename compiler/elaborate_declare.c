@@ -99,12 +99,12 @@ static bool use_override(struct elaborator *E, const struct node *var, int n, co
 		v = constant_of_shape(E, v, n, axis);
 	}
 	if (v.kind == VAL_TENSOR && !v.indexed) {
-		bool same = own_rank(&v) == n && !v.batched;
+		bool same = own_rank(&v) == n && !v.lead;
 		for (int i = 0; same && i < n; i++)
 			same = own_axis(&v)[i].extent == axis[i].extent;
 		if (!same) {
 			fail(E, o->at, "'%s' has shape %s%s, but parameter '%s' is %s", var->name, value_shape(E, &v),
-			     v.batched ? " per sample" : "", var->name, value_shape(E, &shape));
+			     is_batched(&v) ? " per sample" : "", var->name, value_shape(E, &shape));
 			v = error_value();
 		}
 	} else if (v.kind != VAL_ERROR) {
@@ -183,7 +183,7 @@ static void initialize(struct elaborator *E, const struct node *var, struct tens
 		;
 	else if (v.kind != VAL_TENSOR && !is_number(&v))
 		fail(E, var->at, "the initial value of '%s' is %s, not a number or tensor", var->name, kind_text(&v));
-	else if (v.batched && !t->batched)
+	else if (is_batched(&v) && !t->batched)
 		fail(E, var->at, "the initial value of '%s' differs from sample to sample", var->name);
 	else
 		set_initial(E, t, v, var->at, mark);

@@ -10,7 +10,9 @@
 
 void begin_equation(struct elaborator *E, struct building *b)
 {
-	*b = (struct building){.n = 1};
+	*b = (struct building){.n = 1 + E->scans};
+	for (int d = 0; d < E->scans; d++)
+		b->slot[1 + d] = (struct slot){.name = E->scan[d]->index, .extent = E->scan[d]->trips, .weak = -1};
 	b->slot[0] = (struct slot){.name = "batch", .extent = E->g->batch, .rows = true};
 	E->eq = b;
 }
@@ -179,8 +181,8 @@ struct value eval_read(struct elaborator *E, const struct node *n, struct value 
 		has_dots |= items->kid[i]->kind == NODE_DOTS;
 		given += items->kid[i]->kind != NODE_DOTS;
 	}
-	if (E->graph_text && base.batched && !first)
-		base.batched = false; /* another sample's: x[r, ..] */
+	if (E->graph_text && is_batched(&base) && !first)
+		base.lead = 0; /* another sample's: x[r, ..] */
 	int rank = own_rank(&base);
 	const char *name = n->kid[0]->name ? n->kid[0]->name : "the value";
 	if (!otherwise && wants_slice(E, items, given, rank, has_dots))
@@ -191,18 +193,20 @@ struct value eval_read(struct elaborator *E, const struct node *n, struct value 
 		return error_value();
 	}
 	struct expr *map[64];
-	if (base.batched)
-		map[0] = ex_index(E->g, E->eq->batch_slot);
+	int leading = 0;
+	for (int bit = 0; bit <= E->scans; bit++)
+		if (base.lead >> bit & 1)
+			map[leading++] = ex_index(E->g, bit ? bit : E->eq->batch_slot);
 	int axis = 0;
 	for (int i = first; i < items->n; i++) {
 		const struct node *item = items->kid[i];
 		if (item->kind == NODE_DOTS) {
-			if (!read_dots(E, item, rank - given, own_axis(&base) + axis, name, map + base.batched + axis))
+			if (!read_dots(E, item, rank - given, own_axis(&base) + axis, name, map + leading + axis))
 				return error_value();
 			axis += rank - given;
 			continue;
 		}
-		struct expr **sub = &map[base.batched + axis];
+		struct expr **sub = &map[leading + axis];
 		if (!read_subscript(E, item, sub))
 			return error_value();
 		bool bare =
@@ -450,9 +454,9 @@ struct value eval_reduce(struct elaborator *E, const struct node *n)
 	struct building b;
 	begin_equation(E, &b);
 	struct value v = reduce(E, n);
-	struct tensor *t = finish_equation(E, v, NULL, 0, false, NULL, role_name(E, n->name), n->at);
+	v = finish_equation(E, v, NULL, 0, false, NULL, role_name(E, n->name), n->at);
 	E->eq = NULL;
-	return t ? tensor_value(E, t) : error_value();
+	return v;
 }
 
 struct value pending_draw(struct elaborator *E, struct span at, enum draw draw, const char *site)
@@ -465,7 +469,7 @@ struct value pending_draw(struct elaborator *E, struct span at, enum draw draw, 
 		}
 	uint64_t uses = 0;
 	for (int i = 1; i < b->n; i++)
-		if (b->slot[i].visible)
+		if (b->slot[i].visible || i <= E->scans)
 			uses |= (uint64_t)1 << i;
 	struct pending p = {
 		.draw = true, .value = ex_draw(E->g, draw, site), .uses = uses, .batch_slot = b->batch_slot, .at = at};
@@ -594,8 +598,8 @@ bool check_extents(struct elaborator *E)
 }
 
 /* The equation of a pending result, with its own compact slots; or, where all is for `into`, that tensor's. */
-static struct tensor *define(struct elaborator *E, struct tensor *t, enum reducer red, const int *order, int nfree,
-			     uint64_t bound, struct expr *value, struct span at)
+static void define(struct elaborator *E, struct tensor *t, enum reducer red, const int *order, int nfree,
+		   uint64_t bound, struct expr *value, struct span at)
 {
 	struct building *b = E->eq;
 	struct index index[64];
@@ -614,8 +618,7 @@ static struct tensor *define(struct elaborator *E, struct tensor *t, enum reduce
 			map[i] = ex_index(E->g, n++);
 		}
 	value = ex_substitute(E->g, value, map, b->n);
-	list_add(&E->ctx->arena, &E->g->part[E->part], graph_equation(E->g, t, red, nfree, n, index, value, at));
-	return t;
+	emit_equation(E, graph_equation(E->g, t, red, nfree, n, index, value, at));
 }
 
 /* Free slots of a set in the order of a tensor's axes: the batch first. */
@@ -672,24 +675,25 @@ static uint64_t settle_uses(struct elaborator *E, struct expr *value, bool batch
 	return outer;
 }
 
-struct tensor *finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched,
-			       struct tensor *into, const char *name, struct span at)
+struct value finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched,
+			     struct tensor *into, const char *name, struct span at)
 {
 	struct building *b = E->eq;
 	if (b->failed || v.kind == VAL_ERROR || !to_indexed(E, at, &v) || !check_extents(E))
-		return NULL;
+		return error_value();
 	name_slots(b);
 	uint64_t uses = settle_uses(E, v.expr, batched);
-	if (uses & 1)
-		batched = true;
-	uint64_t free = batched;
+	unsigned lead = (unsigned)(uses & (((uint64_t)2 << E->scans) - 1)) | batched;
+	uint64_t free = lead;
 	int order[64], n = 0;
-	if (batched)
-		order[n++] = 0;
+	for (int bit = 0; bit <= E->scans; bit++)
+		if (lead >> bit & 1)
+			order[n++] = bit;
 	for (int i = 0; i < nlhs; i++) {
 		order[n++] = lhs[i];
 		free |= (uint64_t)1 << lhs[i];
 	}
+
 	int merged = -1; /* the pending result that is the whole right side */
 	for (int i = 0; i < b->pending.n; i++) {
 		struct pending *p = &b->pending.item[i];
@@ -715,10 +719,13 @@ struct tensor *finish_equation(struct elaborator *E, struct value v, const int *
 	if (into && into->elem == ELEM_REAL)
 		value = ex_real(E->g, value);
 	enum elem elem = whole ? whole->tensor->elem : value->elem;
-	struct tensor *t = into ? into : new_tensor(E, name, elem, batched, order, n, at);
+	struct tensor *t = into ? into : new_tensor(E, name, elem, lead & 1, order, n, at);
 	if (!into)
 		t->classes = resolve_classes(E, v.classes);
-	return define(E, t, whole ? whole->red : RED_NONE, order, n, whole ? whole->bound : 0, value, at);
+	define(E, t, whole ? whole->red : RED_NONE, order, n, whole ? whole->bound : 0, value, at);
+	struct value out = tensor_value(E, t);
+	out.lead = lead;
+	return out;
 }
 
 /* y[i, ..] = e */
@@ -753,12 +760,11 @@ void assign_equation(struct elaborator *E, const struct node *lhs, const struct 
 		for (int a = 0; a < d->n; a++)
 			order[k++] = d->first + a;
 	}
-	struct tensor *t = NULL;
+	struct value out = error_value();
 	if (ok && v.kind != VAL_ERROR)
-		t = finish_equation(E, v, order, k, batch, NULL, lhs->primed ? join_path(E, full, "next") : full,
-				    lhs->at);
+		out = finish_equation(E, v, order, k, batch, NULL, lhs->primed ? join_path(E, full, "next") : full,
+				      lhs->at);
 	E->eq = NULL;
 	E->scope->hint = hint;
-	struct value out = t ? tensor_value(E, t) : error_value();
 	assign_result(E, lhs, out);
 }

@@ -6,8 +6,47 @@
 
 #include <string.h>
 
-int own_rank(const struct value *v) { return v->rank - v->batched; }
-struct axis *own_axis(const struct value *v) { return v->axis + v->batched; }
+bool is_batched(const struct value *v) { return v->lead & 1; }
+int lead_rank(unsigned lead) { return __builtin_popcount(lead); }
+int own_rank(const struct value *v) { return v->rank - lead_rank(v->lead); }
+struct axis *own_axis(const struct value *v) { return v->axis + lead_rank(v->lead); }
+
+void map_lead(struct elaborator *E, unsigned from, unsigned to, struct expr **map)
+{
+	int n = 0, slot = 0;
+	for (unsigned bit = 1; bit && bit <= to; bit <<= 1) {
+		if (from & bit)
+			map[n++] = ex_index(E->g, slot);
+		slot += (to & bit) != 0;
+	}
+}
+
+void lead_axes(struct elaborator *E, unsigned lead, struct axis *axis)
+{
+	int n = 0;
+	if (lead & 1)
+		axis[n++] = (struct axis){E->g->batch, true};
+	for (int d = 0; d < E->scans; d++)
+		if (lead >> (1 + d) & 1)
+			axis[n++] = (struct axis){E->scan[d]->trips, false};
+}
+
+/* Letters for own axes; a leading axis has the name of what it runs along. */
+void whole_index(struct elaborator *E, const struct value *v, struct index *index)
+{
+	int n = 0;
+	if (v->lead & 1)
+		index[n++].name = "batch";
+	for (int d = 0; d < E->scans; d++)
+		if (v->lead >> (1 + d) & 1)
+			index[n++].name = E->scan[d]->index;
+	for (char letter = 'i'; n < v->rank; n++, letter++)
+		index[n].name = arena_printf(&E->ctx->arena, "%c", letter);
+	for (int i = 0; i < v->rank; i++) {
+		index[i].extent = v->axis[i].extent;
+		index[i].rows = v->axis[i].rows;
+	}
+}
 
 struct value tensor_value(struct elaborator *E, struct tensor *t)
 {
@@ -17,7 +56,7 @@ struct value tensor_value(struct elaborator *E, struct tensor *t)
 	return (struct value){.kind = VAL_TENSOR,
 			      .expr = ex_read(E->g, t, subs, NULL),
 			      .classes = t->classes,
-			      .batched = t->batched,
+			      .lead = t->batched,
 			      .rank = t->rank,
 			      .axis = t->axis};
 }
@@ -51,9 +90,13 @@ bool to_indexed(struct elaborator *E, struct span at, struct value *v)
 		     value_shape(E, v));
 		return false;
 	}
-	if (v->batched) {
-		struct expr *row = ex_index(E->g, E->eq->batch_slot);
-		v->expr = ex_substitute(E->g, v->expr, &row, 1);
+	if (v->lead) {
+		struct expr *map[MAX_SCAN_DEPTH + 1];
+		int n = 0;
+		for (int bit = 0; bit <= E->scans; bit++)
+			if (v->lead >> bit & 1)
+				map[n++] = ex_index(E->g, bit ? bit : E->eq->batch_slot);
+		v->expr = ex_substitute(E->g, v->expr, map, n);
 	}
 	*v = (struct value){.kind = VAL_TENSOR, .expr = v->expr, .classes = v->classes, .indexed = true};
 	return true;
@@ -113,7 +156,8 @@ static const struct value *widest(struct elaborator *E, struct span at, int n, c
 struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const struct value *args)
 {
 	struct value v[8] = {0};
-	bool indexed = false, batched = false;
+	bool indexed = false;
+	unsigned lead = 0;
 	for (int i = 0; i < n; i++) {
 		v[i] = as_tensor(E, &args[i]);
 		if (v[i].kind == VAL_ERROR)
@@ -123,24 +167,25 @@ struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const
 			return error_value();
 		}
 		indexed |= v[i].indexed;
-		batched |= v[i].batched;
+		lead |= v[i].lead;
 	}
 	if (indexed)
 		return lift_indexed(E, at, op, n, v);
 	const struct value *w = widest(E, at, n, v);
 	if (!w)
 		return error_value();
-	struct value out = {.kind = VAL_TENSOR, .batched = batched, .rank = own_rank(w) + batched};
+	int leading = lead_rank(lead);
+	struct value out = {.kind = VAL_TENSOR, .lead = lead, .rank = own_rank(w) + leading};
 	out.axis = arena_array(&E->ctx->arena, (size_t)out.rank + 1, sizeof *out.axis);
-	if (batched)
-		out.axis[0] = (struct axis){E->g->batch, true};
+	lead_axes(E, lead, out.axis);
 	if (own_rank(w))
-		memcpy(out.axis + batched, own_axis(w), (size_t)own_rank(w) * sizeof *out.axis);
+		memcpy(out.axis + leading, own_axis(w), (size_t)own_rank(w) * sizeof *out.axis);
 	struct expr *e[8];
 	for (int i = 0; i < n; i++) {
 		struct expr *map[64];
-		for (int a = 0; a < v[i].rank; a++)
-			map[a] = ex_index(E->g, v[i].batched && a == 0 ? 0 : out.rank - v[i].rank + a);
+		map_lead(E, v[i].lead, lead, map);
+		for (int a = lead_rank(v[i].lead); a < v[i].rank; a++)
+			map[a] = ex_index(E->g, out.rank - v[i].rank + a);
 		e[i] = ex_substitute(E->g, v[i].expr, map, v[i].rank);
 		out.drawn |= v[i].drawn;
 	}
@@ -153,7 +198,7 @@ bool is_tensor_itself(const struct value *v)
 {
 	const struct tensor *t =
 		v->kind == VAL_TENSOR && !v->indexed && v->expr->op == EX_READ ? v->expr->tensor : NULL;
-	if (!t || v->expr->guarded || t->rank != v->rank || t->batched != v->batched ||
+	if (!t || v->expr->guarded || t->rank != v->rank || t->batched != is_batched(v) ||
 	    !ex_is_read_of(v->expr, t, v->rank))
 		return false;
 	for (int i = 0; i < v->rank; i++)
@@ -175,18 +220,24 @@ struct tensor *materialize(struct elaborator *E, struct value v, const char *nam
 	if (is_tensor_itself(&v))
 		return v.expr->tensor;
 	at = user_place(E, at);
-	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, name, v.expr->elem, v.batched, v.rank, v.axis, at);
+	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, name, v.expr->elem, is_batched(&v), v.rank, v.axis, at);
 	t->classes = v.classes;
 	t->layer = E->scope->path;
 	struct index index[64];
-	for (int i = 0; i < v.rank; i++) {
-		const char *letter =
-			i == 0 && v.batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - v.batched);
-		index[i] = (struct index){letter, v.axis[i].extent, v.axis[i].rows};
-	}
-	list_add(&E->ctx->arena, &E->g->part[E->part],
-		 graph_equation(E->g, t, RED_NONE, v.rank, v.rank, index, v.expr, at));
+	whole_index(E, &v, index);
+	emit_equation(E, graph_equation(E->g, t, RED_NONE, v.rank, v.rank, index, v.expr, at));
 	return t;
+}
+
+struct value settle(struct elaborator *E, struct value v, const char *name, struct span at)
+{
+	struct tensor *t = materialize(E, v, name, at);
+	if (!t)
+		return error_value();
+	struct value out = tensor_value(E, t);
+	out.lead = v.lead;
+	out.classes = v.classes;
+	return out;
 }
 
 /* sum(x), mean(x) ...: over all axes of one sample. */
@@ -197,21 +248,20 @@ struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red
 	at = user_place(E, at);
 	if (v.kind != VAL_TENSOR || own_rank(&v) == 0)
 		return v;
+	int leading = lead_rank(v.lead);
+	enum elem elem = v.expr->elem == ELEM_BOOL ? ELEM_INT : v.expr->elem;
 	struct tensor *t =
-		graph_tensor(E->g, ROLE_VALUE, role_name(E, role[red]),
-			     v.expr->elem == ELEM_BOOL ? ELEM_INT : v.expr->elem, v.batched, v.batched, v.axis, at);
+		graph_tensor(E->g, ROLE_VALUE, role_name(E, role[red]), elem, is_batched(&v), leading, v.axis, at);
 	t->layer = E->scope->path;
 	struct index index[64];
+	whole_index(E, &v, index);
 	double count = 1;
-	for (int i = 0; i < v.rank; i++) {
-		const char *letter =
-			i == 0 && v.batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - v.batched);
-		index[i] = (struct index){letter, v.axis[i].extent, v.axis[i].rows};
-		count *= i == 0 && v.batched ? 1 : (double)v.axis[i].extent;
-	}
+	for (int i = leading; i < v.rank; i++)
+		count *= (double)v.axis[i].extent;
 	struct expr *e = v.expr->elem == ELEM_BOOL ? ex1(E->g, EX_TO_INT, v.expr) : v.expr;
-	list_add(&E->ctx->arena, &E->g->part[E->part], graph_equation(E->g, t, red, v.batched, v.rank, index, e, at));
+	emit_equation(E, graph_equation(E->g, t, red, leading, v.rank, index, e, at));
 	struct value out = tensor_value(E, t);
+	out.lead = v.lead;
 	return mean ? lift(E, at, EX_DIV, 2, (struct value[]){out, real_value(count)}) : out;
 }
 
@@ -235,19 +285,22 @@ static bool slice_range(struct elaborator *E, const struct node *item, struct va
 }
 
 /* One place of an axis: a known integer, or an integer scalar of the graph. */
-static bool slice_place(struct elaborator *E, const struct node *item, struct value at, int64_t extent, int axis,
-			struct expr **map)
+static bool slice_place(struct elaborator *E, const struct node *item, const struct value *out, struct value at,
+			int64_t extent, int axis, struct expr **map)
 {
 	bool scalar = at.kind == VAL_TENSOR && at.expr->elem == ELEM_INT && !own_rank(&at);
+	struct expr *lead[MAX_SCAN_DEPTH + 1];
 	int64_t known = 0;
 	if (!scalar && !expect_int(E, item, at, "a subscript", &known))
 		return false;
-	*map = scalar ? at.expr : ex_int(E->g, known);
+	map_lead(E, at.lead, out->lead, lead);
+	*map = scalar ? ex_substitute(E->g, at.expr, lead, at.rank) : ex_int(E->g, known);
 	struct range r;
-	struct index batch = {"batch", E->g->batch, true};
+	struct index index[MAX_SCAN_DEPTH + 1];
+	whole_index(E, &(struct value){.lead = out->lead, .rank = lead_rank(out->lead), .axis = out->axis}, index);
 	if (at.classes > 0 && scalar && (*map)->op == EX_INT)
 		r = (struct range){(*map)->integer, (*map)->integer};
-	else if (!range_of(*map, &batch, &r)) {
+	else if (!range_of(*map, index, &r)) {
 		fail(E, item->at, "the range of this subscript is not known (axis %d goes from 0 to %lld)", axis,
 		     (long long)extent - 1);
 		return false;
@@ -269,7 +322,7 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 	const struct node *items = n->kid[1];
 	int rank = own_rank(&base), given = 0, dots = -1;
 	struct value *place = arena_array(&E->ctx->arena, (size_t)items->n + 1, sizeof *place);
-	struct value out = {.kind = VAL_TENSOR, .batched = base.batched, .classes = base.classes};
+	struct value out = {.kind = VAL_TENSOR, .lead = base.lead, .classes = base.classes};
 	for (int i = 0; i < items->n; i++) {
 		const struct node *k = items->kid[i];
 		if (k->kind == NODE_DOTS) {
@@ -282,32 +335,32 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 		place[i] = eval(E, k);
 		if (place[i].kind == VAL_ERROR)
 			return error_value();
-		out.batched |= place[i].kind == VAL_TENSOR && place[i].batched;
+		out.lead |= place[i].kind == VAL_TENSOR ? place[i].lead : 0;
 	}
 	if (given > rank) {
 		fail(E, n->at, "%d subscript%s for shape %s", given, given == 1 ? "" : "s", value_shape(E, &base));
 		return error_value();
 	}
-	out.rank = out.batched;
-	out.axis = arena_array(&E->ctx->arena, (size_t)rank + 2, sizeof *out.axis);
-	if (out.batched)
-		out.axis[0] = (struct axis){E->g->batch, true};
+	int leading = lead_rank(base.lead);
+	out.rank = lead_rank(out.lead);
+	out.axis = arena_array(&E->ctx->arena, (size_t)(rank + out.rank) + 1, sizeof *out.axis);
+	lead_axes(E, out.lead, out.axis);
 	struct expr *map[64];
-	map[0] = ex_index(E->g, 0);
+	map_lead(E, base.lead, out.lead, map);
 	int axis = 0;
 	for (int i = 0; axis < rank; i++) {
 		const struct node *item = i < items->n ? items->kid[i] : NULL;
 		int whole = !item ? rank - axis : i == dots ? rank - given : 0;
 		for (; whole > 0; whole--, axis++) {
-			map[base.batched + axis] = ex_index(E->g, out.rank);
+			map[leading + axis] = ex_index(E->g, out.rank);
 			out.axis[out.rank++] = own_axis(&base)[axis];
 		}
 		if (!item || i == dots)
 			continue;
 		int64_t extent = own_axis(&base)[axis].extent;
-		struct expr **sub = &map[base.batched + axis++];
+		struct expr **sub = &map[leading + axis++];
 		if (item->kind == NODE_SLICE ? !slice_range(E, item, &out, extent, axis, sub)
-					     : !slice_place(E, item, place[i], extent, axis, sub))
+					     : !slice_place(E, item, &out, place[i], extent, axis, sub))
 			return error_value();
 	}
 	out.expr = ex_substitute(E->g, base.expr, map, base.rank);
@@ -336,42 +389,37 @@ static struct value matmul(struct elaborator *E, const struct node *n, struct va
 		     (long long)kb);
 		return error_value();
 	}
-	bool batched = a.batched || b.batched;
+	unsigned lead = a.lead | b.lead;
+	int leading = lead_rank(lead), nfree = leading, la = lead_rank(a.lead), lb = lead_rank(b.lead);
 	struct index index[64];
 	struct axis axis[64];
-	int nfree = 0;
-	if (batched)
-		index[nfree++] = (struct index){"batch", E->g->batch, true};
+	lead_axes(E, lead, axis);
 	for (int i = 0; i < ra - 1; i++)
-		index[nfree++] = (struct index){arena_printf(&E->ctx->arena, "%c", 'i' + i), own_axis(&a)[i].extent,
-						own_axis(&a)[i].rows};
+		axis[nfree++] = own_axis(&a)[i];
 	if (rb > 1)
-		index[nfree++] = (struct index){"o", own_axis(&b)[rb - 1].extent, own_axis(&b)[rb - 1].rows};
-	for (int i = 0; i < nfree; i++)
-		axis[i] = (struct axis){index[i].extent, index[i].rows};
-	index[nfree] = (struct index){"k", k, false};
+		axis[nfree++] = own_axis(&b)[rb - 1];
+	axis[nfree] = (struct axis){k, false};
+	whole_index(E, &(struct value){.lead = lead, .rank = nfree + 1, .axis = axis}, index);
 	struct expr *ma[64], *mb[64];
-	int ia = 0, ib = 0;
-	if (a.batched)
-		ma[ia++] = ex_index(E->g, 0);
+	map_lead(E, a.lead, lead, ma);
+	map_lead(E, b.lead, lead, mb);
 	for (int i = 0; i < ra - 1; i++)
-		ma[ia++] = ex_index(E->g, batched + i);
-	ma[ia] = ex_index(E->g, nfree);
-	if (b.batched)
-		mb[ib++] = ex_index(E->g, 0);
+		ma[la++] = ex_index(E->g, leading + i);
+	ma[la] = ex_index(E->g, nfree);
 	for (int i = 0; i < more; i++)
-		mb[ib++] = ex_index(E->g, batched + ra - 1 - more - (ra - 1 > more ? 1 : 0) + i);
-	mb[ib++] = ex_index(E->g, nfree);
+		mb[lb++] = ex_index(E->g, leading + ra - 1 - more - (ra - 1 > more ? 1 : 0) + i);
+	mb[lb++] = ex_index(E->g, nfree);
 	if (rb > 1)
-		mb[ib] = ex_index(E->g, nfree - 1);
+		mb[lb] = ex_index(E->g, nfree - 1);
 	struct expr *e =
 		ex2(E->g, EX_MUL, ex_substitute(E->g, a.expr, ma, a.rank), ex_substitute(E->g, b.expr, mb, b.rank));
-	struct tensor *t =
-		graph_tensor(E->g, ROLE_VALUE, role_name(E, "product"), e->elem, batched, nfree, axis, n->at);
+	struct span at = user_place(E, n->at);
+	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, role_name(E, "product"), e->elem, lead & 1, nfree, axis, at);
 	t->layer = E->scope->path;
-	list_add(&E->ctx->arena, &E->g->part[E->part],
-		 graph_equation(E->g, t, RED_SUM, nfree, nfree + 1, index, e, n->at));
-	return tensor_value(E, t);
+	emit_equation(E, graph_equation(E->g, t, RED_SUM, nfree, nfree + 1, index, e, at));
+	struct value out = tensor_value(E, t);
+	out.lead = lead;
+	return out;
 }
 
 static struct value transpose(struct elaborator *E, struct span at, struct value v)
@@ -513,7 +561,7 @@ static struct value special_name(struct elaborator *E, const struct node *n, boo
 		return bool_value(E->training);
 	}
 	if (!strcmp(n->name, "row")) {
-		struct value v = {.kind = VAL_TENSOR, .batched = true, .rank = 1, .expr = ex_index(E->g, 0)};
+		struct value v = {.kind = VAL_TENSOR, .lead = 1, .rank = 1, .expr = ex_index(E->g, 0)};
 		v.axis = arena_alloc(&E->ctx->arena, sizeof *v.axis);
 		v.axis[0] = (struct axis){E->g->batch, true};
 		return v;
@@ -596,8 +644,8 @@ static struct value eval_primed(struct elaborator *E, const struct node *n)
 {
 	struct binding *b = find_binding(E->scope, n->name);
 	if (b && b->next)
-		return tensor_value(E, b->next);
-	if (b && b->state)
+		return b->next_value;
+	if (b && (b->state || b->carried))
 		fail(E, n->at, "%s' is read before it is set", n->name);
 	else
 		fail(E, n->at, "'%s' is no state, so it has no next value%s", n->name, b ? "" : suggest(E, n->name));

@@ -194,10 +194,12 @@ static void read_map(struct elaborator *E, const struct node *lhs, const struct 
 	if (ok && lhs->n && lhs->kid[0])
 		ok = declare_indices(E, lhs->kid[0], false, slot, &n, &batch);
 	struct value v = ok ? eval(E, rhs) : error_value();
-	struct tensor *t = v.kind == VAL_ERROR ? NULL : finish_equation(E, v, slot, n, batch, into, lhs->name, lhs->at);
+	if (v.kind != VAL_ERROR)
+		v = finish_equation(E, v, slot, n, batch, into, lhs->name, lhs->at);
 	E->eq = NULL;
-	if (!t)
+	if (v.kind == VAL_ERROR)
 		return;
+	struct tensor *t = v.expr->tensor;
 	if (into) {
 		struct equation *eq = E->g->part[E->part].item[E->g->part[E->part].n - 1];
 		bool same = eq->nfree == into->rank;

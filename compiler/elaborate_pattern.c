@@ -131,13 +131,9 @@ bool bind_formal(struct elaborator *E, const struct node *formal, struct value v
 		v = v.item[0]; /* of several results the first is meant */
 	bool pattern = formal->n && formal->kid[0];
 	if (v.kind == VAL_TENSOR && !v.indexed && !is_cheap(v.expr)) {
-		const char *path = E->scope->path;
-		int64_t classes = v.classes;
-		struct tensor *t = materialize(E, v, join_path(E, path, formal->name), at);
-		if (!t)
+		v = settle(E, v, join_path(E, E->scope->path, formal->name), at);
+		if (v.kind == VAL_ERROR)
 			return false;
-		v = tensor_value(E, t);
-		v.classes = classes;
 	}
 	if (!pattern) {
 		bind(E, formal->name, v, at);

@@ -50,7 +50,7 @@ static struct tensor *scalar_equation(struct elaborator *E, const char *name, en
 static struct tensor *batch_mean(struct elaborator *E, struct value v, const char *name, struct span at)
 {
 	v.expr = ex_real(E->g, v.expr);
-	if (!v.batched)
+	if (!is_batched(&v))
 		return scalar_equation(E, name, RED_NONE, v.expr, false, at);
 	struct tensor *sum = scalar_equation(E, join_path(E, name, "sum"), RED_SUM, v.expr, true, at);
 	struct value s = tensor_value(E, sum);
@@ -186,6 +186,16 @@ static struct expr *note_reach(void *user, struct expr *read)
 	return read;
 }
 
+static void note_equation(void *user, struct equation *eq)
+{
+	struct reach r = {(uintptr_t)eq->tensor->pass};
+	if (eq->kind == EQ_VIEW)
+		r.bits |= (uintptr_t)eq->tensor->of->pass;
+	else
+		ex_map_reads(user, eq->value, note_reach, &r);
+	eq->tensor->pass = (void *)r.bits;
+}
+
 /* Which tensors of inference depend on inputs (1) and targets (2): in tensor.pass. */
 static void mark_reach(struct graph *g)
 {
@@ -193,15 +203,9 @@ static void mark_reach(struct graph *g)
 		enum role r = g->tensors.item[i]->role;
 		g->tensors.item[i]->pass = (void *)(uintptr_t)(r == ROLE_INPUT ? 1 : r == ROLE_TARGET ? 2 : 0);
 	}
-	for (int i = 0; i < g->part[PART_INFERENCE].n; i++) {
-		struct equation *eq = g->part[PART_INFERENCE].item[i];
-		struct reach r = {0};
-		if (eq->kind == EQ_VIEW)
-			r.bits = (uintptr_t)eq->tensor->of->pass;
-		else
-			ex_map_reads(g, eq->value, note_reach, &r);
-		eq->tensor->pass = (void *)r.bits;
-	}
+	/* twice: in a scan an equation may read what stands behind it */
+	for (int round = 0; round < 2; round++)
+		visit_equations(g->part[PART_INFERENCE].item, g->part[PART_INFERENCE].n, note_equation, g);
 }
 
 static const char *name_in_file(struct elaborator *E, const struct tensor *t)
@@ -225,8 +229,10 @@ void default_output(struct elaborator *E)
 			     "output '%s' depends on a target; targets are for losses and metrics",
 			     g->outputs.item[i].name);
 	for (int i = g->part[PART_INFERENCE].n - 1; i >= 0 && !g->outputs.n; i--) {
-		struct tensor *t = g->part[PART_INFERENCE].item[i]->tensor;
-		const char *name = (uintptr_t)t->pass == 1 ? name_in_file(E, t) : NULL;
+		const struct equation *eq = g->part[PART_INFERENCE].item[i];
+		const struct equation *last = eq->kind == EQ_SCAN ? eq->scan->body[eq->scan->n - 1] : eq;
+		struct tensor *t = last->tensor;
+		const char *name = t && (uintptr_t)t->pass == 1 ? name_in_file(E, t) : NULL;
 		if (name)
 			list_add(&E->ctx->arena, &g->outputs, (struct output){name, t});
 	}
@@ -326,13 +332,12 @@ static struct value *rule_arguments(struct elaborator *E, const struct node *cal
 		const struct node *a = call->kid[i];
 		E->scope->hint = a->name ? a->name : "option";
 		v[i] = eval(E, a->kid[0]);
-		if (v[i].kind == VAL_TENSOR && (v[i].batched || own_rank(&v[i]))) {
+		if (v[i].kind == VAL_TENSOR && (v[i].lead || own_rank(&v[i]))) {
 			fail(E, a->at, "an option of a rule is a number or a formula of step, epoch and settings");
 			v[i] = error_value();
 		} else if (v[i].kind == VAL_TENSOR) {
-			struct tensor *t = v[i].expr->n ? materialize(E, v[i], E->scope->hint, a->at) : NULL;
-			if (t)
-				v[i] = tensor_value(E, t);
+			if (v[i].expr->n)
+				v[i] = settle(E, v[i], E->scope->hint, a->at);
 		}
 	}
 	E->scope->hint = "value";

@@ -128,3 +128,13 @@ const char *part_name(enum part part)
 
 	return names[part];
 }
+
+void visit_equations(struct equation *const *item, int n, void (*fn)(void *user, struct equation *eq), void *user)
+{
+	for (int i = 0; i < n; i++) {
+		if (item[i]->kind == EQ_SCAN)
+			visit_equations(item[i]->scan->body, item[i]->scan->n, fn, user);
+		else
+			fn(user, item[i]);
+	}
+}

@@ -109,7 +109,22 @@ enum eq_kind {
 	EQ_MAP,     /* T[free] = red[bound] value; every axis of T is a free index, in order */
 	EQ_SCATTER, /* T[target...] += value over all indices (nfree 0); T is 0 before, or what an earlier MAP gave it */
 	EQ_VIEW,    /* T is a view of T->of; no indices, no value */
-	/* EQ_SCAN: a sub-list of equations, carried states and a trip count: comes with recurrence */
+	EQ_SCAN,    /* equations that read each other's results of an earlier step: scan; see struct scan */
+};
+
+/* Recurrence. Its equations are ordinary ones whose tensors have the scan's index as an axis, the first behind the
+ * sample's and those of the scans around it: h[batch, t, i] = f(h[batch, t - 1, k else h0[batch, k]]). What makes a scan
+ * of them is the order: step by step, t from 0 to trips - 1 (down to 0 if reverse), all of them for one t before the
+ * next. In a step, an equation may read what stands before it in `body` at t, and anything of the body at an earlier
+ * step. Only equations that take part in the recurrence stand in a scan; what none of them needs, or what needs none
+ * of them, is an ordinary equation over all t, before or behind it. Bodies hold MAPs, VIEWs and inner SCANs. */
+struct scan {
+	const char *index;  /* its name, as printed */
+	int64_t trips;
+	bool reverse;
+	int depth;          /* scans around it; the axis of its index in a tensor is tensor.batched + depth */
+	struct equation **body;
+	int n;
 };
 
 struct equation {
@@ -120,6 +135,7 @@ struct equation {
 	struct index *index;
 	struct expr *value;
 	struct expr **target;  /* SCATTER: tensor->rank subscripts */
+	struct scan *scan;     /* SCAN; tensor and value are NULL */
 	struct span at;
 };
 
@@ -191,6 +207,9 @@ int64_t tensor_sample_size(const struct tensor *t); /* elements of one sample */
 /* An EQ_MAP whose free indices are the tensor's axes; index (copied) has n entries. Not yet in any part. */
 struct equation *graph_equation(struct graph *g, struct tensor *t, enum reducer red, int nfree, int n,
 				const struct index *index, struct expr *value, struct span at);
+
+/* fn for every equation of a list in order, those inside of scans too (not for the scans themselves). */
+void visit_equations(struct equation *const *item, int n, void (*fn)(void *user, struct equation *eq), void *user);
 
 /* ---- expr.c: hash-consed expressions, simplified as they are made (constants folded, x*1, x+0, select of a
  * known condition, ...; only what is exact in IEEE arithmetic for all finite and infinite values, except that

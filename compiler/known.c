@@ -45,8 +45,8 @@ const char *value_shape(struct elaborator *E, const struct value *v)
 {
 	struct text t = {.arena = &E->ctx->arena};
 	text_add(&t, "[");
-	for (int i = v->batched; i < v->rank; i++)
-		text_printf(&t, "%s%lld", i > v->batched ? ", " : "", (long long)v->axis[i].extent);
+	for (int i = lead_rank(v->lead); i < v->rank; i++)
+		text_printf(&t, "%s%lld", i > lead_rank(v->lead) ? ", " : "", (long long)v->axis[i].extent);
 	text_add(&t, "]");
 	return t.at;
 }
@@ -78,7 +78,8 @@ bool known_equal(const struct value *a, const struct value *b)
 	if (is_number(a) && is_number(b)) {
 		if ((a->kind == VAL_BOOL) != (b->kind == VAL_BOOL))
 			return false;
-		return a->kind == VAL_REAL || b->kind == VAL_REAL ? number_of(a) == number_of(b) : a->integer == b->integer;
+		return a->kind == VAL_REAL || b->kind == VAL_REAL ? number_of(a) == number_of(b)
+								  : a->integer == b->integer;
 	}
 	if (a->kind != b->kind)
 		return false;
@@ -187,7 +188,8 @@ struct value known_binary(struct elaborator *E, const struct node *n, enum node_
 	if (op == OP_AND || op == OP_OR) {
 		const struct value *wrong = a.kind != VAL_BOOL ? &a : b.kind != VAL_BOOL ? &b : NULL;
 		if (wrong) {
-			fail(E, n->at, "'%s' needs yes or no on both sides, not %s", operator_text(op), value_text(E, wrong));
+			fail(E, n->at, "'%s' needs yes or no on both sides, not %s", operator_text(op),
+			     value_text(E, wrong));
 			return error_value();
 		}
 		return bool_value(op == OP_AND ? a.integer && b.integer : a.integer || b.integer);
@@ -264,7 +266,10 @@ struct value known_function(struct elaborator *E, const struct node *n, enum ex 
 	case EX_ERF: return real_value(erf(x));
 	case EX_ERFINV: return real_value(inverse_erf(x));
 	case EX_SQRT: return real_value(sqrt(x));
-	case EX_ABS: return a.kind == VAL_REAL ? real_value(fabs(x)) : a.integer < 0 ? int_binary(E, n, OP_SUB, 0, a.integer) : a;
+	case EX_ABS:
+		return a.kind == VAL_REAL ? real_value(fabs(x))
+		       : a.integer < 0	  ? int_binary(E, n, OP_SUB, 0, a.integer)
+					  : a;
 	case EX_SIGN: return real_value((x > 0) - (x < 0));
 	case EX_FLOOR: return real_value(floor(x));
 	case EX_CEIL: return real_value(ceil(x));
