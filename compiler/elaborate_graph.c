@@ -170,16 +170,19 @@ static struct tensor *existing_target(struct elaborator *E, const struct node *l
 	return NULL;
 }
 
-static void read_map(struct elaborator *E, const struct node *lhs, const struct node *rhs)
+static bool is_view(const struct node *rhs)
 {
-	bool ok, batch = false;
+	const struct node *call = rhs->kind == NODE_SUBSCRIPT ? rhs->kid[0] : rhs;
+	return call->kind == NODE_CALL && !strcmp(call->name, "view");
+}
+
+/* declared: the left side's tensor is there already, without its type. */
+static void read_map(struct elaborator *E, const struct node *lhs, const struct node *rhs, bool declared)
+{
+	bool ok = true, batch = false;
 	int64_t classes = 0;
-	if (rhs->kind == NODE_SUBSCRIPT && rhs->kid[0]->kind == NODE_CALL && !strcmp(rhs->kid[0]->name, "view")) {
-		read_view(E, lhs, rhs->kid[0]);
-		return;
-	}
-	if (rhs->kind == NODE_CALL && !strcmp(rhs->name, "view")) {
-		read_view(E, lhs, rhs);
+	if (is_view(rhs)) {
+		read_view(E, lhs, rhs->kind == NODE_CALL ? rhs : rhs->kid[0]);
 		return;
 	}
 	if (rhs->kind == NODE_CALL && !strcmp(rhs->name, "class") && rhs->n == 2) {
@@ -187,7 +190,9 @@ static void read_map(struct elaborator *E, const struct node *lhs, const struct 
 			return;
 		rhs = rhs->kid[0]->kid[0];
 	}
-	struct tensor *into = existing_target(E, lhs, &ok);
+	struct tensor *into =
+		declared ? find_binding(E->scope, lhs->name)->value.expr->tensor : existing_target(E, lhs, &ok);
+	ok |= declared;
 	struct building b;
 	int slot[64], n = 0;
 	begin_equation(E, &b);
@@ -207,6 +212,10 @@ static void read_map(struct elaborator *E, const struct node *lhs, const struct 
 			same = eq->index[i].extent == into->axis[i].extent && eq->index[i].rows == into->axis[i].rows;
 		if (!same)
 			fail(E, lhs->at, "the indices of '%s' are not those of its declaration", lhs->name);
+		if (declared) {
+			into->elem = eq->value->elem;
+			into->classes = classes;
+		}
 		return;
 	}
 	if (classes)
@@ -296,10 +305,93 @@ static void read_part_loss(struct elaborator *E, const struct node *n)
 	*(E->part == PART_INFERENCE ? &E->g->inference_loss : &E->g->loss) = v.expr->tensor;
 }
 
+/* ---- scans ---- */
+
+/* Equations of a scan read each other's earlier steps: their tensors are declared first, from left sides that have
+ * every extent written. */
+static void declare_left_side(struct elaborator *E, const struct node *lhs)
+{
+	struct axis axis[64];
+	int n = 0;
+	const struct node *items = lhs->n ? lhs->kid[0] : NULL;
+	for (int i = 0; items && i < items->n && i < 64; i++) {
+		const struct node *k = items->kid[i];
+		if (k->kind == NODE_NAME && !strcmp(k->name, "batch")) {
+			axis[n++] = (struct axis){E->g->batch, true};
+			continue;
+		}
+		int64_t extent = 0;
+		if (k->kind != NODE_BINARY || k->op != OP_LT ||
+		    !expect_int(E, k->kid[1], eval(E, k->kid[1]), "an extent", &extent)) {
+			fail(E, k->at, "inside a scan every index on the left has its extent written: i < 8");
+			return;
+		}
+		axis[n++] = (struct axis){extent, false};
+	}
+	if (find_binding(E->scope, lhs->name)) {
+		fail(E, lhs->name_at, "'%s' is defined twice", lhs->name);
+		return;
+	}
+	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, lhs->name, ELEM_REAL, n && axis[0].rows, n, axis, lhs->at);
+	t->layer = "";
+	bind_value(E, lhs->name, t, lhs->name_at);
+}
+
+static void declare_body(struct elaborator *E, const struct node *block)
+{
+	for (int i = 0; i < block->n; i++) {
+		const struct node *n = block->kid[i];
+		if (n->kind == NODE_SCAN)
+			declare_body(E, n->kid[2]);
+		else if (n->kind == NODE_ASSIGN && !is_view(n->kid[1]))
+			declare_left_side(E, n->kid[0]->kid[0]);
+	}
+}
+
+static void read_body(struct elaborator *E, const struct node *n, int depth);
+
+static void read_scan(struct elaborator *E, const struct node *n, int depth)
+{
+	struct scan *scan = arena_alloc(&E->ctx->arena, sizeof *scan);
+	*scan = (struct scan){.index = n->name, .depth = depth};
+	if (!expect_int(E, n->kid[0], eval(E, n->kid[0]), "the number of steps", &scan->trips))
+		return;
+	for (int i = 0; i < n->kid[1]->n; i++)
+		scan->reverse |= !strcmp(n->kid[1]->kid[i]->name, "reverse");
+	equation_list *list = &E->g->part[E->part];
+	int mark = list->n;
+	read_body(E, n->kid[2], depth + 1);
+	scan->n = list->n - mark;
+	scan->body = arena_array(&E->ctx->arena, (size_t)scan->n + 1, sizeof *scan->body);
+	memcpy(scan->body, list->item + mark, (size_t)scan->n * sizeof *scan->body);
+	list->n = mark;
+	struct equation *eq = arena_alloc(&E->ctx->arena, sizeof *eq);
+	*eq = (struct equation){.kind = EQ_SCAN, .scan = scan, .at = n->at};
+	append(E, eq);
+}
+
+static void read_body(struct elaborator *E, const struct node *block, int depth)
+{
+	for (int i = 0; i < block->n; i++) {
+		const struct node *n = block->kid[i];
+		if (n->kind == NODE_SCAN)
+			read_scan(E, n, depth);
+		else if (n->kind == NODE_ASSIGN && n->kid[0]->n == 1)
+			read_map(E, n->kid[0]->kid[0], n->kid[1], true);
+		else
+			fail(E, n->at, "a scan holds equations only");
+	}
+}
+
 static void read_statement(struct elaborator *E, const struct node *n)
 {
+	if (n->kind == NODE_SCAN) {
+		declare_body(E, n->kid[2]);
+		read_scan(E, n, 0);
+		return;
+	}
 	if (n->kind == NODE_ASSIGN && n->kid[0]->n == 1)
-		read_map(E, n->kid[0]->kid[0], n->kid[1]);
+		read_map(E, n->kid[0]->kid[0], n->kid[1], false);
 	else if (n->kind == NODE_SCATTER)
 		read_scatter(E, n);
 	else if (n->kind == NODE_LOSS)
