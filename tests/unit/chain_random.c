@@ -140,11 +140,9 @@ static void make_net(struct net *net)
 		for (int d = 0; d < t->rank; d++)
 			extent[d] = (int)t->axis[d].extent;
 		e = ex_read(net->g, t, net->slot, NULL);
-		e = add_equation(net, "all", t->rank ? RED_SUM : RED_NONE, 0, op1(EX_TANH, mul(N(0.2), e)), t->rank,
-				 extent)
-			    ? rd0(net->g->part[PART_FORWARD].item[net->g->part[PART_FORWARD].n - 1]->tensor)
-			    : NULL;
-		last = add_equation(net, "last", RED_NONE, 0, add(rd0(last), e), 0, NULL);
+		e = mul(N(1 / (double)tensor_size(t)), op1(EX_TANH, mul(N(0.2), e)));
+		t = add_equation(net, "all", t->rank ? RED_SUM : RED_NONE, 0, e, t->rank, extent);
+		last = add_equation(net, "last", RED_NONE, 0, add(rd0(last), rd0(t)), 0, NULL);
 	}
 	add_loss(net, last);
 }
