@@ -146,7 +146,9 @@ static struct tensor *existing_target(struct elaborator *E, const struct node *l
 						   t->elem, t->batched, t->rank, t->axis, lhs->at);
 		next->of = t;
 		next->layer = t->layer;
-		find_binding(E->scope, lhs->name)->next = next;
+		struct binding *b = find_binding(E->scope, lhs->name);
+		b->next = next;
+		b->next_value = tensor_value(E, next);
 		return next;
 	}
 	if (t && E->part != PART_INIT) {
