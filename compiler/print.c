@@ -20,6 +20,8 @@
  *   T[label[batch] < 10, j < 5] += sum[batch, j < 5] e    a scatter: each target subscript with the axis' extent
  *   w'[i, j] = e                                  next value of a param or state; w' reads it
  *   loss T                                        in forward and inference: the batch's loss
+ *   scan t < 50 { ... }                           equations of a recurrence, run for one t after the other; they have
+ *                                                 the index of t in full. Backwards: scan t < 50, reverse = yes { ... }
  *
  * An index is written `i < n` unless an unguarded read of e has it bare as a subscript, and every such read is of an
  * axis of n. `batch` is the sample's own index, or the one a reducer takes over the samples; further indices that run
@@ -141,6 +143,7 @@ static void write_gradient(struct text *out, const struct tensor *t)
 /* ---- the graph ---- */
 
 struct use {
+	struct graph *g;
 	bool *used; /* by tensor id */
 };
 
@@ -150,22 +153,25 @@ static void mark_read(void *user, struct expr *e)
 		((struct use *)user)->used[e->tensor->id] = true;
 }
 
+static void mark_reads(void *user, struct equation *eq)
+{
+	struct use *use = user;
+
+	if (eq->kind == EQ_VIEW)
+		use->used[eq->tensor->of->id] = true;
+	else
+		ex_visit(use->g, eq->value, mark_read, use);
+	for (int a = 0; eq->kind == EQ_SCATTER && a < eq->tensor->rank; a++)
+		ex_visit(use->g, eq->target[a], mark_read, use);
+}
+
 /* Constant tensors that something reads or shows; the others went out of use in some pass. */
 static bool *find_used(struct graph *g)
 {
-	struct use use = {arena_array(&g->ctx->arena, (size_t)g->tensors.n, sizeof(bool))};
+	struct use use = {g, arena_array(&g->ctx->arena, (size_t)g->tensors.n, sizeof(bool))};
 
 	for (int part = 0; part < PART_COUNT; part++)
-		for (int i = 0; i < g->part[part].n; i++) {
-			const struct equation *eq = g->part[part].item[i];
-
-			if (eq->kind == EQ_VIEW)
-				use.used[eq->tensor->of->id] = true;
-			else
-				ex_visit(g, eq->value, mark_read, &use);
-			for (int a = 0; eq->kind == EQ_SCATTER && a < eq->tensor->rank; a++)
-				ex_visit(g, eq->target[a], mark_read, &use);
-		}
+		visit_equations(g->part[part].item, g->part[part].n, mark_reads, &use);
 	for (int i = 0; i < g->outputs.n; i++)
 		use.used[g->outputs.item[i].value->id] = true;
 	for (int i = 0; i < g->metrics.n; i++)
@@ -219,6 +225,20 @@ static void write_declarations(struct graph *g, struct text *out)
 		write_gradient(out, g->grads.item[i]);
 }
 
+static void write_equations(struct printer *p, struct equation *const *eq, int n, int indent)
+{
+	for (int i = 0; i < n; i++) {
+		text_printf(p->out, "%.*s", indent, "\t\t\t\t\t\t\t\t");
+		write_equation(p, eq[i]);
+		if (eq[i]->kind == EQ_SCAN) {
+			text_add(p->out, " {\n");
+			write_equations(p, eq[i]->scan->body, eq[i]->scan->n, indent + 1);
+			text_printf(p->out, "%.*s}", indent, "\t\t\t\t\t\t\t\t");
+		}
+		text_add(p->out, "\n");
+	}
+}
+
 static void write_part(struct graph *g, enum part part, struct text *out)
 {
 	const struct tensor *loss = part == PART_FORWARD ? g->loss : part == PART_INFERENCE ? g->inference_loss : NULL;
@@ -227,11 +247,7 @@ static void write_part(struct graph *g, enum part part, struct text *out)
 	if (!g->part[part].n && !loss)
 		return;
 	text_printf(out, "part %s {\n", part_name(part));
-	for (int i = 0; i < g->part[part].n; i++) {
-		text_add(out, "\t");
-		write_equation(&p, g->part[part].item[i]);
-		text_add(out, "\n");
-	}
+	write_equations(&p, g->part[part].item, g->part[part].n, 1);
 	if (loss) {
 		text_add(out, "\tloss ");
 		write_name(out, loss);

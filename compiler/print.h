@@ -39,7 +39,7 @@ void write_string(struct text *out, const char *string);
 /* A tensor's name; w' for the next value of w. */
 void write_name(struct text *out, const struct tensor *t);
 
-/* Without indentation and newline. Sets p->name. */
+/* Without indentation and newline; of a scan its head. Sets p->name. */
 void write_equation(struct printer *p, const struct equation *eq);
 
 /* The names under which eq's indices are printed: their own, with a number added where it is the name of a tensor,

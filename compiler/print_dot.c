@@ -3,6 +3,7 @@
  * Every part but init is a cluster of what it defines; inputs, params, states and constants stand outside. The equation
  * of a node is its tooltip. Scatters into one tensor are one node. */
 #include "expr.h"
+#include "print.h"
 
 struct dot {
 	struct graph *g;
@@ -96,6 +97,21 @@ static void visit_reads(struct dot *d, const struct equation *eq, void (*fn)(voi
 		ex_visit(d->g, eq->target[a], fn, d);
 }
 
+static void defined_node(void *user, struct equation *eq) { write_node(user, eq->tensor, eq, "\t\t"); }
+
+static void read_nodes(void *user, struct equation *eq) { visit_reads(user, eq, read_node); }
+
+static void read_edges(void *user, struct equation *eq)
+{
+	struct dot *d = user;
+
+	d->node++;
+	d->into = eq->tensor->id;
+	visit_reads(d, eq, read_edge);
+	if (eq->kind == EQ_VIEW)
+		write_edge(d, eq->tensor->of);
+}
+
 void print_dot(struct graph *g, struct text *out)
 {
 	struct dot d = {.g = g, .out = out};
@@ -107,22 +123,12 @@ void print_dot(struct graph *g, struct text *out)
 		if (!g->part[part].n)
 			continue;
 		text_printf(out, "\tsubgraph cluster_%s {\n\t\tlabel=\"%s\";\n", part_name(part), part_name(part));
-		for (int i = 0; i < g->part[part].n; i++)
-			write_node(&d, g->part[part].item[i]->tensor, g->part[part].item[i], "\t\t");
+		visit_equations(g->part[part].item, g->part[part].n, defined_node, &d);
 		text_add(out, "\t}\n");
 	}
 	for (enum part part = PART_FORWARD; part < PART_COUNT; part++)
-		for (int i = 0; i < g->part[part].n; i++)
-			visit_reads(&d, g->part[part].item[i], read_node);
+		visit_equations(g->part[part].item, g->part[part].n, read_nodes, &d);
 	for (enum part part = PART_FORWARD; part < PART_COUNT; part++)
-		for (int i = 0; i < g->part[part].n; i++) {
-			const struct equation *eq = g->part[part].item[i];
-
-			d.node++;
-			d.into = eq->tensor->id;
-			visit_reads(&d, eq, read_edge);
-			if (eq->kind == EQ_VIEW)
-				write_edge(&d, eq->tensor->of);
-		}
+		visit_equations(g->part[part].item, g->part[part].n, read_edges, &d);
 	text_add(out, "}\n");
 }

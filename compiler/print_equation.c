@@ -190,6 +190,11 @@ static void write_view(struct printer *p, const struct tensor *t)
 
 void write_equation(struct printer *p, const struct equation *eq)
 {
+	if (eq->kind == EQ_SCAN) {
+		text_printf(p->out, "scan %s < %lld%s", eq->scan->index, (long long)eq->scan->trips,
+			    eq->scan->reverse ? ", reverse = yes" : "");
+		return;
+	}
 	if (eq->kind == EQ_VIEW) {
 		write_view(p, eq->tensor);
 		return;

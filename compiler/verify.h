@@ -5,11 +5,14 @@
 
 #include "graph.h"
 
+enum { VERIFY_SCANS = 32 };
+
 /* What is known of a tensor so far; bit p of each stands for part p. */
 struct status {
 	uint8_t mapped;	 /* by a map or view */
 	uint8_t added;	 /* by a scatter */
 	uint8_t read;	 /* after which it must not change */
+	uint32_t scans;	 /* bit d: the body of the open scan of depth d defines it, before or behind the equation */
 	uint8_t checked; /* as a tensor: once for inference (2), once for the rest (1) */
 };
 
@@ -18,8 +21,10 @@ struct verifier {
 	struct status *status; /* by tensor id */
 	enum part part;
 	const struct equation *eq;
-	struct table name[2]; /* tensors by name: of inference, and of the rest */
-	const char *fault;    /* the first */
+	struct table name[2];		       /* tensors by name: of inference, and of the rest */
+	const struct scan *scan[VERIFY_SCANS]; /* those around the equation, outermost first */
+	int scans;
+	const char *fault; /* the first */
 };
 
 /* Keeps the first fault only. The message begins with the equation in work. */

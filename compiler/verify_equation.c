@@ -79,6 +79,33 @@ bool is_readable(const struct verifier *v, const struct tensor *t)
 	}
 }
 
+/* In a scan: whether the read e is of an earlier step, whose values are all there. The steps of the scans around come
+ * first, as in the order of running. */
+static bool reads_earlier_step(struct verifier *v, const struct expr *e)
+{
+	const struct tensor *t = e->tensor, *into = v->eq->tensor;
+
+	for (int d = 0; d < v->scans && v->status[t->id].scans >> d & 1; d++) {
+		int64_t steps;
+
+		if (t->rank <= t->batched + d || into->rank <= into->batched + d) {
+			fault(v, "%s takes part in a scan but has no axis for its steps", t->name);
+			return true;
+		}
+		if (!affine_difference(e->arg[t->batched + d], ex_index(v->g, into->batched + d), &steps)) {
+			fault(v, "%s is read at a step that may not be done", t->name);
+			return true;
+		}
+		if (v->scan[d]->reverse)
+			steps = -steps;
+		if (steps > 0)
+			fault(v, "%s is read at a later step", t->name);
+		if (steps != 0)
+			return true;
+	}
+	return false;
+}
+
 /* Marks t, and what it is a view of, as read by the current part. */
 static void note_read(struct verifier *v, const struct tensor *t)
 {
@@ -122,7 +149,8 @@ static void check_read(struct verifier *v, const struct expr *e)
 		fault(v, "a read of %s has another type than the tensor", t->name);
 	for (int a = 0; a < t->rank; a++)
 		check_subscript(v, t, a, e->arg[a], e->guarded);
-	note_read(v, t);
+	if (!reads_earlier_step(v, e))
+		note_read(v, t);
 }
 
 static void check_expr(void *user, struct expr *e)
@@ -259,13 +287,59 @@ static void note_definition(struct verifier *v)
 		s->mapped |= part;
 }
 
+/* The steps of every scan around are an axis of what is defined in it. */
+static void check_steps(struct verifier *v)
+{
+	const struct tensor *t = v->eq->tensor;
+
+	if (v->scans && v->eq->kind == EQ_SCATTER)
+		fault(v, "a scatter stands in a scan");
+	for (int d = 0; d < v->scans; d++)
+		if (t->rank <= t->batched + d || t->axis[t->batched + d].extent != v->scan[d]->trips)
+			fault(v, "it has no axis for the steps of the scan over %s", v->scan[d]->index);
+}
+
+static void mark_body(struct verifier *v, const struct scan *scan, uint32_t bit, bool inside)
+{
+	for (int i = 0; i < scan->n; i++)
+		if (scan->body[i]->kind == EQ_SCAN)
+			mark_body(v, scan->body[i]->scan, bit, inside);
+		else if (scan->body[i]->tensor && scan->body[i]->tensor->id < (uint32_t)v->g->tensors.n)
+			v->status[scan->body[i]->tensor->id].scans =
+				(v->status[scan->body[i]->tensor->id].scans & ~bit) | (inside ? bit : 0);
+}
+
+static void check_scan(struct verifier *v, const struct scan *scan)
+{
+	uint32_t bit = (uint32_t)1 << v->scans;
+
+	if (v->scans == VERIFY_SCANS - 1 || !scan->index || scan->trips < 1 || scan->depth != v->scans) {
+		fault(v, "a scan has no index, no steps, or another depth than its place");
+		return;
+	}
+	mark_body(v, scan, bit, true);
+	v->scan[v->scans++] = scan;
+	for (int i = 0; i < scan->n && !v->fault; i++) {
+		v->eq = scan->body[i];
+		check_equation(v);
+	}
+	v->scans--;
+	mark_body(v, scan, bit, false);
+}
+
 void check_equation(struct verifier *v)
 {
 	const struct equation *eq = v->eq;
 
+	if (eq->kind == EQ_SCAN) {
+		check_scan(v, eq->scan);
+		return;
+	}
 	check_tensor(v, eq->tensor);
 	if (!v->fault)
 		check_indices(v);
+	if (!v->fault)
+		check_steps(v);
 	if (v->fault)
 		return;
 	switch (eq->kind) {
@@ -277,6 +351,7 @@ void check_equation(struct verifier *v)
 		else
 			note_read(v, eq->tensor->of);
 		break;
+	case EQ_SCAN: break;
 	}
 	if ((eq->kind == EQ_VIEW) != (eq->tensor->role == ROLE_VIEW))
 		fault(v, "a view is defined as something else");
