@@ -78,7 +78,7 @@ gradients() {
 	END
 	for model in "${single[@]}"; do tcc -c "$model" || bad=$((bad + 1)); done
 	gcc -O1 -w -c "${quad[@]}" || bad=$((bad + 1))
-	gcc -O1 -I. -I"$ROOT/runtime" -o gradient "$ROOT/tests/check/gradient.c" pairs.c q_*.o f_*.o -lquadmath -lm
+	gcc -O1 -I. -I"$ROOT/runtime" -o gradient "$ROOT/tests/check/gradient.c" pairs.c q_*.o f_*.o -Wl,-z,noexecstack -lquadmath -lm
 	./gradient "$seed" || bad=$((bad + 1))
 	[ $bad = 0 ] || fail "$bad models or steps failed"
 }
