@@ -174,11 +174,12 @@ static void write_work(struct emitter *e, const char *suffix, int64_t reals, int
 /* PREFIX_NAME = value. The model's own names keep clear of math.h's M_PI and of each other. */
 static void write_constant(struct emitter *e, struct scope *scope, const char *name, int64_t value, const char *about)
 {
-	const char *unique = upper_case(e, arena_printf(e->arena, "%s_%s", e->prefix, name));
+	bool near_math = strcmp(e->upper, "M") == 0 && *name >= 'a';
+	const char *unique = arena_printf(e->arena, "%s_%s%s", e->upper, upper_case(e, name), near_math ? "_SIZE" : "");
 
 	scope->used.arena = e->arena;
-	while (table_get(&scope->used, unique) || (strncmp(unique, "M_", 2) == 0 && *name >= 'a'))
-		unique = arena_printf(e->arena, "%s%s", unique, strncmp(unique, "M_", 2) == 0 ? "_SIZE" : "_2");
+	while (table_get(&scope->used, unique))
+		unique = arena_printf(e->arena, "%s_2", unique);
 	table_set(&scope->used, unique, "");
 	write_line(e, "%s = %lld,%s%s%s", unique, (long long)value, *about ? " /* " : "", about, *about ? " */" : "");
 }
