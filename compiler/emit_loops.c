@@ -531,7 +531,7 @@ static void write_scatter(struct body *b, struct stage *stage)
 		clear_tensor(b, eq->tensor);
 	open_accumulation(b, &acc, stage->n_loop);
 	term = term_text(b, stage);
-	print_element(b, &target, eq->tensor, eq->target);
+	print_element(b, &target, eq->tensor, stage->target);
 	write_line(b->e, "%s += %s;", target.at, term);
 	close_loops(b, acc.n_blocks);
 }

@@ -95,7 +95,7 @@ static bool is_neutral_value(enum reducer red, const struct expr *e)
 	return (red == RED_SUM && ex_is_num(e, 0)) || (red == RED_PROD && ex_is_num(e, 1));
 }
 
-/* The terms of one element of a sum or product, joined. */
+/* The terms of one element of a sum or product, joined; NULL: there are none. */
 static const char *joined_terms(struct body *b, const struct stage *stage, struct place_values *v)
 {
 	const struct equation *eq = stage->eq;
@@ -113,7 +113,7 @@ static const char *joined_terms(struct body *b, const struct stage *stage, struc
 			list_add(b->e->arena, &terms, term);
 	} while (advance(b, v, eq, slots, n));
 	if (!terms.n)
-		return neutral_start(b, eq);
+		return NULL;
 	write_temps(b, terms.item, terms.n, TEMPS_HERE);
 	for (int i = 0; i < terms.n; i++) {
 		struct expr *term = terms.item[i];
@@ -186,9 +186,10 @@ static bool is_variable(const struct equation *eq) { return eq->red != RED_NONE 
 static const char *element_value(struct body *b, const struct stage *stage, struct place_values *v)
 {
 	struct expr *value;
+	const char *text;
 
 	if (is_joined(stage->eq))
-		return joined_terms(b, stage, v);
+		return (text = joined_terms(b, stage, v)) ? text : neutral_start(b, stage->eq);
 	if (stage->eq->red != RED_NONE)
 		return extreme_term(b, stage, v);
 	value = value_at(b, stage->eq, v);
@@ -291,9 +292,11 @@ static void write_row_sums(struct body *b, int at)
 		   b->slot_name[rows]);
 	n = start_elements(b, eq, &v, slots);
 	do {
-		const char *target = targets.item[next++];
+		const char *target = targets.item[next++], *terms = joined_terms(b, stage, &v);
 
-		write_accumulate(b, eq, target, target, joined_terms(b, stage, &v), NULL);
+		if (!terms) /* every one is 0 */
+			continue;
+		write_accumulate(b, eq, target, target, terms, NULL);
 		e->statements++;
 	} while (advance(b, &v, eq, slots, n));
 	close_block(e, "}");

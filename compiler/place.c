@@ -163,8 +163,8 @@ static bool may_overwrite(struct placing *w, const struct group *group, int at, 
 	const struct stage *stage = group->stages.item[at];
 	int nest_end = at + 1; /* values are stored at the end of the nest's body */
 
-	if ((stage->form != FORM_MAP && stage->form != FORM_DOT) ||
-	    tensor_size(old) != tensor_size(stage->eq->tensor) || old->elem != stage->eq->tensor->elem)
+	if (accumulates_in_memory(group, stage) || tensor_size(old) != tensor_size(stage->eq->tensor) ||
+	    old->elem != stage->eq->tensor->elem)
 		return false;
 	while (nest_end < group->stages.n && group->stages.item[nest_end]->joins)
 		nest_end++;

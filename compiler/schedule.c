@@ -114,10 +114,10 @@ struct grouping {
 
 static const struct stage *last_stage(const struct group *group) { return group->stages.item[group->stages.n - 1]; }
 
-/* Free indices that a stage has in common with the group's first one, from the left. */
-static int common_free(const struct group *group, const struct stage *stage)
+/* Free indices that two stages have in common, from the left. */
+static int common_free(const struct stage *one, const struct stage *other)
 {
-	const struct equation *a = group->stages.item[0]->eq, *b = stage->eq;
+	const struct equation *a = one->eq, *b = other->eq;
 	int n = 0;
 
 	while (n < a->nfree && n < b->nfree && a->index[n].extent == b->index[n].extent &&
@@ -237,9 +237,10 @@ static int joint_depth(struct grouping *w, struct stage *stage, unsigned readers
 	last = last_stage(group);
 	if (last->form == FORM_SCATTER || defining_stage(group, stage->eq->tensor) >= 0)
 		return -1;
-	common = common_free(group, stage);
+	common = common_free(group->stages.item[0], stage);
 	if (last->form != FORM_ROW && stage->form != FORM_ROW && stage->eq->nfree == last->eq->nfree &&
-	    common == stage->eq->nfree && reads_fit(w, stage, group->depth, true, &linked) && linked) {
+	    common_free(last, stage) == stage->eq->nfree && reads_fit(w, stage, group->depth, true, &linked) &&
+	    linked) {
 		stage->joins = true;
 		return group->depth;
 	}

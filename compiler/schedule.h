@@ -23,7 +23,8 @@ typedef LIST(struct affine) condition_list;
 struct stage {
 	struct equation *eq;
 	enum form form;
-	struct expr *term; /* eq->value without what `conditions` say already */
+	struct expr *term;    /* eq->value without what `conditions` say already */
+	struct expr **target; /* SCATTER: eq->target likewise */
 	condition_list
 		conditions;   /* the term counts only where all hold: bounds of the accumulating loops, else tests */
 	int n_loop, loop[64]; /* slots, those of the group's shared loops not among them */
@@ -44,6 +45,8 @@ struct group {
 	unsigned readers; /* INFERENCE: which calls need it, a bit each */
 };
 typedef LIST(struct group *) group_list;
+/* Whether the elements of a stage are complete only after loops that have stored parts of them. */
+bool accumulates_in_memory(const struct group *group, const struct stage *stage);
 /* init and update know of no rows: what has a sample axis is set for the whole batch. */
 static inline bool has_run_time_rows(const struct group *group)
 {

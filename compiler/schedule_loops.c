@@ -214,6 +214,7 @@ static void peel_term(struct graph *g, struct stage *stage)
 	struct equation *eq = stage->eq;
 	struct expr *e = eq->value;
 
+	stage->term = e;
 	if (eq->red == RED_SUM || eq->kind == EQ_SCATTER) {
 		stage->term = peel_factor(g, &stage->conditions, eq->index, e);
 	} else if (e->op == EX_READ && e->guarded && is_neutral(eq->red, e->arg[e->tensor->rank])) {
@@ -299,6 +300,9 @@ static void add_bound_loops(struct stage *stage, int last)
 		stage->loop[stage->n_loop++] = last;
 }
 
+/* The first of equals wins: the bound indices run as they are written. */
+static bool keeps_order(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
+
 static void order_reduction(struct graph *g, struct stage *stage)
 {
 	struct equation *eq = stage->eq;
@@ -313,7 +317,7 @@ static void order_reduction(struct graph *g, struct stage *stage)
 
 		if (cost <= dot_cost) {
 			dot_cost = cost;
-			inner = s;
+			inner = keeps_order(eq->red) ? inner : s;
 		}
 	}
 	if (eq->red == RED_SUM && row >= 0 && eq->index[row].extent > 1 && !eq->index[row].rows &&
@@ -341,14 +345,31 @@ static void order_reduction(struct graph *g, struct stage *stage)
 	}
 }
 
+/* An index of extent 1 is 0 everywhere. */
+static void drop_single_rounds(struct graph *g, struct stage *stage)
+{
+	struct equation *eq = stage->eq;
+	struct expr *zero[64] = {0};
+
+	for (int s = 0; s < eq->n; s++)
+		if (eq->index[s].extent == 1 && !eq->index[s].rows && s >= eq->nfree)
+			zero[s] = ex_int(g, 0);
+	stage->term = ex_substitute(g, stage->term, zero, eq->n);
+	if (eq->kind != EQ_SCATTER)
+		return;
+	stage->target = arena_array(&g->ctx->arena, (size_t)eq->tensor->rank + 1, sizeof *stage->target);
+	for (int a = 0; a < eq->tensor->rank; a++)
+		stage->target[a] = ex_substitute(g, eq->target[a], zero, eq->n);
+}
+
 struct stage *make_stage(struct graph *g, struct equation *eq)
 {
 	struct stage *stage = arena_alloc(&g->ctx->arena, sizeof *stage);
 
 	stage->eq = eq;
-	stage->term = eq->value;
 	stage->lanes = 1;
 	peel_term(g, stage);
+	drop_single_rounds(g, stage);
 	if (eq->kind == EQ_SCATTER) {
 		stage->form = FORM_SCATTER;
 		order_scatter(g, stage);
@@ -361,6 +382,16 @@ struct stage *make_stage(struct graph *g, struct equation *eq)
 		order_reduction(g, stage);
 	}
 	return stage;
+}
+
+bool accumulates_in_memory(const struct group *group, const struct stage *stage)
+{
+	const struct equation *eq = stage->eq;
+	bool sums_rows = false;
+
+	for (int s = eq->nfree; s < eq->n; s++)
+		sums_rows |= eq->index[s].rows;
+	return stage->form == FORM_ROW || stage->form == FORM_SCATTER || (group->written_out && sums_rows);
 }
 
 double stage_cost(const struct stage *stage)
