@@ -165,9 +165,12 @@ static bool is_reserved(const char *name)
 	size_t n = strlen(name);
 
 	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-		if (strcmp(name, reserved[i]) == 0)
+		if (*name == *reserved[i] && strcmp(name, reserved[i]) == 0)
 			return true;
 	for (size_t i = 0; i < sizeof libm_names / sizeof *libm_names; i++) {
+		if (*name != *libm_names[i])
+			continue;
+
 		size_t k = strlen(libm_names[i]);
 
 		if (strncmp(name, libm_names[i], k) == 0 && (n == k || (n == k + 1 && strchr("flq", name[k]))))
