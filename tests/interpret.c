@@ -206,10 +206,24 @@ static int64_t bound_of(const struct interpreter *in, const struct index *index)
 	return index->rows ? in->rows : index->extent;
 }
 
+/* Is loop p of an equation in a scan the one over the scan's steps? */
+static bool is_step(const struct interpreter *in, const struct equation *eq, int p)
+{
+	return p >= eq->tensor->batched && p < eq->tensor->batched + in->scans;
+}
+
+static void first_point(const struct interpreter *in, const struct equation *eq, int64_t *at)
+{
+	for (int p = 0; p < eq->n; p++)
+		at[p] = is_step(in, eq, p) ? in->step[p - eq->tensor->batched] : 0;
+}
+
 /* The next point of the loops [first, n); false behind the last. */
 static bool next_point(const struct interpreter *in, const struct equation *eq, int first, int n, int64_t *at)
 {
 	for (int p = n - 1; p >= first; p--) {
+		if (is_step(in, eq, p))
+			continue;
 		if (++at[p] < bound_of(in, &eq->index[p]))
 			return true;
 		at[p] = 0;
@@ -267,10 +281,11 @@ static number interpret_point(struct interpreter *in, const struct equation *eq,
 static void interpret_map(struct interpreter *in, const struct equation *eq)
 {
 	number *values = tensor_values(in, eq->tensor);
-	int64_t at[64] = {0};
+	int64_t at[64];
 
 	if (is_empty(in, eq, 0, eq->nfree))
 		return;
+	first_point(in, eq, at);
 	do {
 		int64_t element = 0;
 
@@ -299,6 +314,21 @@ static void interpret_scatter(struct interpreter *in, const struct equation *eq)
 	} while (next_point(in, eq, 0, eq->n, at));
 }
 
+static void interpret_scan(struct interpreter *in, const struct scan *scan)
+{
+	int depth = in->scans++;
+
+	for (int64_t k = 0; k < scan->trips; k++) {
+		in->step[depth] = scan->reverse ? scan->trips - 1 - k : k;
+		for (int i = 0; i < scan->n; i++)
+			if (scan->body[i]->kind == EQ_SCAN)
+				interpret_scan(in, scan->body[i]->scan);
+			else if (scan->body[i]->kind == EQ_MAP)
+				interpret_map(in, scan->body[i]);
+	}
+	in->scans = depth;
+}
+
 void interpret(struct interpreter *in, const equation_list *eqs)
 {
 	for (int i = 0; i < eqs->n; i++) {
@@ -311,6 +341,8 @@ void interpret(struct interpreter *in, const equation_list *eqs)
 			memset(tensor_values(in, eq->tensor), 0, (size_t)tensor_size(eq->tensor) * sizeof(number));
 		if (eq->kind == EQ_MAP)
 			interpret_map(in, eq);
+		else if (eq->kind == EQ_SCAN)
+			interpret_scan(in, eq->scan);
 		else if (eq->kind == EQ_SCATTER)
 			interpret_scatter(in, eq);
 	}

@@ -15,6 +15,9 @@ struct interpreter {
 	size_t room;
 	const char *fault; /* the first thing that went wrong, or NULL */
 
+	int64_t step[8]; /* of the scans around the equation that runs */
+	int scans;
+
 	struct memo {
 		uint64_t stamp;
 		number value;

@@ -41,10 +41,12 @@ examples() { ls "$ROOT"/examples/*/*.nn; }
 # A name for a path that is an identifier.
 identifier() { basename "$1" .nn | tr -c 'A-Za-z0-9\n' _; }
 
-# Check the gradients of models in quad and in float: gradients SEED MODEL.nn... (see check/gradient.c). A model may
-# give options in its first line, as in the runner. Prints one line; fails if a model does not compile or is wrong.
+# Check the gradients of models in quad and in float: gradients [-c] SEED MODEL.nn... (see check/gradient.c). A model
+# may give options in its first line, as in the runner. Prints one line; fails if a model does not compile or is wrong.
 gradients() {
-	local seed=$1 model name bad=0 text
+	local conditioned= seed model name bad=0 text
+	[ "$1" != -c ] || { conditioned=-c; shift; }
+	seed=$1
 	shift
 	: >headers.h
 	: >pairs.inc
@@ -77,9 +79,9 @@ gradients() {
 		const int n_pairs = sizeof pairs / sizeof *pairs;
 	END
 	for model in "${single[@]}"; do tcc -c "$model" || bad=$((bad + 1)); done
-	gcc -O1 -w -c "${quad[@]}" || bad=$((bad + 1))
+	gcc -O0 -w -c "${quad[@]}" || bad=$((bad + 1))
 	gcc -O1 -I. -I"$ROOT/runtime" -o gradient "$ROOT/tests/check/gradient.c" pairs.c q_*.o f_*.o -Wl,-z,noexecstack -lquadmath -lm
-	./gradient "$seed" || bad=$((bad + 1))
+	./gradient $conditioned "$seed" || bad=$((bad + 1))
 	[ $bad = 0 ] || fail "$bad models or steps failed"
 }
 

@@ -71,12 +71,11 @@ struct tensor *add_classes(struct net *net, const char *name, int classes, int r
 	return t;
 }
 
-struct tensor *add_equation(struct net *net, const char *name, enum reducer red, int nfree, struct expr *value, int n,
-			    const int *extent)
+/* The equation of t, appended to part forward. */
+static void define_tensor(struct net *net, struct tensor *t, enum reducer red, struct expr *value, int n,
+			  const int *extent)
 {
 	static const char *const names[] = {"a", "b", "c", "d", "e", "f", "p", "q"};
-	enum elem elem = red == RED_ARGMAX || red == RED_ARGMIN ? ELEM_INT : value->elem;
-	struct tensor *t = add_tensor(net, ROLE_VALUE, elem, name, nfree, extent);
 	struct index index[8];
 	int batch = 0;
 
@@ -85,10 +84,28 @@ struct tensor *add_equation(struct net *net, const char *name, enum reducer red,
 		if (index[p].rows && !batch++)
 			index[p].name = "batch";
 	}
+	list_add(&net->ctx.arena, &net->g->part[PART_FORWARD],
+		 graph_equation(net->g, t, red, t->rank, n, index, value, (struct span){0}));
+}
+
+void define(struct net *net, struct tensor *t, struct expr *value)
+{
+	int extent[8];
+
+	for (int d = 0; d < t->rank; d++)
+		extent[d] = (int)t->axis[d].extent;
+	define_tensor(net, t, RED_NONE, value, t->rank, extent);
+}
+
+struct tensor *add_equation(struct net *net, const char *name, enum reducer red, int nfree, struct expr *value, int n,
+			    const int *extent)
+{
+	enum elem elem = red == RED_ARGMAX || red == RED_ARGMIN ? ELEM_INT : value->elem;
+	struct tensor *t = add_tensor(net, ROLE_VALUE, elem, name, nfree, extent);
+
 	if (red == RED_ARGMAX || red == RED_ARGMIN)
 		t->classes = extent[nfree];
-	list_add(&net->ctx.arena, &net->g->part[PART_FORWARD],
-		 graph_equation(net->g, t, red, nfree, n, index, value, (struct span){0}));
+	define_tensor(net, t, red, value, n, extent);
 	return t;
 }
 
@@ -110,6 +127,23 @@ struct tensor *add_value(struct net *net, const char *name, int rank, const int 
 	struct expr *factor = ex_read(net->g, scale, net->slot + 1, NULL);
 
 	return add_equation(net, name, RED_NONE, rank, mul(read_slots(net, input), factor), rank, extent);
+}
+
+void add_scan(struct net *net, int from, const char *index, int trips, int depth, bool reverse)
+{
+	struct arena *arena = &net->ctx.arena;
+	equation_list *part = &net->g->part[PART_FORWARD];
+	struct equation *item = arena_alloc(arena, sizeof *item);
+	struct scan *scan = arena_alloc(arena, sizeof *scan);
+
+	*scan = (struct scan){.index = index, .trips = trips, .depth = depth, .reverse = reverse, .n = part->n - from};
+	scan->body = arena_array(arena, (size_t)scan->n, sizeof *scan->body);
+	for (int i = 0; i < scan->n; i++)
+		scan->body[i] = part->item[from + i];
+	item->kind = EQ_SCAN;
+	item->scan = scan;
+	part->n = from;
+	list_add(arena, part, item);
 }
 
 /* loss = sum of value over the elements of y */

@@ -30,8 +30,12 @@ struct tensor *add_classes(struct net *net, const char *name, int classes, int r
 /* A new equation of part forward, whose first nfree indices are free; its tensor. */
 struct tensor *add_equation(struct net *net, const char *name, enum reducer red, int nfree, struct expr *value, int n,
 			    const int *extent);
+/* The same for a tensor that is there already, without bound indices. */
+void define(struct net *net, struct tensor *t, struct expr *value);
 /* A value for each sample that a param scales: x[batch, i] = x.input[batch, i] * x.scale[i] */
 struct tensor *add_value(struct net *net, const char *name, int rank, const int *extent);
+/* Make the equations of part forward from number `from` on a scan, or at a greater depth a scan inside of one. */
+void add_scan(struct net *net, int from, const char *index, int trips, int depth, bool reverse);
 /* The loss: sum of y*sin(y) over all elements. Its goal is all params. */
 void add_loss(struct net *net, struct tensor *y);
 /* The sum of y, as the loss. */

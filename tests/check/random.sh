@@ -7,7 +7,7 @@ echo "seed $seed"
 gcc -O1 -o random "$ROOT/tests/check/random.c"
 mkdir models
 ./random "$seed" "${count:-300}" models
-(gradients "$seed" models/*.nn) >result || {
+(gradients -c "$seed" models/*.nn) >result || {
 	cat result
 	fail "seed $seed"
 }

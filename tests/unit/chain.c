@@ -387,6 +387,105 @@ static void unused_indices(struct net *net)
 	add_loss(net, eq("z", RED_SUM, 1, mul(rd(v, S(0)), rd(y, S(1))), 2, BATCH, 3));
 }
 
+/* ---- recurrence; the step is the index behind the batch ---- */
+
+static int equations(struct net *net) { return net->g->part[PART_FORWARD].n; }
+
+/* h[t] = tanh(w x[t] + u h[t-1]), h[-1] = h0; the loss reads all steps and the last */
+static void recurrence(struct net *net)
+{
+	struct tensor *x = value("x", BATCH, 5, 2), *h0 = value("h0", BATCH, 3), *w = param("w", 3, 2);
+	struct tensor *u = param("u", 3, 3), *z, *r, *h, *last;
+	int from;
+
+	z = eq("z", RED_SUM, 3, mul(rd(w, S(2), S(3)), rd(x, S(0), S(1), S(3))), BATCH, 5, 3, 2);
+	from = equations(net);
+	h = add_tensor(net, ROLE_VALUE, ELEM_REAL, "h", 3, (int[]){BATCH, 5, 3});
+	r = eq("r", RED_SUM, 3, mul(rd(u, S(2), S(3)), rd_else(h, rd(h0, S(0), S(3)), S(0), sub(S(1), I(1)), S(3))),
+	       BATCH, 5, 3, 3);
+	define(net, h, op1(EX_TANH, add(rd(z, S(0), S(1), S(2)), rd(r, S(0), S(1), S(2)))));
+	add_scan(net, from, "b", 5, 0, false);
+	last = eq("last", RED_NONE, 2, op1(EX_EXP, rd(h, S(0), I(4), S(1))), BATCH, 3);
+	add_loss(net, eq("y", RED_NONE, 3, mul(rd(h, S(0), S(1), S(2)), rd(last, S(0), S(2))), BATCH, 5, 3));
+}
+
+/* From the last step to the first, over params only: no batch. A state two steps back, a product and a maximum. */
+static void recurrence_reversed(struct net *net)
+{
+	struct tensor *w = param("w", 6, 3), *c = scalar("c"), *s, *m;
+	int from = equations(net);
+	struct expr *later, *far;
+
+	s = add_tensor(net, ROLE_VALUE, ELEM_REAL, "s", 2, (int[]){6, 3});
+	later = rd_else(s, rd0(c), add(S(0), I(1)), S(1));
+	far = rd_else(s, N(0.5), add(S(0), I(2)), sub(I(2), S(1)));
+	m = eq("m", RED_MAX, 1, mul(rd_else(s, N(0.2), add(S(0), I(1)), S(1)), rd(w, S(0), S(1))), 6, 3);
+	define(net, s, add(mul(mul(N(0.5), later), rd(w, S(0), S(1))), sub(mul(far, N(0.3)), rd(m, S(0)))));
+	add_scan(net, from, "a", 6, 0, true);
+	add_loss(net, s);
+}
+
+/* Paths through a lattice, as in connectionist temporal classification: gathers inside and outside of the state. */
+static void recurrence_of_paths(struct net *net)
+{
+	struct tensor *x = value("x", BATCH, 4, 3), *symbol = classes("symbol", 3, BATCH, 5), *length, *a, *p;
+	int from = equations(net);
+	struct expr *step, *gathered;
+
+	length = classes("length", 4, BATCH);
+	a = add_tensor(net, ROLE_VALUE, ELEM_REAL, "a", 3, (int[]){BATCH, 4, 5});
+	step = rd_else(a, ex_select(net->g, op2(EX_LT, sub(S(2), S(3)), I(2)), N(0.1), N(-1)), S(0), sub(S(1), I(1)),
+		       sub(S(2), S(3)));
+	p = eq("p", RED_SUM, 3, op1(EX_EXP, step), BATCH, 4, 5, 3);
+	gathered = rd_else(a, N(0.25), S(0), sub(S(1), I(1)), rd(symbol, S(0), S(2)));
+	define(net, a,
+	       add(add(op1(EX_LOG, rd(p, S(0), S(1), S(2))), rd(x, S(0), S(1), rd(symbol, S(0), S(2)))),
+		   mul(N(0.2), gathered)));
+	add_scan(net, from, "b", 4, 0, false);
+	add_loss(net, eq("y", RED_NONE, 1, rd(a, S(0), rd(length, S(0)), I(3)), BATCH));
+}
+
+/* A scan in a scan: h[t] from the last of s, s[t, k] from h[t-1] and s[t, k-1] */
+static void recurrence_nested(struct net *net)
+{
+	struct tensor *x = value("x", BATCH, 3, 4), *w = param("w", 2), *s, *h, *q;
+	int outer = equations(net), inner;
+	struct expr *before, *value;
+
+	h = add_tensor(net, ROLE_VALUE, ELEM_REAL, "h", 3, (int[]){BATCH, 3, 2});
+	s = add_tensor(net, ROLE_VALUE, ELEM_REAL, "s", 4, (int[]){BATCH, 3, 4, 2});
+	q = eq("q", RED_NONE, 3, mul(rd_else(h, N(0.3), S(0), sub(S(1), I(1)), sub(I(1), S(2))), rd(w, S(2))), BATCH, 3,
+	       2);
+	inner = equations(net);
+	before = rd_else(s, rd(q, S(0), S(1), S(3)), S(0), S(1), sub(S(2), I(1)), S(3));
+	value = add(mul(before, rd(w, S(3))), rd(x, S(0), S(1), S(2)));
+	define(net, s, op1(EX_SIN, value));
+	add_scan(net, inner, "c", 4, 1, false);
+	define(net, h, add(rd(q, S(0), S(1), S(2)), rd(s, S(0), S(1), I(3), S(2))));
+	add_scan(net, outer, "b", 3, 0, false);
+	add_loss(net, h);
+}
+
+/* What is read in the scan through a view of the state. */
+static void recurrence_of_views(struct net *net)
+{
+	struct tensor *x = param("x", 4, 6), *h, *v;
+	struct equation *view;
+	int from = equations(net);
+
+	h = add_tensor(net, ROLE_VALUE, ELEM_REAL, "h", 2, (int[]){4, 6});
+	v = add_tensor(net, ROLE_VIEW, ELEM_REAL, "v", 3, (int[]){4, 2, 3});
+	v->of = h;
+	define(net, h,
+	       mul(rd(x, S(0), S(1)),
+		   rd_else(v, N(0.7), sub(S(0), I(1)), op2(EX_MOD, S(1), I(2)), op2(EX_FLOORDIV, S(1), I(2)))));
+	view = graph_equation(net->g, v, RED_NONE, 0, 0, NULL, NULL, v->at);
+	view->kind = EQ_VIEW;
+	list_add(&net->ctx.arena, &net->g->part[PART_FORWARD], view);
+	add_scan(net, from, "a", 4, 0, false);
+	add_loss(net, h);
+}
+
 static const struct {
 	const char *name;
 	void (*make)(struct net *net);
@@ -433,6 +532,11 @@ static const struct {
 	{"draws", dropout},
 	{"pairs of samples", pairs},
 	{"unused indices", unused_indices},
+	{"recurrence", recurrence},
+	{"recurrence, reversed", recurrence_reversed},
+	{"recurrence, paths", recurrence_of_paths},
+	{"recurrence, nested", recurrence_nested},
+	{"recurrence, views", recurrence_of_views},
 };
 
 START_TEST(test_net)

@@ -29,6 +29,10 @@ static const char model[] =
 	"best[batch] = argmax[i] y[batch, i]\n"
 	"total = sum[batch, i] flat[batch, i, 0] * (if best[batch] == label[batch] then rate else 1)\n"
 	"count' = count + 1\n"
+	"scan t < 6 {\n"
+	"a[batch, t < 6] = c[batch, t - 1 else 0] + 1\n"
+	"c[batch, t < 6] = a[batch, t] * a[batch, t - 2 else 0]\n"
+	"}\n"
 	"loss total\n"
 	"}\n"
 	"part inference {\n"
@@ -353,6 +357,49 @@ static const char *output_of_forward(void)
 	return "output y is not defined by part inference";
 }
 
+static struct scan *the_scan(void)
+{
+	struct scan *scan = equation(PART_FORWARD, 6)->scan;
+
+	ck_assert_ptr_nonnull(scan);
+	return scan;
+}
+
+static const char *scan_reversed(void)
+{
+	the_scan()->reverse = true;
+	return "c is read at a later step";
+}
+
+static const char *scan_out_of_order(void)
+{
+	struct equation *a = the_scan()->body[0];
+
+	the_scan()->body[0] = the_scan()->body[1];
+	the_scan()->body[1] = a;
+	return "a is read, which is not defined yet";
+}
+
+static const char *scan_over_other_steps(void)
+{
+	the_scan()->trips = 5;
+	return "it has no axis for the steps of the scan over t";
+}
+
+static const char *scan_reads_any_step(void)
+{
+	struct expr *t = ex2(g, EX_FLOORDIV, ex_index(g, 1), ex_int(g, 2));
+
+	the_scan()->body[0]->value = ex_read(g, named("c"), (struct expr *[]){ex_index(g, 0), t}, NULL);
+	return "c is read at a step that may not be done";
+}
+
+static const char *scan_depth(void)
+{
+	the_scan()->depth = 1;
+	return "another depth than its place";
+}
+
 static const char *(*const damages[])(void) = {
 	axis_without_extent,
 	rows_not_batch,
@@ -394,6 +441,11 @@ static const char *(*const damages[])(void) = {
 	loss_of_other_part,
 	goal_trains_a_state,
 	output_of_forward,
+	scan_reversed,
+	scan_out_of_order,
+	scan_over_other_steps,
+	scan_reads_any_step,
+	scan_depth,
 };
 
 START_TEST(damage_is_found)
