@@ -57,6 +57,8 @@ struct term {
 	const struct tensor *from; /* whose equation it came from */
 	struct span at;
 	bool scatter;
+	bool keep_gather; /* whatever it costs, if the subscripts are affine */
+	bool compare;	  /* and by comparison where they are not: a scatter is not possible */
 	int nfree, n;
 	struct index *index; /* free ones may lack a name */
 	struct expr **sub;   /* to->rank */
@@ -66,6 +68,12 @@ struct term {
 struct expr *tidy_read(struct graph *g, struct expr *read, const struct index *index);
 /* False where the term is 0. */
 bool solve_term(struct graph *g, struct term *term);
+
+/* A scan and those around it. */
+struct scan_level {
+	const struct scan *scan;
+	const struct scan_level *outer;
+};
 
 /* What is known of a tensor (tensor.pass) while the walk runs. */
 struct adjoint {
@@ -77,13 +85,21 @@ struct adjoint {
 	LIST(struct term) terms;
 	LIST(struct tensor *) views; /* views of it that have an adjoint */
 	struct tensor *grad;	     /* its adjoint: given, or made when it is closed; NULL: 0 */
-	bool given;
 	bool noted;
-	struct adjoint *next_leaf; /* of those to close behind the same equation */
+	struct adjoint *next_leaf;	/* of those to close behind the same equation */
+	const struct scan_level *level; /* the scan that defines it, or NULL */
+	bool open;			/* that scan's adjoint is being made: grad is there, its equation is not */
+	int place;			/* in order.c: of its equation, from 1; 0: none */
 };
 
 /* contribute.c: the terms that an equation whose tensor has the adjoint `grad` gives to what it reads. */
 void add_contributions(struct chain *c, const struct equation *eq, struct tensor *grad);
+
+/* differentiate_scan.c: the adjoint of a scan, from what its tensors' readers behind it have left with them. */
+void differentiate_scan(struct chain *c, const equation_list *body, struct span at);
+/* order.c: append equations whose reads of each other may form cycles over the steps of scans: what is on a cycle as
+ * scans in the reverse of those that levels name, everything in an order that respects the reads. */
+void append_ordered(struct chain *c, const equation_list *eqs, struct span at);
 
 /* differentiate.c: names and makes what is common to the files above. */
 struct tensor *adjoint_tensor(struct graph *g, const struct tensor *of, const char *name, int rank,
@@ -91,6 +107,14 @@ struct tensor *adjoint_tensor(struct graph *g, const struct tensor *of, const ch
 /* Append an equation; its indices get names that nothing else has. of: whose axes the free ones are, or NULL. */
 struct equation *append_equation(struct chain *c, struct tensor *t, enum reducer red, int nfree, int n,
 				 struct index *index, struct expr *value, struct span at);
+struct adjoint *adjoint_of(struct graph *g, struct tensor *t);
+const char *adjoint_name(struct chain *c, const struct tensor *t);
+/* T.grad from all that came. */
+void close_adjoint(struct chain *c, struct adjoint *a);
+/* What an equation with the adjoint grad leaves with the tensors that it reads. */
+void hand_back(struct chain *c, const struct equation *eq, struct tensor *grad);
+/* What scatters give to T.grad, as a tensor of its own: one term less or none. */
+void set_scatters_apart(struct chain *c, struct adjoint *a);
 /* As differentiate, but where grad[k] is not NULL on entry that tensor is defined. */
 void differentiate_into(struct graph *g, const equation_list *eqs, struct tensor *of, struct tensor *const *wrt, int n,
 			const char *suffix, equation_list *out, struct tensor **grad);

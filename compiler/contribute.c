@@ -184,6 +184,8 @@ static void add_term(struct source_equation *s, struct read_adjoint r)
 	struct term term = {.to = to, .from = s->eq->tensor, .at = s->eq->at, .n = s->eq->n, .index = s->eq->index};
 
 	term.value = r.adjoint;
+	term.keep_gather = adjoint->level != NULL; /* a scan holds no scatters */
+	term.compare = adjoint->open;
 	term.sub = arena_array(arena, (size_t)to->rank, sizeof *term.sub);
 	for (int d = 0; d < to->rank; d++)
 		term.sub[d] = r.read->arg[d];

@@ -68,6 +68,19 @@ struct equation *append_equation(struct chain *c, struct tensor *t, enum reducer
 	return eq;
 }
 
+/* ---- what is known of a tensor ---- */
+
+struct adjoint *adjoint_of(struct graph *g, struct tensor *t)
+{
+	if (!t->pass) {
+		struct adjoint *a = arena_alloc(&g->ctx->arena, sizeof *a);
+
+		a->tensor = t;
+		t->pass = a;
+	}
+	return t->pass;
+}
+
 /* ---- closing: adding up what came together for a tensor ---- */
 
 /* The free indices of an equation for T.grad: named as where T is defined, or as in the first term that names them. */
@@ -92,6 +105,24 @@ static const char *partial_name(struct graph *g, const struct adjoint *a, const 
 	return arena_printf(&g->ctx->arena, "%s.from_%s", a->grad->name, short_name(g, from->name, a->tensor->name));
 }
 
+/* A tensor that is a part of T.grad, and stands in the same scan. */
+static struct tensor *partial_adjoint(struct graph *g, const struct adjoint *a, const char *name, int rank,
+				      const struct axis *axis)
+{
+	struct tensor *t = adjoint_tensor(g, a->tensor, name, rank, axis);
+
+	adjoint_of(g, t)->level = a->level;
+	return t;
+}
+
+static void name_free_indices(struct graph *g, const struct adjoint *a, const struct term *term)
+{
+	const struct index *index = free_indices(g, a);
+
+	for (int d = 0; d < a->tensor->rank; d++)
+		term->index[d].name = index[d].name;
+}
+
 /* The sum of a term over its bound indices, in a tensor of its free ones; read there. */
 static struct expr *sum_apart(struct chain *c, struct adjoint *a, const struct term *term)
 {
@@ -104,9 +135,11 @@ static struct expr *sum_apart(struct chain *c, struct adjoint *a, const struct t
 		axis[d] = (struct axis){term->index[d].extent, term->index[d].rows};
 		sub[d] = ex_index(g, d);
 	}
-	t = adjoint_tensor(g, a->tensor, partial_name(g, a, term->from), term->nfree, axis);
-	if (!term->scatter)
+	t = partial_adjoint(g, a, partial_name(g, a, term->from), term->nfree, axis);
+	if (!term->scatter) {
 		t->batched = a->tensor->batched;
+		name_free_indices(g, a, term);
+	}
 	append_equation(c, t, RED_SUM, term->nfree, term->n, term->index, term->value, term->at);
 	return ex_read(g, t, sub, NULL);
 }
@@ -116,7 +149,7 @@ static struct tensor *view_back(struct chain *c, struct adjoint *a, const struct
 {
 	struct graph *g = c->g;
 	struct tensor *grad = ((struct adjoint *)view->pass)->grad;
-	struct tensor *t = adjoint_tensor(g, a->tensor, name, a->tensor->rank, a->tensor->axis);
+	struct tensor *t = partial_adjoint(g, a, name, a->tensor->rank, a->tensor->axis);
 	struct equation *eq = graph_equation(g, t, RED_NONE, 0, 0, NULL, NULL, a->tensor->at);
 
 	t->role = ROLE_VIEW;
@@ -139,15 +172,48 @@ static void append_scatter(struct chain *c, struct adjoint *a, struct term *term
 	eq->target = term->sub;
 }
 
-/* T.grad from all that came. */
-static void close_adjoint(struct chain *c, struct adjoint *a)
+const char *adjoint_name(struct chain *c, const struct tensor *t)
+{
+	return arena_printf(&c->g->ctx->arena, "%s%s", short_name(c->g, t->name, NULL), c->suffix);
+}
+
+void set_scatters_apart(struct chain *c, struct adjoint *a)
+{
+	struct graph *g = c->g;
+	struct tensor *t = a->tensor;
+	struct term sum = {.to = t, .nfree = t->rank, .n = t->rank};
+	struct adjoint apart = {.tensor = t};
+	struct expr *sub[64];
+	int n = 0;
+
+	for (int i = 0; i < a->terms.n; i++)
+		if (a->terms.item[i].scatter)
+			list_add(&g->ctx->arena, &apart.terms, a->terms.item[i]);
+		else
+			a->terms.item[n++] = a->terms.item[i];
+	if (!apart.terms.n)
+		return;
+	a->terms.n = n;
+	apart.grad = adjoint_tensor(g, t, arena_printf(&g->ctx->arena, "%s.scattered", adjoint_name(c, t)), t->rank,
+				    t->axis);
+	close_adjoint(c, &apart);
+	for (int d = 0; d < t->rank; d++)
+		sub[d] = ex_index(g, d);
+	sum.from = t;
+	sum.at = apart.terms.item[0].at;
+	sum.index = free_indices(g, a);
+	sum.value = ex_read(g, apart.grad, sub, NULL);
+	list_add(&g->ctx->arena, &a->terms, sum);
+}
+
+void close_adjoint(struct chain *c, struct adjoint *a)
 {
 	struct graph *g = c->g;
 	struct tensor *t = a->tensor;
 	int scatters = 0, maps, sums = 0;
 	struct expr *value = NULL, *sub[64];
 	const struct term *only = NULL;
-	const char *name = arena_printf(&g->ctx->arena, "%s%s", short_name(g, t->name, NULL), c->suffix);
+	const char *name = adjoint_name(c, t);
 
 	a->closed = true;
 	for (int i = 0; i < a->terms.n; i++) {
@@ -158,23 +224,20 @@ static void close_adjoint(struct chain *c, struct adjoint *a)
 		}
 	}
 	maps = a->terms.n - scatters + a->views.n;
-	if (!maps && !scatters) {
+	if (!maps && !scatters && !a->open) {
 		a->grad = NULL;
 		return;
 	}
-	if (maps == 1 && a->views.n && !scatters && !a->given) {
+	if (maps == 1 && a->views.n && !scatters && !a->grad) {
 		a->grad = view_back(c, a, a->views.item[0], name);
 		return;
 	}
-	if (!a->given)
+	if (!a->grad)
 		a->grad = adjoint_tensor(g, t, name, t->rank, t->axis);
 	if (maps == 1 && sums) {
-		struct index *index = free_indices(g, a);
-
-		for (int d = 0; d < t->rank; d++)
-			only->index[d].name = index[d].name;
+		name_free_indices(g, a, only);
 		append_equation(c, a->grad, RED_SUM, only->nfree, only->n, only->index, only->value, only->at);
-	} else if (maps) {
+	} else if (maps || !scatters) {
 		for (int d = 0; d < t->rank; d++)
 			sub[d] = ex_index(g, d);
 		for (int i = 0; i < a->terms.n; i++) {
@@ -190,8 +253,8 @@ static void close_adjoint(struct chain *c, struct adjoint *a)
 
 			value = add_adjoints(g, value, ex_read(g, back, sub, NULL));
 		}
-		append_equation(c, a->grad, RED_NONE, t->rank, t->rank, free_indices(g, a), value,
-				a->terms.n ? a->terms.item[0].at : t->at);
+		append_equation(c, a->grad, RED_NONE, t->rank, t->rank, free_indices(g, a),
+				value ? value : ex_num(g, 0), a->terms.n ? a->terms.item[0].at : t->at);
 	}
 	for (int i = 0; i < a->terms.n; i++)
 		if (a->terms.item[i].scatter)
@@ -200,17 +263,6 @@ static void close_adjoint(struct chain *c, struct adjoint *a)
 
 /* ---- the walk ---- */
 
-static struct adjoint *adjoint_of(struct graph *g, struct tensor *t)
-{
-	if (!t->pass) {
-		struct adjoint *a = arena_alloc(&g->ctx->arena, sizeof *a);
-
-		a->tensor = t;
-		t->pass = a;
-	}
-	return t->pass;
-}
-
 static bool is_active(const struct tensor *t)
 {
 	const struct adjoint *a = t->pass;
@@ -218,71 +270,128 @@ static bool is_active(const struct tensor *t)
 	return a && a->active;
 }
 
-/* Equation i reads a; the first to read what has no equation is noted: leaf[i] is a list. */
-static void note_leaf(struct adjoint *a, struct adjoint **leaf, int i)
+/* One equation of the list, or a scan with the equations in it; and the tensors without an equation that it is the
+ * first to read. */
+struct item {
+	const struct equation *eq;
+	equation_list eqs;
+	struct adjoint *leaf;
+};
+
+static void note_leaf(struct adjoint *a, struct item *item)
 {
 	if (a->defined || a->noted)
 		return;
 	a->noted = true;
-	a->next_leaf = leaf[i];
-	leaf[i] = a;
+	a->next_leaf = item->leaf;
+	item->leaf = a;
 }
 
-/* Find out what depends on a tensor asked for. */
-static void find_active(struct graph *g, const equation_list *eqs, struct adjoint **leaf)
+static void note_definition(struct graph *g, struct item *item, struct equation *eq, const struct scan_level *level)
 {
-	for (int i = 0; i < eqs->n; i++) {
-		const struct equation *eq = eqs->item[i];
-		struct adjoint *a = adjoint_of(g, eq->tensor);
-		expr_list reads = {0};
+	struct adjoint *a = adjoint_of(g, eq->tensor);
 
-		if (a->defined)
-			a->scattered = true;
+	a->scattered = a->defined || eq->kind == EQ_SCATTER;
+	if (!a->defined)
+		a->defined = eq;
+	a->level = level;
+	list_add(&g->ctx->arena, &item->eqs, eq);
+}
+
+static void note_scan(struct graph *g, struct item *item, const struct scan *scan, const struct scan_level *outer)
+{
+	struct scan_level *level = arena_alloc(&g->ctx->arena, sizeof *level);
+
+	*level = (struct scan_level){scan, outer};
+	for (int i = 0; i < scan->n; i++)
+		if (scan->body[i]->kind == EQ_SCAN)
+			note_scan(g, item, scan->body[i]->scan, level);
 		else
-			a->defined = eq;
-		a->scattered |= eq->kind == EQ_SCATTER;
-		if (eq->kind == EQ_VIEW) {
-			a->active |= is_active(eq->tensor->of);
-			if (is_active(eq->tensor->of))
-				note_leaf(eq->tensor->of->pass, leaf, i);
-			continue;
-		}
-		find_wanted_reads(g, eq->value, is_active, &reads);
-		if (reads.n && eq->tensor->elem == ELEM_REAL && eq->red != RED_ARGMAX && eq->red != RED_ARGMIN)
-			a->active = true;
-		for (int k = 0; k < reads.n; k++)
-			note_leaf(reads.item[k]->tensor->pass, leaf, i);
+			note_definition(g, item, scan->body[i], level);
+}
+
+/* Does what an equation defines depend on a tensor asked for, by way of derivatives? True if that is news. */
+static bool find_active_equation(struct graph *g, struct item *item, const struct equation *eq)
+{
+	struct adjoint *a = eq->tensor->pass;
+	bool was = a->active;
+	expr_list reads = {0};
+
+	if (eq->kind == EQ_VIEW) {
+		a->active |= is_active(eq->tensor->of);
+		if (is_active(eq->tensor->of))
+			note_leaf(eq->tensor->of->pass, item);
+		return a->active != was;
+	}
+	find_wanted_reads(g, eq->value, is_active, &reads);
+	if (reads.n && eq->tensor->elem == ELEM_REAL && eq->red != RED_ARGMAX && eq->red != RED_ARGMIN)
+		a->active = true;
+	for (int k = 0; k < reads.n; k++)
+		note_leaf(reads.item[k]->tensor->pass, item);
+	return a->active != was;
+}
+
+/* In a scan that may come from an equation further on, by an earlier step. */
+static void find_active(struct graph *g, struct item *item)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (int i = 0; i < item->eqs.n; i++)
+			changed |= find_active_equation(g, item, item->eqs.item[i]) && item->eq->kind == EQ_SCAN;
 	}
 }
 
-static void walk_back(struct chain *c, const equation_list *eqs, struct adjoint **leaf)
+static void differentiate_equation(struct chain *c, const struct equation *eq)
 {
-	for (int i = eqs->n - 1; i >= 0; i--) {
-		const struct equation *eq = eqs->item[i];
-		struct adjoint *a = eq->tensor->pass, *of;
+	struct adjoint *a = eq->tensor->pass;
 
-		if (a->active && !a->closed)
+	if (!a->active)
+		return;
+	if (!a->closed)
+		close_adjoint(c, a);
+	if (a->grad)
+		hand_back(c, eq, a->grad);
+}
+
+void hand_back(struct chain *c, const struct equation *eq, struct tensor *grad)
+{
+	if (eq->kind != EQ_VIEW)
+		add_contributions(c, eq, grad);
+	else if (is_active(eq->tensor->of))
+		list_add(&c->g->ctx->arena, &adjoint_of(c->g, eq->tensor->of)->views, eq->tensor);
+}
+
+static void walk_back(struct chain *c, const struct item *item, int n)
+{
+	for (int i = n - 1; i >= 0; i--) {
+		if (item[i].eq->kind == EQ_SCAN)
+			differentiate_scan(c, &item[i].eqs, item[i].eq->at);
+		else
+			differentiate_equation(c, item[i].eq);
+		for (struct adjoint *a = item[i].leaf; a; a = a->next_leaf)
 			close_adjoint(c, a);
-		if (a->active && a->grad && eq->kind == EQ_VIEW) {
-			of = adjoint_of(c->g, eq->tensor->of);
-			if (of->active)
-				list_add(&c->g->ctx->arena, &of->views, eq->tensor);
-		} else if (a->active && a->grad) {
-			add_contributions(c, eq, a->grad);
-		}
-		for (of = leaf[i]; of; of = of->next_leaf)
-			close_adjoint(c, of);
 	}
+}
+
+/* The derivative of the total of a tensor by itself. */
+static void add_seed(struct graph *g, struct tensor *of)
+{
+	struct adjoint *a = of->pass;
+	struct term seed = {.to = of, .from = of, .at = of->at, .nfree = of->rank, .n = of->rank};
+
+	seed.value = ex_num(g, 1);
+	seed.index = free_indices(g, a);
+	list_add(&g->ctx->arena, &a->terms, seed);
 }
 
 void differentiate_into(struct graph *g, const equation_list *eqs, struct tensor *of, struct tensor *const *wrt, int n,
 			const char *suffix, equation_list *out, struct tensor **grad)
 {
 	struct chain c = {.g = g, .suffix = suffix, .out = out};
-	struct adjoint **leaf = arena_array(&g->ctx->arena, (size_t)eqs->n, sizeof(struct adjoint *));
-	struct term seed = {
-		.to = of, .from = of, .at = of->at, .nfree = of->rank, .n = of->rank, .value = ex_num(g, 1)};
-	equation_list before = *eqs; /* *out may be the same list */
+	int items = eqs->n; /* *out may be the same list */
+	struct item *item = arena_array(&g->ctx->arena, (size_t)items, sizeof *item);
 
 	for (int i = 0; i < g->tensors.n; i++)
 		g->tensors.item[i]->pass = NULL;
@@ -290,16 +399,19 @@ void differentiate_into(struct graph *g, const equation_list *eqs, struct tensor
 		struct adjoint *a = adjoint_of(g, wrt[k]);
 
 		a->active = true;
-		a->given = grad[k] != NULL;
 		a->grad = grad[k];
 	}
-	find_active(g, &before, leaf);
-	seed.index = arena_array(&g->ctx->arena, (size_t)of->rank, sizeof *seed.index);
-	for (int d = 0; d < of->rank; d++)
-		seed.index[d] = (struct index){NULL, of->axis[d].extent, of->axis[d].rows};
+	for (int i = 0; i < items; i++) {
+		item[i].eq = eqs->item[i];
+		if (item[i].eq->kind == EQ_SCAN)
+			note_scan(g, &item[i], item[i].eq->scan, NULL);
+		else
+			note_definition(g, &item[i], eqs->item[i], NULL);
+		find_active(g, &item[i]);
+	}
 	if (is_active(of))
-		list_add(&g->ctx->arena, &((struct adjoint *)of->pass)->terms, seed);
-	walk_back(&c, &before, leaf);
+		add_seed(g, of);
+	walk_back(&c, item, items);
 	for (int k = 0; k < n; k++) {
 		struct adjoint *a = wrt[k]->pass;
 

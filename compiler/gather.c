@@ -222,6 +222,7 @@ struct system {
 	struct affine in[MAX_SLOTS]; /* an eliminated loop in terms of the others and j */
 	struct affine equal[MAX_SLOTS];
 	int equal_axis[MAX_SLOTS], n_equal; /* equality guards: equal == j of the axis */
+	uint64_t compared;		    /* axes whose subscript is not affine: the same, by the expression */
 };
 
 static bool is_gone(const struct system *s, int slot) { return s->gone >> slot & 1; }
@@ -305,14 +306,14 @@ static bool solve_axis(struct system *s, int axis, struct affine a, const int *u
 
 static int count_loops(const struct expr *e) { return __builtin_popcountll(e->slots); }
 
-/* Solve all subscripts, which are affine, those of few loops first. False where numbers or indices run out. */
+/* Solve all affine subscripts, those of few loops first. False where numbers or indices run out. */
 static bool solve_system(struct system *s, const struct term *term)
 {
 	int order[MAX_SLOTS], uses[MAX_SLOTS] = {0};
 
 	s->n = term->n;
 	s->rank = term->to->rank;
-	s->gone = 0;
+	s->gone = s->compared = 0;
 	s->n_equal = 0;
 	if (s->n + s->rank > MAX_SLOTS)
 		return false;
@@ -328,7 +329,9 @@ static bool solve_system(struct system *s, const struct term *term)
 	for (int i = 0; i < s->rank; i++) {
 		struct affine a;
 
-		if (!affine_of(term->sub[order[i]], &a) || !solve_axis(s, order[i], a, uses, term->index))
+		if (!affine_of(term->sub[order[i]], &a))
+			s->compared |= (uint64_t)1 << order[i];
+		else if (!solve_axis(s, order[i], a, uses, term->index))
 			return false;
 	}
 	for (int i = 0; i < s->n_equal; i++) /* those made early, again without what went later */
@@ -344,6 +347,9 @@ static uint64_t remaining_loops(const struct system *s, const struct term *term)
 {
 	uint64_t used = term->value->slots;
 
+	for (int d = 0; d < s->rank; d++)
+		if (s->compared >> d & 1)
+			used |= term->sub[d]->slots;
 	for (int p = 0; p < s->n; p++)
 		for (int q = 0; is_gone(s, p) && q < s->n; q++)
 			used |= (uint64_t)(s->in[p].coef[q] != 0) << q;
@@ -468,7 +474,7 @@ static enum outcome gather(struct graph *g, struct term *term)
 	int slot[MAX_SLOTS];
 	uint64_t bound;
 
-	if (!all_affine(term) || !solve_system(s, term))
+	if ((!term->compare && !all_affine(term)) || !solve_system(s, term))
 		return UNSOLVED;
 	bound = remaining_loops(s, term);
 	repeats = count_repeats(g, term, bound | s->gone);
@@ -485,9 +491,15 @@ static enum outcome gather(struct graph *g, struct term *term)
 	for (int i = 0; i < s->n_equal; i++)
 		all = ex2(g, EX_AND, all,
 			  ex2(g, EX_EQ, renumber(g, s, &s->equal[i], slot), ex_index(g, s->equal_axis[i])));
+	for (int d = 0; d < s->rank; d++)
+		if (s->compared >> d & 1) {
+			value = guard_reads(g, ex_substitute(g, term->sub[d], map, term->n), new.index);
+			all = ex2(g, EX_AND, all, ex2(g, EX_EQ, value, ex_index(g, d)));
+		}
 	if (all->op == EX_INT && !all->integer)
 		return NOTHING;
-	if (all->op != EX_INT && gather_cost(s, term, &new, bound) > SCATTER_RATIO * count_loop_steps(term))
+	if (!term->keep_gather && all->op != EX_INT &&
+	    gather_cost(s, term, &new, bound) > SCATTER_RATIO * count_loop_steps(term))
 		return UNSOLVED;
 	value = ex2(g, EX_MUL, repeats, ex_substitute(g, term->value, map, term->n));
 	new.value = ex_select(g, all, guard_reads(g, value, new.index), ex_num(g, 0));

@@ -140,34 +140,37 @@ static int64_t count_steps(const struct equation *eq)
 	return n;
 }
 
-static void count_reads(struct graph *g)
+static void count_reads(void *user, struct equation *eq)
 {
-	for (int p = 0; p < PART_COUNT; p++)
-		for (int i = 0; i < g->part[p].n; i++) {
-			const struct equation *eq = g->part[p].item[i];
-			struct inlining in = {g, eq, p, count_steps(eq)};
+	struct inlining *in = user;
 
-			if (eq->kind == EQ_VIEW) {
-				usage_of(eq->tensor->of)->reads += 2;
-				usage_of(eq->tensor->of)->repeated = true;
-			}
-			if (eq->value)
-				ex_visit(g, eq->value, count_read, &in);
-			for (int d = 0; eq->target && d < eq->tensor->rank; d++)
-				ex_visit(g, eq->target[d], count_subscript, NULL);
-		}
+	in->steps = count_steps(eq);
+	if (eq->kind == EQ_VIEW) {
+		usage_of(eq->tensor->of)->reads += 2;
+		usage_of(eq->tensor->of)->repeated = true;
+	}
+	if (eq->value)
+		ex_visit(in->g, eq->value, count_read, in);
+	for (int d = 0; eq->target && d < eq->tensor->rank; d++)
+		ex_visit(in->g, eq->target[d], count_subscript, NULL);
+}
+
+static void inline_reads(void *user, struct equation *eq)
+{
+	struct inlining *in = user;
+
+	in->eq = eq;
+	if (eq->value)
+		eq->value = ex_map_reads(in->g, eq->value, inline_read, in);
 }
 
 /* Requires: find_usage. Breaks: nothing reads the equations that were moved; they are still there. */
 void inline_producers(struct graph *g)
 {
-	count_reads(g);
-	for (int p = 0; p < PART_COUNT; p++)
-		for (int i = 0; i < g->part[p].n; i++) {
-			struct equation *eq = g->part[p].item[i];
-			struct inlining in = {g, eq, p, count_steps(eq)};
+	struct inlining in = {.g = g};
 
-			if (eq->value)
-				eq->value = ex_map_reads(g, eq->value, inline_read, &in);
-		}
+	for (int p = 0; p < PART_COUNT; p++)
+		visit_equations(g->part[p].item, g->part[p].n, count_reads, &in);
+	for (in.part = 0; in.part < PART_COUNT; in.part++)
+		visit_equations(g->part[in.part].item, g->part[in.part].n, inline_reads, &in);
 }

@@ -21,6 +21,7 @@ struct known_equations {
 
 struct propagation {
 	struct graph *g;
+	enum part part;
 	const struct equation *eq; /* whose reads are being replaced */
 	struct known_equations known[PART_COUNT];
 };
@@ -196,12 +197,12 @@ static bool same_shape(const struct tensor *a, const struct tensor *b)
 }
 
 /* What stands for the tensor of eq from here on, or NULL. */
-static struct expr *find_value(struct propagation *p, struct equation *eq, enum part part)
+static struct expr *find_value(struct propagation *p, struct equation *eq)
 {
 	struct graph *g = p->g;
 	const struct usage *u = usage_of(eq->tensor);
 	struct equation *earlier;
-	enum part table = part == PART_BACKWARD ? PART_FORWARD : part;
+	enum part table = p->part == PART_BACKWARD ? PART_FORWARD : p->part;
 
 	if (u->definitions != 1 || eq->kind == EQ_SCATTER)
 		return NULL;
@@ -224,19 +225,23 @@ static void redirect_view(struct tensor *t)
 	assert(t->of != t);
 }
 
-/* Requires: find_usage. Breaks: reads in g's equations only; what became unused is still there. */
+static void propagate_equation(void *user, struct equation *eq)
+{
+	struct propagation *p = user;
+
+	replace_reads(p, eq);
+	drop_unused_bound(p->g, eq);
+	if (eq->kind == EQ_VIEW)
+		redirect_view(eq->tensor);
+	usage_of(eq->tensor)->value = find_value(p, eq);
+}
+
+/* Requires: find_usage. Breaks: reads in g's equations only; what became unused is still there. In a scan a read of an
+ * earlier step that stands before the definition stays as it is. */
 void propagate(struct graph *g)
 {
 	struct propagation p = {.g = g};
 
-	for (int part = 0; part < PART_COUNT; part++)
-		for (int i = 0; i < g->part[part].n; i++) {
-			struct equation *eq = g->part[part].item[i];
-
-			replace_reads(&p, eq);
-			drop_unused_bound(g, eq);
-			if (eq->kind == EQ_VIEW)
-				redirect_view(eq->tensor);
-			usage_of(eq->tensor)->value = find_value(&p, eq, (enum part)part);
-		}
+	for (p.part = 0; p.part < PART_COUNT; p.part++)
+		visit_equations(g->part[p.part].item, g->part[p.part].n, propagate_equation, &p);
 }

@@ -17,15 +17,16 @@ static struct expr *drop_stop(void *user, const struct expr *old, struct expr *r
 	return rebuilt->op == EX_STOP ? rebuilt->arg[0] : rebuilt;
 }
 
+static void drop_stops_in(void *user, struct equation *eq)
+{
+	if (eq->value)
+		eq->value = ex_rewrite(user, eq->value, NULL, drop_stop, NULL);
+}
+
 void drop_stops(struct graph *g)
 {
 	for (int p = 0; p < PART_COUNT; p++)
-		for (int i = 0; i < g->part[p].n; i++) {
-			struct equation *eq = g->part[p].item[i];
-
-			if (eq->value)
-				eq->value = ex_rewrite(g, eq->value, NULL, drop_stop, NULL);
-		}
+		visit_equations(g->part[p].item, g->part[p].n, drop_stops_in, g);
 }
 
 /* ---- what is used ---- */
@@ -34,6 +35,22 @@ static void fix(struct tensor *t)
 {
 	if (t)
 		usage_of(t)->fixed = true;
+}
+
+struct usage_search {
+	struct arena *arena;
+	int part;
+};
+
+static void note_definition(void *user, struct equation *eq)
+{
+	const struct usage_search *s = user;
+	struct usage *u = usage_of(eq->tensor);
+
+	u->definitions++;
+	u->definition = eq;
+	u->part = s->part;
+	list_add(s->arena, &u->equations, eq);
 }
 
 void find_usage(struct graph *g)
@@ -56,15 +73,7 @@ void find_usage(struct graph *g)
 	for (int i = 0; i < g->metrics.n; i++)
 		fix(g->metrics.item[i].value);
 	for (int p = 0; p < PART_COUNT; p++)
-		for (int i = 0; i < g->part[p].n; i++) {
-			struct equation *eq = g->part[p].item[i];
-			struct usage *u = usage_of(eq->tensor);
-
-			u->definitions++;
-			u->definition = eq;
-			u->part = p;
-			list_add(arena, &u->equations, eq);
-		}
+		visit_equations(g->part[p].item, g->part[p].n, note_definition, &(struct usage_search){arena, p});
 }
 
 /* ---- dead equations ---- */
@@ -98,6 +107,22 @@ static void need_equation(struct graph *g, struct liveness *live, const struct e
 		ex_visit(g, eq->target[d], need_read, live);
 }
 
+/* The living of n equations, to the front; how many. A scan lives if anything in it does. */
+static int keep_living(struct equation **item, int n)
+{
+	int kept = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct scan *scan = item[i]->scan;
+
+		if (item[i]->kind == EQ_SCAN)
+			scan->n = keep_living(scan->body, scan->n);
+		if (item[i]->kind == EQ_SCAN ? scan->n > 0 : usage_of(item[i]->tensor)->live)
+			item[kept++] = item[i];
+	}
+	return kept;
+}
+
 void remove_dead(struct graph *g)
 {
 	struct liveness live = {.arena = &g->ctx->arena};
@@ -115,15 +140,8 @@ void remove_dead(struct graph *g)
 		for (int i = 0; i < u->equations.n; i++)
 			need_equation(g, &live, u->equations.item[i]);
 	}
-	for (int p = 0; p < PART_COUNT; p++) {
-		equation_list *part = &g->part[p];
-		int n = 0;
-
-		for (int i = 0; i < part->n; i++)
-			if (usage_of(part->item[i]->tensor)->live)
-				part->item[n++] = part->item[i];
-		part->n = n;
-	}
+	for (int p = 0; p < PART_COUNT; p++)
+		g->part[p].n = keep_living(g->part[p].item, g->part[p].n);
 }
 
 /* Requires: a graph whose chain rule has run, or needs none.
