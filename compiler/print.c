@@ -21,7 +21,8 @@
  *   w'[i, j] = e                                  next value of a param or state; w' reads it
  *   loss T                                        in forward and inference: the batch's loss
  *   scan t < 50 { ... }                           equations of a recurrence, run for one t after the other; they have
- *                                                 the index of t in full. Backwards: scan t < 50, reverse = yes { ... }
+ *                                                 an axis for t, and all extents on the left. Backwards:
+ *                                                 scan t < 50, reverse = yes { ... }
  *
  * An index is written `i < n` unless an unguarded read of e has it bare as a subscript, and every such read is of an
  * axis of n. `batch` is the sample's own index, or the one a reducer takes over the samples; further indices that run
@@ -232,7 +233,9 @@ static void write_equations(struct printer *p, struct equation *const *eq, int n
 		write_equation(p, eq[i]);
 		if (eq[i]->kind == EQ_SCAN) {
 			text_add(p->out, " {\n");
+			p->in_scan = true;
 			write_equations(p, eq[i]->scan->body, eq[i]->scan->n, indent + 1);
+			p->in_scan = indent > 1;
 			text_printf(p->out, "%.*s}", indent, "\t\t\t\t\t\t\t\t");
 		}
 		text_add(p->out, "\n");

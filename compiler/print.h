@@ -12,6 +12,7 @@ struct printer {
 	struct graph *g;
 	struct text *out;
 	const char *name[64]; /* of the indices, by slot */
+	bool in_scan;	      /* left sides show every extent, since earlier equations may read them */
 	size_t limit;	      /* out->n from which on there are dots */
 };
 

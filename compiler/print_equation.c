@@ -132,7 +132,7 @@ static void write_map(struct printer *p, const struct equation *eq)
 	bool classes = t->role != ROLE_NEXT && t->elem == ELEM_INT && t->classes && t->classes != classes_told(eq);
 
 	write_name(p->out, t);
-	write_indices(p, eq, 0, eq->nfree, plain);
+	write_indices(p, eq, 0, eq->nfree, p->in_scan ? 0 : plain);
 	text_printf(p->out, " = %s", reducer_name(eq->red));
 	write_indices(p, eq, eq->nfree, eq->n, plain);
 	text_add(p->out, eq->red == RED_NONE ? "" : " ");
