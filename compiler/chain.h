@@ -63,6 +63,7 @@ struct term {
 	struct index *index; /* free ones may lack a name */
 	struct expr **sub;   /* to->rank */
 	struct expr *value;
+	struct expr *where; /* NULL, or what fixes some free indices, which value does not use: 0 elsewhere */
 };
 /* A read without the quotients, remainders and the guard that the indices' ranges make needless. */
 struct expr *tidy_read(struct graph *g, struct expr *read, const struct index *index);

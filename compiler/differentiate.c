@@ -123,25 +123,34 @@ static void name_free_indices(struct graph *g, const struct adjoint *a, const st
 		term->index[d].name = index[d].name;
 }
 
-/* The sum of a term over its bound indices, in a tensor of its free ones; read there. */
+/* The sum of a term over its bound indices, in a tensor of the free ones that it depends on; read there. */
 static struct expr *sum_apart(struct chain *c, struct adjoint *a, const struct term *term)
 {
 	struct graph *g = c->g;
-	struct axis *axis = arena_array(&g->ctx->arena, (size_t)term->nfree, sizeof *axis);
-	struct expr *sub[64];
+	struct index *index = arena_array(&g->ctx->arena, (size_t)term->n, sizeof *index);
+	struct axis axis[64];
+	struct expr *sub[64], *map[64] = {0}, *read;
 	struct tensor *t;
+	int rank = 0, n = 0;
 
-	for (int d = 0; d < term->nfree; d++) {
-		axis[d] = (struct axis){term->index[d].extent, term->index[d].rows};
-		sub[d] = ex_index(g, d);
-	}
-	t = partial_adjoint(g, a, partial_name(g, a, term->from), term->nfree, axis);
-	if (!term->scatter) {
-		t->batched = a->tensor->batched;
+	if (!term->scatter)
 		name_free_indices(g, a, term);
+	for (int p = 0; p < term->n; p++) {
+		if (p < term->nfree && term->where && term->where->slots >> p & 1)
+			continue;
+		if (p < term->nfree) {
+			axis[rank] = (struct axis){term->index[p].extent, term->index[p].rows};
+			sub[rank++] = ex_index(g, p);
+		}
+		map[p] = ex_index(g, n);
+		index[n++] = term->index[p];
 	}
-	append_equation(c, t, RED_SUM, term->nfree, term->n, term->index, term->value, term->at);
-	return ex_read(g, t, sub, NULL);
+	t = partial_adjoint(g, a, partial_name(g, a, term->from), rank, axis);
+	if (!term->scatter && rank == term->nfree)
+		t->batched = a->tensor->batched;
+	append_equation(c, t, RED_SUM, rank, n, index, ex_substitute(g, term->value, map, term->n), term->at);
+	read = ex_read(g, t, sub, NULL);
+	return term->where ? ex_select(g, term->where, read, ex_num(g, 0)) : read;
 }
 
 /* The adjoint of a view, the same memory in the shape of the viewed. */
@@ -220,7 +229,7 @@ void close_adjoint(struct chain *c, struct adjoint *a)
 		scatters += a->terms.item[i].scatter;
 		if (!a->terms.item[i].scatter && a->terms.item[i].n > a->terms.item[i].nfree) {
 			only = &a->terms.item[i];
-			sums++;
+			sums += only->where ? 0 : 1;
 		}
 	}
 	maps = a->terms.n - scatters + a->views.n;

@@ -466,43 +466,72 @@ static struct expr *count_repeats(struct graph *g, const struct term *term, uint
 
 enum outcome { SOLVED, NOTHING, UNSOLVED };
 
-static enum outcome gather(struct graph *g, struct term *term)
-{
-	struct system system, *s = &system;
-	struct expr *map[MAX_SLOTS] = {0}, *all = ex_bool(g, true), *value, *repeats;
-	struct term new = *term;
+/* Solved equations, with the slots of the new term. */
+struct solution {
+	const struct system *system;
+	const struct term *old;
+	struct term *new;
+	struct expr *map[MAX_SLOTS]; /* the old indices in the new ones */
 	int slot[MAX_SLOTS];
-	uint64_t bound;
+	struct expr *guard;
+};
 
-	if ((!term->compare && !all_affine(term)) || !solve_system(s, term))
-		return UNSOLVED;
-	bound = remaining_loops(s, term);
-	repeats = count_repeats(g, term, bound | s->gone);
-	number_slots(g, s, term, &new, bound, slot);
-	for (int p = 0; p < s->n; p++) {
-		if (is_gone(s, p)) {
-			map[p] = renumber(g, s, &s->in[p], slot);
-			if (!add_bounds(g, &all, map[p], &term->index[p], new.index))
-				return NOTHING;
-		} else if (bound >> p & 1) {
-			map[p] = ex_index(g, slot[p]);
-		}
+/* The guards of all eliminated loops and subscripts; those that fix an axis of the result go to new->where. False where
+ * one is never true. */
+static bool make_guards(struct graph *g, struct solution *sol)
+{
+	const struct system *s = sol->system;
+	const struct index *index = sol->new->index;
+
+	sol->guard = sol->new->where = ex_bool(g, true);
+	for (int p = 0; p < s->n; p++)
+		if (is_gone(s, p) && !add_bounds(g, &sol->guard, sol->map[p], &sol->old->index[p], index))
+			return false;
+	for (int i = 0; i < s->n_equal; i++) {
+		struct expr *equal = renumber(g, s, &s->equal[i], sol->slot);
+		struct expr **to = equal->op == EX_INT ? &sol->new->where : &sol->guard;
+
+		*to = ex2(g, EX_AND, *to, ex2(g, EX_EQ, equal, ex_index(g, s->equal_axis[i])));
 	}
-	for (int i = 0; i < s->n_equal; i++)
-		all = ex2(g, EX_AND, all,
-			  ex2(g, EX_EQ, renumber(g, s, &s->equal[i], slot), ex_index(g, s->equal_axis[i])));
 	for (int d = 0; d < s->rank; d++)
 		if (s->compared >> d & 1) {
-			value = guard_reads(g, ex_substitute(g, term->sub[d], map, term->n), new.index);
-			all = ex2(g, EX_AND, all, ex2(g, EX_EQ, value, ex_index(g, d)));
+			struct expr *sub = ex_substitute(g, sol->old->sub[d], sol->map, s->n);
+
+			sol->guard =
+				ex2(g, EX_AND, sol->guard, ex2(g, EX_EQ, guard_reads(g, sub, index), ex_index(g, d)));
 		}
-	if (all->op == EX_INT && !all->integer)
-		return NOTHING;
-	if (!term->keep_gather && all->op != EX_INT &&
-	    gather_cost(s, term, &new, bound) > SCATTER_RATIO * count_loop_steps(term))
+	return (sol->guard->op != EX_INT || sol->guard->integer) &&
+	       (sol->new->where->op != EX_INT || sol->new->where->integer);
+}
+
+static enum outcome gather(struct graph *g, struct term *term)
+{
+	struct system s;
+	struct term new = *term;
+	struct solution sol = {.system = &s, .old = term, .new = &new};
+	struct expr *value, *zero = ex_num(g, 0);
+	uint64_t bound;
+
+	if ((!term->compare && !all_affine(term)) || !solve_system(&s, term))
 		return UNSOLVED;
-	value = ex2(g, EX_MUL, repeats, ex_substitute(g, term->value, map, term->n));
-	new.value = ex_select(g, all, guard_reads(g, value, new.index), ex_num(g, 0));
+	bound = remaining_loops(&s, term);
+	number_slots(g, &s, term, &new, bound, sol.slot);
+	for (int p = 0; p < s.n; p++)
+		if (is_gone(&s, p))
+			sol.map[p] = renumber(g, &s, &s.in[p], sol.slot);
+		else if (bound >> p & 1)
+			sol.map[p] = ex_index(g, sol.slot[p]);
+	if (!make_guards(g, &sol))
+		return NOTHING;
+	if (!term->keep_gather && (sol.guard->op != EX_INT || new.where->op != EX_INT) &&
+	    gather_cost(&s, term, &new, bound) > SCATTER_RATIO * count_loop_steps(term))
+		return UNSOLVED;
+	value = ex2(g, EX_MUL, count_repeats(g, term, bound | s.gone), ex_substitute(g, term->value, sol.map, term->n));
+	new.value = ex_select(g, sol.guard, guard_reads(g, value, new.index), zero);
+	if (new.n == new.nfree || new.where->op == EX_INT) {
+		new.value = ex_select(g, new.where, new.value, zero);
+		new.where = NULL;
+	}
 	*term = new;
 	return SOLVED;
 }

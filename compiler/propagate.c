@@ -148,7 +148,7 @@ static struct equation *earlier_equation(struct graph *g, struct known_equations
 	}
 	place = find_equation(known, eq);
 	if (*place)
-		return *place;
+		return *place != eq ? *place : NULL;
 	*place = eq;
 	known->n++;
 	return NULL;
@@ -236,12 +236,18 @@ static void propagate_equation(void *user, struct equation *eq)
 	usage_of(eq->tensor)->value = find_value(p, eq);
 }
 
-/* Requires: find_usage. Breaks: reads in g's equations only; what became unused is still there. In a scan a read of an
- * earlier step that stands before the definition stays as it is. */
+/* Requires: find_usage. Breaks: reads in g's equations only; what became unused is still there. A scan is gone over
+ * twice: what reads an earlier step stands before the definition. */
 void propagate(struct graph *g)
 {
 	struct propagation p = {.g = g};
 
 	for (p.part = 0; p.part < PART_COUNT; p.part++)
-		visit_equations(g->part[p.part].item, g->part[p.part].n, propagate_equation, &p);
+		for (int i = 0; i < g->part[p.part].n; i++) {
+			struct equation **item = &g->part[p.part].item[i];
+
+			visit_equations(item, 1, propagate_equation, &p);
+			if ((*item)->kind == EQ_SCAN)
+				visit_equations(item, 1, propagate_equation, &p);
+		}
 }
