@@ -192,6 +192,8 @@ static void read_map(struct elaborator *E, const struct node *lhs, const struct 
 			return;
 		rhs = rhs->kid[0]->kid[0];
 	}
+	if (declared && E->ctx->errors) /* its left side may be what is wrong */
+		return;
 	struct tensor *into =
 		declared ? find_binding(E->scope, lhs->name)->value.expr->tensor : existing_target(E, lhs, &ok);
 	ok |= declared;
