@@ -49,23 +49,25 @@ static nnr_status read_data(struct cli *cli, nnr_model *model, const char *path,
 	return status;
 }
 
-/* Loss and metrics of a data set, one a line. */
-static nnr_status print_results(struct cli *cli, nnr_model *model, const nnr_data *data)
+/* Loss and metrics, one a line; either may be NULL. */
+static void print_results(nnr_model *model, const double *loss, const double *metric)
 {
-	int n = nnr_count(model, NN_METRIC);
-	double loss, *metric = calloc((size_t)n + 1, sizeof *metric);
+	if (loss)
+		printf("loss %.6g\n", *loss);
+	for (int k = 0; metric && k < nnr_count(model, NN_METRIC); k++)
+		printf("%s %.6g\n", nnr_tensor(model, NN_METRIC, k)->name, metric[k]);
+}
+
+static nnr_status evaluate(nnr_model *model, const nnr_data *data)
+{
+	double loss, *metric = calloc((size_t)nnr_count(model, NN_METRIC) + 1, sizeof *metric);
 	if (!metric)
 		return NNR_MEMORY;
 	bool has_loss = nnr_descriptor(model)->loss != NULL;
-	nnr_status status = nnr_evaluate(model, data, has_loss ? &loss : NULL, n ? metric : NULL);
-	if (status == NNR_OK) {
-		if (has_loss)
-			printf("loss %.6g\n", loss);
-		for (int k = 0; k < n; k++)
-			printf("%s %.6g\n", nnr_tensor(model, NN_METRIC, k)->name, metric[k]);
-	}
+	nnr_status status = nnr_evaluate(model, data, has_loss ? &loss : NULL, metric);
+	if (status == NNR_OK)
+		print_results(model, has_loss ? &loss : NULL, metric);
 	free(metric);
-	(void)cli;
 	return status;
 }
 
@@ -84,14 +86,16 @@ static void on_interrupt(int number)
 struct display {
 	nnr_model *model;
 	bool quiet, terminal;
-	double start, shown; /* seconds; of the epoch, of the last line */
-	int epoch;	     /* that start is of; -1: none */
-	int64_t first_row;   /* row of the epoch at start */
+	double start, last, shown; /* seconds: the epoch's first step, the last step, the last line */
+	int epoch;		   /* that start is of; -1: none */
+	int64_t first_row;	   /* row of the epoch at start */
+	int32_t tested;		   /* the step after which the test set gave these; -1: none */
+	double test_loss, *test_metric;
 };
 
 static void print_progress(const struct display *display, const nnr_progress *p)
 {
-	double elapsed = seconds() - display->start;
+	double elapsed = display->last - display->start;
 	char line[1000];
 	size_t n = (size_t)snprintf(line, sizeof line, "epoch %d/%d  step %" PRId64 "/%" PRId64 "  loss %.5g",
 				    p->epoch + 1, p->epochs, p->step, p->steps, p->loss);
@@ -118,41 +122,66 @@ static bool on_progress(void *user, const nnr_progress *p)
 		display->start = display->shown = now;
 		display->first_row = p->row;
 	}
+	if (!p->epoch_end)
+		display->last = now;
 	if (!display->quiet && (p->epoch_end || (display->terminal && now - display->shown > 0.1))) {
 		print_progress(display, p);
 		display->shown = now;
 	}
+	if (p->test_loss) {
+		display->tested = (int32_t)p->step;
+		display->test_loss = *p->test_loss;
+		memcpy(display->test_metric, p->test_metric,
+		       (size_t)nnr_count(display->model, NN_METRIC) * sizeof *p->test_metric);
+	}
 	return !interrupted;
 }
 
-static int train(struct cli *cli, nnr_model *model, const nnr_data *data, const nnr_data *test, const char *output)
+/* Train, and say how it went. */
+static nnr_status train(struct cli *cli, nnr_model *model, const nnr_data *data, const nnr_data *test,
+			struct display *display)
 {
-	struct display display = {.model = model, .quiet = cli->quiet, .terminal = isatty(STDERR_FILENO), .epoch = -1};
 	nnr_training training = {.data = data,
 				 .test = test,
 				 .epochs = cli->epochs,
 				 .steps = cli->steps,
 				 .seed = nnr_run(model)->seed,
 				 .progress = on_progress,
-				 .user = &display};
+				 .user = display};
 	double start = seconds();
-	int32_t first = nnr_run(model)->step;
+	int first = nnr_run(model)->step;
 	signal(SIGINT, on_interrupt);
 	nnr_status status = nnr_train(model, &training);
 	signal(SIGINT, SIG_DFL);
-	if (display.terminal && !display.quiet && display.epoch >= 0)
+	if (display->terminal && !display->quiet && display->epoch >= 0)
 		fputc('\n', stderr);
-	if (status != NNR_OK)
-		return exit_code_of(status);
-	if (nnr_run(model)->step == first)
+	if (status == NNR_OK && nnr_run(model)->step == first)
 		fprintf(stderr, "nnc: nothing to do: %d steps were done before; --epochs and --steps count them\n",
-			(int)first);
-	if (cli->verbose)
-		fprintf(stderr, "nnc: %d steps in %.2f s\n", (int)(nnr_run(model)->step - first), seconds() - start);
-	status = nnr_save(model, output);
+			first);
+	if (status == NNR_OK && cli->verbose)
+		fprintf(stderr, "nnc: %d steps in %.2f s\n", nnr_run(model)->step - first, seconds() - start);
+	return status;
+}
+
+/* Train, save, and print the final results: those of the last epoch's test if nothing came after it. */
+static nnr_status train_and_save(struct cli *cli, nnr_model *model, const nnr_data *data, const nnr_data *test,
+				 const char *output)
+{
+	struct display display = {.model = model,
+				  .quiet = cli->quiet,
+				  .terminal = isatty(STDERR_FILENO),
+				  .epoch = -1,
+				  .tested = -1,
+				  .test_metric = calloc((size_t)nnr_count(model, NN_METRIC) + 1, sizeof(double))};
+	nnr_status status = display.test_metric ? train(cli, model, data, test, &display) : NNR_MEMORY;
 	if (status == NNR_OK)
-		status = print_results(cli, model, test ? test : data);
-	return exit_code_of(status);
+		status = nnr_save(model, output);
+	if (status == NNR_OK && display.tested == nnr_run(model)->step)
+		print_results(model, &display.test_loss, display.test_metric);
+	else if (status == NNR_OK)
+		status = evaluate(model, test ? test : data);
+	free(display.test_metric);
+	return status;
 }
 
 /* Better now than after an hour of training: can the weights be written? */
@@ -185,12 +214,13 @@ int run_train(struct cli *cli, const char *text, size_t size)
 		status = read_data(cli, model, cli->data, NNR_TRAIN, &data);
 	if (status == NNR_OK && test_path)
 		status = read_data(cli, model, test_path, NNR_TEST, &test);
-	code = status == NNR_OK ? train(cli, model, data, test, output) : exit_code_of(status);
+	if (status == NNR_OK)
+		status = train_and_save(cli, model, data, test, output);
 	nnr_free_data(test);
 	nnr_free_data(data);
 	nnr_close(model);
 	free(name);
-	return code;
+	return exit_code_of(status);
 }
 
 /* ---- eval and predict ---- */
@@ -204,7 +234,7 @@ int run_eval(struct cli *cli, const char *text, size_t size)
 		return code;
 	nnr_status status = read_data(cli, model, cli->data, NNR_TEST, &data);
 	if (status == NNR_OK)
-		status = print_results(cli, model, data);
+		status = evaluate(model, data);
 	nnr_free_data(data);
 	nnr_close(model);
 	return exit_code_of(status);

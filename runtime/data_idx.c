@@ -92,13 +92,16 @@ static nnr_status read_head(const struct reader *reader, struct idx *idx)
 	return NNR_OK;
 }
 
-/* Bytes are kept as they are: only labels can be wrong. */
 static nnr_status read_elements(struct reader *reader, const struct idx *idx, struct column *column)
 {
 	const nn_model *nn = reader->model->nn;
 	const unsigned char *at = (const unsigned char *)reader->bytes.at + idx->head;
 	size_t n = (size_t)(idx->rows * idx->count), size = type_size(idx->type);
 	char why[400];
+	if (column->storage == STORED_BYTE && column->tensor->elem == NN_REAL) { /* nothing can be wrong with it */
+		memcpy(column->owned, at, n);
+		return NNR_OK;
+	}
 	for (size_t i = 0; i < n; i++) {
 		double value = read_element(at + i * size, idx->type);
 		const char *refused =
