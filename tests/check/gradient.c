@@ -117,7 +117,7 @@ static bool check_differences(struct run *q, int n, const void *grads, quad scal
 {
 	const nn_model *m = q->m;
 	size_t offset = 0;
-	quad h = 0x1p-36Q;
+	quad h = 0x1p-45Q;
 	for (uint32_t i = 0; i < m->n_tensor; i++) {
 		const nn_tensor *t = &m->tensor[i];
 		if (t->kind != NN_PARAM)

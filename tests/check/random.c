@@ -378,7 +378,9 @@ static void equation(int params)
 			if (g.value[k].name[0] == 'p' && wanted-- == 0)
 				p = &g.value[k];
 		read_value(p);
-		say(chance(50) ? " * (" : " + (");
+		/* mostly of the size of 1: or numbers grow from equation to equation until no float is exact enough */
+		say(chance(50) ? " * " : " + ");
+		say(chance(70) ? "tanh(" : "(");
 		expression(3);
 		say(")");
 	}
