@@ -367,7 +367,8 @@ static void read_scan(struct elaborator *E, const struct node *n, int depth)
 	read_body(E, n->kid[2], depth + 1);
 	scan->n = list->n - mark;
 	scan->body = arena_array(&E->ctx->arena, (size_t)scan->n + 1, sizeof *scan->body);
-	memcpy(scan->body, list->item + mark, (size_t)scan->n * sizeof *scan->body);
+	if (scan->n)
+		memcpy(scan->body, list->item + mark, (size_t)scan->n * sizeof *scan->body);
 	list->n = mark;
 	struct equation *eq = arena_alloc(&E->ctx->arena, sizeof *eq);
 	*eq = (struct equation){.kind = EQ_SCAN, .scan = scan, .at = n->at};
