@@ -35,10 +35,10 @@ void net_start(struct net *net, uint64_t seed)
 
 void net_finish(struct net *net) { arena_free(&net->ctx.arena); }
 
-struct tensor *add_tensor(struct net *net, enum role role, enum elem elem, const char *name, int rank,
+struct tensor *net_tensor(struct net *net, enum role role, enum elem elem, const char *name, int rank,
 			  const int *extent)
 {
-	struct axis axis[8];
+	struct axis axis[8] = {0};
 	bool batched = rank > 0 && extent[0] == BATCH;
 
 	for (int d = 0; d < rank; d++)
@@ -46,10 +46,10 @@ struct tensor *add_tensor(struct net *net, enum role role, enum elem elem, const
 	return graph_tensor(net->g, role, name, elem, batched, rank, axis, (struct span){0});
 }
 
-struct tensor *add_param(struct net *net, const char *name, int rank, const int *extent)
+struct tensor *net_param(struct net *net, const char *name, int rank, const int *extent)
 {
 	struct arena *arena = &net->ctx.arena;
-	struct tensor *t = add_tensor(net, ROLE_PARAM, ELEM_REAL, name, rank, extent);
+	struct tensor *t = net_tensor(net, ROLE_PARAM, ELEM_REAL, name, rank, extent);
 	struct tensor *grad = graph_tensor(net->g, ROLE_GRAD, arena_printf(arena, "%s.grad", t->name), ELEM_REAL, false,
 					   rank, t->axis, t->at);
 	struct index index[8];
@@ -63,9 +63,9 @@ struct tensor *add_param(struct net *net, const char *name, int rank, const int 
 	return t;
 }
 
-struct tensor *add_classes(struct net *net, const char *name, int classes, int rank, const int *extent)
+struct tensor *net_classes(struct net *net, const char *name, int classes, int rank, const int *extent)
 {
-	struct tensor *t = add_tensor(net, ROLE_INPUT, ELEM_INT, name, rank, extent);
+	struct tensor *t = net_tensor(net, ROLE_INPUT, ELEM_INT, name, rank, extent);
 
 	t->classes = classes;
 	return t;
@@ -88,7 +88,7 @@ static void define_tensor(struct net *net, struct tensor *t, enum reducer red, s
 		 graph_equation(net->g, t, red, t->rank, n, index, value, (struct span){0}));
 }
 
-void define(struct net *net, struct tensor *t, struct expr *value)
+void net_define(struct net *net, struct tensor *t, struct expr *value)
 {
 	int extent[8];
 
@@ -97,11 +97,11 @@ void define(struct net *net, struct tensor *t, struct expr *value)
 	define_tensor(net, t, RED_NONE, value, t->rank, extent);
 }
 
-struct tensor *add_equation(struct net *net, const char *name, enum reducer red, int nfree, struct expr *value, int n,
+struct tensor *net_equation(struct net *net, const char *name, enum reducer red, int nfree, struct expr *value, int n,
 			    const int *extent)
 {
 	enum elem elem = red == RED_ARGMAX || red == RED_ARGMIN ? ELEM_INT : value->elem;
-	struct tensor *t = add_tensor(net, ROLE_VALUE, elem, name, nfree, extent);
+	struct tensor *t = net_tensor(net, ROLE_VALUE, elem, name, nfree, extent);
 
 	if (red == RED_ARGMAX || red == RED_ARGMIN)
 		t->classes = extent[nfree];
@@ -118,18 +118,18 @@ static struct expr *read_slots(struct net *net, struct tensor *t)
 	return ex_read(net->g, t, at, NULL);
 }
 
-struct tensor *add_value(struct net *net, const char *name, int rank, const int *extent)
+struct tensor *net_value(struct net *net, const char *name, int rank, const int *extent)
 {
 	struct arena *arena = &net->ctx.arena;
 	struct tensor *input =
-		add_tensor(net, ROLE_INPUT, ELEM_REAL, arena_printf(arena, "%s.input", name), rank, extent);
-	struct tensor *scale = add_param(net, arena_printf(arena, "%s.scale", name), rank - 1, extent + 1);
+		net_tensor(net, ROLE_INPUT, ELEM_REAL, arena_printf(arena, "%s.input", name), rank, extent);
+	struct tensor *scale = net_param(net, arena_printf(arena, "%s.scale", name), rank - 1, extent + 1);
 	struct expr *factor = ex_read(net->g, scale, net->slot + 1, NULL);
 
-	return add_equation(net, name, RED_NONE, rank, mul(read_slots(net, input), factor), rank, extent);
+	return net_equation(net, name, RED_NONE, rank, mul(read_slots(net, input), factor), rank, extent);
 }
 
-void add_scan(struct net *net, int from, const char *index, int trips, int depth, bool reverse)
+void net_scan(struct net *net, int from, const char *index, int trips, int depth, bool reverse)
 {
 	struct arena *arena = &net->ctx.arena;
 	equation_list *part = &net->g->part[PART_FORWARD];
@@ -154,25 +154,25 @@ static void end_in(struct net *net, struct tensor *y, struct expr *value)
 
 	for (int d = 0; d < y->rank; d++)
 		extent[d] = (int)y->axis[d].extent;
-	goal.value = add_equation(net, "loss", y->rank ? RED_SUM : RED_NONE, 0, value, y->rank, extent);
+	goal.value = net_equation(net, "loss", y->rank ? RED_SUM : RED_NONE, 0, value, y->rank, extent);
 	for (int i = 0; i < net->g->grads.n; i++)
 		list_add(&net->ctx.arena, &goal.params, net->g->grads.item[i]->of);
 	net->g->loss = goal.value;
 	list_add(&net->ctx.arena, &net->g->goals, goal);
 }
 
-void add_loss(struct net *net, struct tensor *y)
+void net_loss(struct net *net, struct tensor *y)
 {
 	struct expr *e = read_slots(net, y);
 
 	end_in(net, y, mul(e, op1(EX_SIN, e)));
 }
 
-void add_total(struct net *net, struct tensor *y) { end_in(net, y, read_slots(net, y)); }
+void net_total(struct net *net, struct tensor *y) { end_in(net, y, read_slots(net, y)); }
 
 /* ---- random numbers (splitmix64) ---- */
 
-uint64_t next_random(struct net *net)
+uint64_t random_bits(struct net *net)
 {
 	uint64_t z = net->random += 0x9E3779B97F4A7C15u;
 
@@ -181,9 +181,9 @@ uint64_t next_random(struct net *net)
 	return z ^ z >> 31;
 }
 
-int below(struct net *net, int n) { return (int)(next_random(net) % (uint64_t)n); }
+int random_below(struct net *net, int n) { return (int)(random_bits(net) % (uint64_t)n); }
 
-number random_number(struct net *net) { return (number)(next_random(net) >> 11) / 4503599627370496.0L - 1; }
+number random_number(struct net *net) { return (number)(random_bits(net) >> 11) / 4503599627370496.0L - 1; }
 
 void fill_leaves(struct net *net, struct interpreter *in)
 {
@@ -194,7 +194,7 @@ void fill_leaves(struct net *net, struct interpreter *in)
 		if (t->role != ROLE_INPUT && t->role != ROLE_PARAM)
 			continue;
 		for (int64_t k = 0; k < tensor_size(t); k++)
-			tensor_values(in, t)[k] = t->elem == ELEM_INT ? (number)below(net, (int)t->classes)
+			tensor_values(in, t)[k] = t->elem == ELEM_INT ? (number)random_below(net, (int)t->classes)
 						  : zero	      ? 0
 								      : random_number(net);
 	}
@@ -269,10 +269,10 @@ static struct tensor *project(struct net *net, struct interpreter *in, struct te
 
 	for (int d = 0; d < t->rank; d++)
 		extent[d] = (int)t->axis[d].extent;
-	direction = add_tensor(net, ROLE_INPUT, ELEM_REAL, "direction", t->rank, extent);
+	direction = net_tensor(net, ROLE_INPUT, ELEM_REAL, "direction", t->rank, extent);
 	for (int64_t k = 0; k < tensor_size(direction); k++)
 		tensor_values(in, direction)[k] = random_number(net);
-	product = add_equation(net, "product", t->rank ? RED_SUM : RED_NONE, 0,
+	product = net_equation(net, "product", t->rank ? RED_SUM : RED_NONE, 0,
 			       mul(read_slots(net, t), read_slots(net, direction)), t->rank, extent);
 	list_add(&net->ctx.arena, out, forward->item[--forward->n]);
 	return product;
@@ -294,7 +294,7 @@ static const char *check_second(struct net *net, struct interpreter *in)
 		wrt[i] = g->grads.item[i]->of;
 		sum = add(sum, rd0(project(net, in, g->grads.item[i], &all)));
 	}
-	total = add_equation(net, "combination", RED_NONE, 0, sum, 0, NULL);
+	total = net_equation(net, "combination", RED_NONE, 0, sum, 0, NULL);
 	list_add(arena, &all, forward->item[--forward->n]);
 	differentiate(g, &all, total, wrt, n, ".second", &second, grad);
 	interpret(in, &all);

@@ -21,29 +21,29 @@ void net_start(struct net *net, uint64_t seed);
 void net_finish(struct net *net);
 
 /* A tensor of any role; an extent of BATCH, which is the first, is the sample axis. */
-struct tensor *add_tensor(struct net *net, enum role role, enum elem elem, const char *name, int rank,
+struct tensor *net_tensor(struct net *net, enum role role, enum elem elem, const char *name, int rank,
 			  const int *extent);
 /* A trained param, its initial value and its gradient. */
-struct tensor *add_param(struct net *net, const char *name, int rank, const int *extent);
+struct tensor *net_param(struct net *net, const char *name, int rank, const int *extent);
 /* An input of classes. */
-struct tensor *add_classes(struct net *net, const char *name, int classes, int rank, const int *extent);
+struct tensor *net_classes(struct net *net, const char *name, int classes, int rank, const int *extent);
 /* A new equation of part forward, whose first nfree indices are free; its tensor. */
-struct tensor *add_equation(struct net *net, const char *name, enum reducer red, int nfree, struct expr *value, int n,
+struct tensor *net_equation(struct net *net, const char *name, enum reducer red, int nfree, struct expr *value, int n,
 			    const int *extent);
 /* The same for a tensor that is there already, without bound indices. */
-void define(struct net *net, struct tensor *t, struct expr *value);
+void net_define(struct net *net, struct tensor *t, struct expr *value);
 /* A value for each sample that a param scales: x[batch, i] = x.input[batch, i] * x.scale[i] */
-struct tensor *add_value(struct net *net, const char *name, int rank, const int *extent);
+struct tensor *net_value(struct net *net, const char *name, int rank, const int *extent);
 /* Make the equations of part forward from number `from` on a scan, or at a greater depth a scan inside of one. */
-void add_scan(struct net *net, int from, const char *index, int trips, int depth, bool reverse);
+void net_scan(struct net *net, int from, const char *index, int trips, int depth, bool reverse);
 /* The loss: sum of y*sin(y) over all elements. Its goal is all params. */
-void add_loss(struct net *net, struct tensor *y);
+void net_loss(struct net *net, struct tensor *y);
 /* The sum of y, as the loss. */
-void add_total(struct net *net, struct tensor *y);
+void net_total(struct net *net, struct tensor *y);
 
-uint64_t next_random(struct net *net);
-int below(struct net *net, int n);     /* 0 to n-1 */
-number random_number(struct net *net); /* -1 to 1 */
+uint64_t random_bits(struct net *net);
+int random_below(struct net *net, int n); /* 0 to n-1 */
+number random_number(struct net *net);	  /* -1 to 1 */
 /* Random params and inputs; those whose name begins with "zero" are 0. */
 void fill_leaves(struct net *net, struct interpreter *in);
 
@@ -55,11 +55,11 @@ const char *show_net(struct net *net);
 
 #define EXTENTS(...)                                                                                                   \
 	(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (int[]) { __VA_ARGS__ }
-#define eq(name, red, nfree, value, ...) add_equation(net, name, red, nfree, value, EXTENTS(__VA_ARGS__))
-#define param(name, ...) add_param(net, name, EXTENTS(__VA_ARGS__))
-#define value(name, ...) add_value(net, name, EXTENTS(__VA_ARGS__))
-#define classes(name, n, ...) add_classes(net, name, n, EXTENTS(__VA_ARGS__))
-#define scalar(name) add_param(net, name, 0, NULL)
+#define eq(name, red, nfree, value, ...) net_equation(net, name, red, nfree, value, EXTENTS(__VA_ARGS__))
+#define param(name, ...) net_param(net, name, EXTENTS(__VA_ARGS__))
+#define value(name, ...) net_value(net, name, EXTENTS(__VA_ARGS__))
+#define classes(name, n, ...) net_classes(net, name, n, EXTENTS(__VA_ARGS__))
+#define scalar(name) net_param(net, name, 0, NULL)
 #define rd0(t) ex_read(net->g, t, NULL, NULL)
 #define rd(t, ...) ex_read(net->g, t, (struct expr *[]){__VA_ARGS__}, NULL)
 #define rd_else(t, e, ...) ex_read(net->g, t, (struct expr *[]){__VA_ARGS__}, e)

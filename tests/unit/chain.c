@@ -10,7 +10,7 @@ static void dense(struct net *net)
 	struct tensor *w = param("w", 5, 6), *c = param("c", 5), *x = value("x", BATCH, 6);
 	struct tensor *z = eq("z", RED_SUM, 2, mul(rd(w, S(1), S(2)), rd(x, S(0), S(2))), BATCH, 5, 6);
 
-	add_loss(net, eq("y", RED_NONE, 2, op1(EX_TANH, add(rd(z, S(0), S(1)), rd(c, S(1)))), BATCH, 5));
+	net_loss(net, eq("y", RED_NONE, 2, op1(EX_TANH, add(rd(z, S(0), S(1)), rd(c, S(1)))), BATCH, 5));
 }
 
 /* One convolution: y[batch, o, i] = sum[a, u] w[o, a, u] * x[batch, a, i*stride + u*dilation - pad else 0] */
@@ -21,7 +21,7 @@ static void convolve(struct net *net, int stride, int pad, int window, int dilat
 	struct expr *place = sub(add(mul(I(stride), S(2)), mul(I(dilation), S(4))), I(pad));
 	struct expr *value = mul(rd(w, S(1), S(3), S(4)), rd_else(x, N(0), S(0), S(3), place));
 
-	add_loss(net, eq("y", RED_SUM, 3, value, BATCH, 2, out, 3, window));
+	net_loss(net, eq("y", RED_SUM, 3, value, BATCH, 2, out, 3, window));
 }
 
 static void conv_same(struct net *net) { convolve(net, 1, 2, 5, 1, 6); }
@@ -35,7 +35,7 @@ static void conv_2d(struct net *net)
 	struct tensor *w = param("w", 3, 3), *x = param("x", 5, 5);
 	struct expr *row = sub(add(mul(I(2), S(0)), S(2)), I(1)), *column = sub(add(S(1), S(3)), I(1));
 
-	add_loss(net, eq("y", RED_SUM, 2, mul(rd(w, S(2), S(3)), rd_else(x, N(0), row, column)), 3, 5, 3, 3));
+	net_loss(net, eq("y", RED_SUM, 2, mul(rd(w, S(2), S(3)), rd_else(x, N(0), row, column)), 3, 5, 3, 3));
 }
 
 static void pool(struct net *net, enum reducer red, int stride, int window)
@@ -44,7 +44,7 @@ static void pool(struct net *net, enum reducer red, int stride, int window)
 	struct tensor *x = value("x", BATCH, 7, 7);
 	struct expr *row = add(mul(I(stride), S(1)), S(3)), *column = add(mul(I(stride), S(2)), S(4));
 
-	add_loss(net, eq("y", red, 3, rd(x, S(0), row, column), BATCH, out, out, window, window));
+	net_loss(net, eq("y", red, 3, rd(x, S(0), row, column), BATCH, out, out, window, window));
 }
 
 static void pool_apart(struct net *net) { pool(net, RED_MAX, 2, 2); }
@@ -55,7 +55,7 @@ static void pool_padded(struct net *net)
 {
 	struct tensor *x = value("x", BATCH, 7);
 
-	add_loss(net, eq("y", RED_MAX, 2, rd_else(x, N(-INFINITY), S(0), sub(add(mul(I(2), S(1)), S(2)), I(1))), BATCH,
+	net_loss(net, eq("y", RED_MAX, 2, rd_else(x, N(-INFINITY), S(0), sub(add(mul(I(2), S(1)), S(2)), I(1))), BATCH,
 			 4, 3));
 }
 
@@ -65,7 +65,7 @@ static void max_of_product(struct net *net)
 	struct tensor *x = value("x", BATCH, 5), *w = param("w", 3, 5, 2), *s = param("s", 3);
 	struct expr *value = mul(mul(rd(x, S(0), S(2)), rd(w, S(1), S(2), S(3))), rd(s, S(1)));
 
-	add_loss(net, eq("y", RED_MAX, 2, value, BATCH, 3, 5, 2));
+	net_loss(net, eq("y", RED_MAX, 2, value, BATCH, 3, 5, 2));
 }
 
 static void max_of_all(struct net *net)
@@ -73,7 +73,7 @@ static void max_of_all(struct net *net)
 	struct tensor *x = value("x", BATCH, 3, 5);
 	struct tensor *top = eq("top", RED_MAX, 1, rd(x, S(1), S(0), S(2)), 3, BATCH, 5);
 
-	add_loss(net, eq("y", RED_NONE, 1, op1(EX_EXP, rd(top, S(0))), 3));
+	net_loss(net, eq("y", RED_NONE, 1, op1(EX_EXP, rd(top, S(0))), 3));
 }
 
 /* the winner of a gather */
@@ -81,14 +81,14 @@ static void max_of_gather(struct net *net)
 {
 	struct tensor *w = param("w", 5, 2), *ids = classes("ids", 5, BATCH, 3);
 
-	add_loss(net, eq("y", RED_MAX, 2, rd(w, rd(ids, S(0), S(2)), S(1)), BATCH, 2, 3));
+	net_loss(net, eq("y", RED_MAX, 2, rd(w, rd(ids, S(0), S(2)), S(1)), BATCH, 2, 3));
 }
 
 static void embedding(struct net *net)
 {
 	struct tensor *w = param("w", 5, 2), *s = param("s", 2), *ids = classes("ids", 5, BATCH, 6);
 
-	add_loss(net, eq("y", RED_NONE, 3, mul(rd(w, rd(ids, S(0), S(1)), S(2)), rd(s, S(2))), BATCH, 6, 2));
+	net_loss(net, eq("y", RED_NONE, 3, mul(rd(w, rd(ids, S(0), S(1)), S(2)), rd(s, S(2))), BATCH, 6, 2));
 }
 
 /* a gather inside a contraction: the scatter adds what was summed apart */
@@ -96,7 +96,7 @@ static void embedding_dense(struct net *net)
 {
 	struct tensor *w = param("w", 5, 2), *v = param("v", 3, 2), *ids = classes("ids", 5, BATCH);
 
-	add_loss(net, eq("y", RED_SUM, 2, mul(rd(w, rd(ids, S(0)), S(2)), rd(v, S(1), S(2))), BATCH, 3, 2));
+	net_loss(net, eq("y", RED_SUM, 2, mul(rd(w, rd(ids, S(0)), S(2)), rd(v, S(1), S(2))), BATCH, 3, 2));
 }
 
 /* a gather that may leave its tensor */
@@ -104,7 +104,7 @@ static void embedding_guarded(struct net *net)
 {
 	struct tensor *w = param("w", 5), *ids = classes("ids", 9, BATCH, 6), *c = scalar("c");
 
-	add_loss(net, eq("y", RED_NONE, 2, rd_else(w, mul(rd0(c), N(3)), sub(rd(ids, S(0), S(1)), I(2))), BATCH, 6));
+	net_loss(net, eq("y", RED_NONE, 2, rd_else(w, mul(rd0(c), N(3)), sub(rd(ids, S(0), S(1)), I(2))), BATCH, 6));
 }
 
 static void cross_entropy(struct net *net)
@@ -114,7 +114,7 @@ static void cross_entropy(struct net *net)
 	struct tensor *total = eq("total", RED_SUM, 1, op1(EX_EXP, sub(rd(x, S(0), S(1)), rd(top, S(0)))), BATCH, 5);
 	struct expr *own = rd(x, S(0), rd(label, S(0)));
 
-	add_loss(net, eq("nll", RED_NONE, 1, sub(add(op1(EX_LOG, rd(total, S(0))), rd(top, S(0))), own), BATCH));
+	net_loss(net, eq("nll", RED_NONE, 1, sub(add(op1(EX_LOG, rd(total, S(0))), rd(top, S(0))), own), BATCH));
 }
 
 static void softmax(struct net *net)
@@ -125,7 +125,7 @@ static void softmax(struct net *net)
 	struct tensor *e = eq("e", RED_NONE, 2, op1(EX_EXP, shifted), BATCH, 5);
 	struct tensor *total = eq("total", RED_SUM, 1, rd(e, S(0), S(1)), BATCH, 5);
 
-	add_loss(net, eq("y", RED_NONE, 2, divide(rd(e, S(0), S(1)), rd(total, S(0))), BATCH, 5));
+	net_loss(net, eq("y", RED_NONE, 2, divide(rd(e, S(0), S(1)), rd(total, S(0))), BATCH, 5));
 }
 
 /* running a mean over the rows present, as batch normalisation does */
@@ -141,7 +141,7 @@ static void batch_norm(struct net *net)
 	struct expr *deviation = op2(EX_POW, add(rd(variance, S(1)), N(1e-2)), N(-0.5));
 
 	centred = sub(rd(x, S(0), S(1)), rd(mean, S(1)));
-	add_loss(net, eq("y", RED_NONE, 2, mul(mul(centred, deviation), rd(weight, S(1))), BATCH, 3));
+	net_loss(net, eq("y", RED_NONE, 2, mul(mul(centred, deviation), rd(weight, S(1))), BATCH, 3));
 }
 
 /* two factors of row 0 are 0, one of the others */
@@ -153,14 +153,14 @@ static void product_with_zeros(struct net *net)
 
 	value = ex_select(net->g, op2(EX_EQ, S(1), I(2)), rd0(zero), value);
 	value = ex_select(net->g, first, mul(rd(zeros, S(1)), N(3)), value);
-	add_loss(net, eq("y", RED_PROD, 1, value, BATCH, 5));
+	net_loss(net, eq("y", RED_PROD, 1, value, BATCH, 5));
 }
 
 static void product_of_rows(struct net *net)
 {
 	struct tensor *x = value("x", BATCH, 3);
 
-	add_loss(net, eq("y", RED_PROD, 1, rd(x, S(1), S(0)), 3, BATCH));
+	net_loss(net, eq("y", RED_PROD, 1, rd(x, S(1), S(0)), 3, BATCH));
 }
 
 static void diagonal(struct net *net)
@@ -168,21 +168,21 @@ static void diagonal(struct net *net)
 	struct tensor *x = param("x", 5, 5);
 	struct expr *sum = add(rd(x, I(2), S(0)), rd(x, S(0), sub(I(4), S(0))));
 
-	add_loss(net, eq("y", RED_NONE, 1, mul(rd(x, S(0), S(0)), sum), 5));
+	net_loss(net, eq("y", RED_NONE, 1, mul(rd(x, S(0), S(0)), sum), 5));
 }
 
 static void autocorrelation(struct net *net)
 {
 	struct tensor *x = param("x", 6);
 
-	add_loss(net, eq("y", RED_SUM, 1, mul(rd(x, S(1)), rd_else(x, N(0), add(S(1), S(0)))), 5, 6));
+	net_loss(net, eq("y", RED_SUM, 1, mul(rd(x, S(1)), rd_else(x, N(0), add(S(1), S(0)))), 5, 6));
 }
 
 static void hankel(struct net *net)
 {
 	struct tensor *x = param("x", 6), *v = param("v", 2);
 
-	add_loss(net, eq("y", RED_SUM, 1, mul(rd(x, add(S(0), S(1))), rd(v, S(1))), 5, 2));
+	net_loss(net, eq("y", RED_SUM, 1, mul(rd(x, add(S(0), S(1))), rd(v, S(1))), 5, 2));
 }
 
 static void skew(struct net *net)
@@ -190,7 +190,7 @@ static void skew(struct net *net)
 	struct tensor *x = param("x", 5, 5), *v = param("v", 3);
 	struct expr *read = rd(x, add(S(0), S(1)), add(sub(S(0), S(1)), I(2)));
 
-	add_loss(net, eq("y", RED_SUM, 1, mul(read, rd(v, S(1))), 3, 3));
+	net_loss(net, eq("y", RED_SUM, 1, mul(read, rd(v, S(1))), 3, 3));
 }
 
 static void every_second(struct net *net)
@@ -199,14 +199,14 @@ static void every_second(struct net *net)
 	struct tensor *y = eq("y", RED_NONE, 1, rd(x, mul(I(2), S(0))), 7);
 	struct tensor *z = eq("z", RED_NONE, 1, rd(v, mul(I(2), S(0))), 2);
 
-	add_loss(net, eq("outer", RED_NONE, 2, mul(rd(y, S(0)), rd(z, S(1))), 7, 2));
+	net_loss(net, eq("outer", RED_NONE, 2, mul(rd(y, S(0)), rd(z, S(1))), 7, 2));
 }
 
 static void one_row(struct net *net)
 {
 	struct tensor *x = param("x", 20, 2), *w = param("w", 3, 2);
 
-	add_loss(net, eq("y", RED_NONE, 1, mul(rd(x, I(17), S(0)), rd(w, I(1), S(0))), 2));
+	net_loss(net, eq("y", RED_NONE, 1, mul(rd(x, I(17), S(0)), rd(w, I(1), S(0))), 2));
 }
 
 static void upsample(struct net *net)
@@ -215,7 +215,7 @@ static void upsample(struct net *net)
 	struct tensor *y = eq("y", RED_NONE, 1, rd(x, op2(EX_FLOORDIV, S(0), I(2))), 6);
 	struct tensor *z = eq("z", RED_NONE, 1, rd(v, op2(EX_FLOORDIV, S(0), I(3))), 14); /* 14 is no multiple of 3 */
 
-	add_loss(net, eq("outer", RED_NONE, 2, mul(rd(y, S(0)), rd(z, S(1))), 6, 14));
+	net_loss(net, eq("outer", RED_NONE, 2, mul(rd(y, S(0)), rd(z, S(1))), 6, 14));
 }
 
 /* y[c, i, j] = x[(c*2 + i % 2)*2 + j % 2, i // 2, j // 2] */
@@ -225,7 +225,7 @@ static void pixel_shuffle(struct net *net)
 	struct expr *in_row = op2(EX_MOD, S(1), I(2)), *in_column = op2(EX_MOD, S(2), I(2));
 	struct expr *channel = add(mul(I(2), add(mul(I(2), S(0)), in_row)), in_column);
 
-	add_loss(net, eq("y", RED_NONE, 3, rd(x, channel, op2(EX_FLOORDIV, S(1), I(2)), op2(EX_FLOORDIV, S(2), I(2))),
+	net_loss(net, eq("y", RED_NONE, 3, rd(x, channel, op2(EX_FLOORDIV, S(1), I(2)), op2(EX_FLOORDIV, S(2), I(2))),
 			 2, 6, 4));
 }
 
@@ -236,7 +236,7 @@ static void digits(struct net *net)
 	struct expr *middle = op2(EX_MOD, op2(EX_FLOORDIV, S(0), I(2)), I(3));
 	struct expr *read = rd(x, op2(EX_FLOORDIV, S(0), I(6)), middle, op2(EX_MOD, S(0), I(2)));
 
-	add_loss(net, eq("y", RED_NONE, 1, mul(read, rd(w, S(0))), 12));
+	net_loss(net, eq("y", RED_NONE, 1, mul(read, rd(w, S(0))), 12));
 }
 
 /* a subscript that no digits make affine */
@@ -245,7 +245,7 @@ static void unsolvable(struct net *net)
 	struct tensor *x = param("x", 6), *v = param("v", 7);
 	struct expr *place = op2(EX_FLOORDIV, mul(I(3), S(0)), I(4)), *apart = op1(EX_ABS, sub(S(0), I(3)));
 
-	add_loss(net, eq("y", RED_NONE, 1, mul(rd(x, place), rd(v, op2(EX_MIN, apart, I(6)))), 7));
+	net_loss(net, eq("y", RED_NONE, 1, mul(rd(x, place), rd(v, op2(EX_MIN, apart, I(6)))), 7));
 }
 
 static void transposed_convolution(struct net *net)
@@ -253,7 +253,7 @@ static void transposed_convolution(struct net *net)
 	struct tensor *x = param("x", 5), *w = param("w", 3);
 	struct expr *place = add(sub(S(0), mul(I(2), S(1))), I(1));
 
-	add_loss(net, eq("y", RED_SUM, 1, mul(rd(x, S(1)), rd_else(w, N(0), place)), 8, 5));
+	net_loss(net, eq("y", RED_SUM, 1, mul(rd(x, S(1)), rd_else(w, N(0), place)), 8, 5));
 }
 
 static void else_is_a_tensor(struct net *net)
@@ -261,7 +261,7 @@ static void else_is_a_tensor(struct net *net)
 	struct tensor *x = param("x", 5), *c = scalar("c"), *v = param("v", 5);
 	struct expr *outside = mul(rd0(c), rd_else(v, N(1), sub(S(0), I(3))));
 
-	add_loss(net, eq("y", RED_NONE, 1, mul(rd_else(x, outside, sub(S(0), I(1))), rd(x, S(0))), 5));
+	net_loss(net, eq("y", RED_NONE, 1, mul(rd_else(x, outside, sub(S(0), I(1))), rd(x, S(0))), 5));
 }
 
 /* two steps of a gated cell: shared weights, states that read states */
@@ -292,7 +292,7 @@ static void gated_cell(struct net *net)
 		n = rd(gate[2], S(0), S(1));
 		h = eq("h", RED_NONE, 2, add(mul(sub(N(1), z), n), mul(z, r)), BATCH, 3);
 	}
-	add_loss(net, h);
+	net_loss(net, h);
 }
 
 /* every function of one number, inside its domain */
@@ -310,7 +310,7 @@ static void functions(struct net *net)
 
 		total = add(total, mul(op1(all[i], mul(in, in)), op1(EX_SIN, rd(alone, S(0)))));
 	}
-	add_loss(net, eq("y", RED_NONE, 1, total, 5));
+	net_loss(net, eq("y", RED_NONE, 1, total, 5));
 }
 
 static void operators(struct net *net)
@@ -322,7 +322,7 @@ static void operators(struct net *net)
 	total = sub(total, add(op2(EX_MOD, a, b), mul(op2(EX_MIN, a, b), op2(EX_MAX, a, N(1.4)))));
 	total = add(total, ex_select(net->g, op2(EX_LT, a, b), mul(a, b), op1(EX_LOG, a)));
 	total = add(total, op2(EX_POW, N(2), divide(a, op1(EX_NEG, b))));
-	add_loss(net, eq("y", RED_NONE, 1, add(total, mul(ex_real(net->g, S(0)), a)), 5));
+	net_loss(net, eq("y", RED_NONE, 1, add(total, mul(ex_real(net->g, S(0)), a)), 5));
 }
 
 /* select(c, sqrt(x), ..) where the other side has no derivative */
@@ -333,7 +333,7 @@ static void sides_not_taken(struct net *net)
 	struct expr *root = ex_select(net->g, safe, mul(op1(EX_SQRT, e), rd(v, S(0))), N(0));
 	struct expr *log = ex_select(net->g, safe, N(0), op1(EX_LOG, op1(EX_NEG, e)));
 
-	add_loss(net, eq("y", RED_NONE, 1, add(root, mul(divide(log, add(N(3), e)), rd(v, S(0)))), 7));
+	net_loss(net, eq("y", RED_NONE, 1, add(root, mul(divide(log, add(N(3), e)), rd(v, S(0)))), 7));
 }
 
 static void views(struct net *net)
@@ -344,13 +344,13 @@ static void views(struct net *net)
 	for (int i = 0; i < 2; i++) {
 		struct equation *view;
 
-		v[i] = add_tensor(net, ROLE_VIEW, ELEM_REAL, "flat", 2, (int[]){3, 10});
+		v[i] = net_tensor(net, ROLE_VIEW, ELEM_REAL, "flat", 2, (int[]){3, 10});
 		v[i]->of = i ? x : y;
 		view = graph_equation(net->g, v[i], RED_NONE, 0, 0, NULL, NULL, (struct span){0});
 		view->kind = EQ_VIEW;
 		list_add(&net->ctx.arena, &net->g->part[PART_FORWARD], view);
 	}
-	add_loss(net,
+	net_loss(net,
 		 eq("z", RED_SUM, 1, mul(mul(rd(v[0], S(0), S(1)), rd(v[1], S(0), S(1))), rd(w, S(0), S(1))), 3, 10));
 }
 
@@ -361,7 +361,7 @@ static void dropout(struct net *net)
 	struct expr *noise = ex_draw(net->g, DRAW_NORMAL, "noise");
 	struct expr *value = mul(ex_select(net->g, keep, rd(x, S(0), S(1)), N(0)), rd(w, S(1)));
 
-	add_loss(net, eq("y", RED_NONE, 2, add(value, mul(noise, mul(rd(w, S(1)), rd(w, S(1))))), BATCH, 3));
+	net_loss(net, eq("y", RED_NONE, 2, add(value, mul(noise, mul(rd(w, S(1)), rd(w, S(1))))), BATCH, 3));
 }
 
 /* similarity of all pairs of samples */
@@ -375,7 +375,7 @@ static void pairs(struct net *net)
 	s = graph_tensor(net->g, ROLE_VALUE, "s", ELEM_REAL, true, 2, axis, (struct span){0});
 	list_add(&net->ctx.arena, &net->g->part[PART_FORWARD],
 		 graph_equation(net->g, s, RED_SUM, 2, 3, index, value, s->at));
-	add_loss(net, eq("y", RED_SUM, 1, op1(EX_TANH, rd(s, S(0), S(1))), BATCH, BATCH));
+	net_loss(net, eq("y", RED_SUM, 1, op1(EX_TANH, rd(s, S(0), S(1))), BATCH, BATCH));
 }
 
 /* sums that do not use their index, and means */
@@ -384,7 +384,7 @@ static void unused_indices(struct net *net)
 	struct tensor *x = value("x", BATCH, 3), *c = scalar("c"), *v = param("v", 2);
 	struct tensor *y = eq("y", RED_SUM, 1, mul(rd(x, S(0), I(1)), rd0(c)), BATCH, 3, 5);
 
-	add_loss(net, eq("z", RED_SUM, 1, mul(rd(v, S(0)), rd(y, S(1))), 2, BATCH, 3));
+	net_loss(net, eq("z", RED_SUM, 1, mul(rd(v, S(0)), rd(y, S(1))), 2, BATCH, 3));
 }
 
 /* ---- recurrence; the step is the index behind the batch ---- */
@@ -400,13 +400,13 @@ static void recurrence(struct net *net)
 
 	z = eq("z", RED_SUM, 3, mul(rd(w, S(2), S(3)), rd(x, S(0), S(1), S(3))), BATCH, 5, 3, 2);
 	from = equations(net);
-	h = add_tensor(net, ROLE_VALUE, ELEM_REAL, "h", 3, (int[]){BATCH, 5, 3});
+	h = net_tensor(net, ROLE_VALUE, ELEM_REAL, "h", 3, (int[]){BATCH, 5, 3});
 	r = eq("r", RED_SUM, 3, mul(rd(u, S(2), S(3)), rd_else(h, rd(h0, S(0), S(3)), S(0), sub(S(1), I(1)), S(3))),
 	       BATCH, 5, 3, 3);
-	define(net, h, op1(EX_TANH, add(rd(z, S(0), S(1), S(2)), rd(r, S(0), S(1), S(2)))));
-	add_scan(net, from, "b", 5, 0, false);
+	net_define(net, h, op1(EX_TANH, add(rd(z, S(0), S(1), S(2)), rd(r, S(0), S(1), S(2)))));
+	net_scan(net, from, "b", 5, 0, false);
 	last = eq("last", RED_NONE, 2, op1(EX_EXP, rd(h, S(0), I(4), S(1))), BATCH, 3);
-	add_loss(net, eq("y", RED_NONE, 3, mul(rd(h, S(0), S(1), S(2)), rd(last, S(0), S(2))), BATCH, 5, 3));
+	net_loss(net, eq("y", RED_NONE, 3, mul(rd(h, S(0), S(1), S(2)), rd(last, S(0), S(2))), BATCH, 5, 3));
 }
 
 /* From the last step to the first, over params only: no batch. A state two steps back, a product and a maximum. */
@@ -416,13 +416,13 @@ static void recurrence_reversed(struct net *net)
 	int from = equations(net);
 	struct expr *later, *far;
 
-	s = add_tensor(net, ROLE_VALUE, ELEM_REAL, "s", 2, (int[]){6, 3});
+	s = net_tensor(net, ROLE_VALUE, ELEM_REAL, "s", 2, (int[]){6, 3});
 	later = rd_else(s, rd0(c), add(S(0), I(1)), S(1));
 	far = rd_else(s, N(0.5), add(S(0), I(2)), sub(I(2), S(1)));
 	m = eq("m", RED_MAX, 1, mul(rd_else(s, N(0.2), add(S(0), I(1)), S(1)), rd(w, S(0), S(1))), 6, 3);
-	define(net, s, add(mul(mul(N(0.5), later), rd(w, S(0), S(1))), sub(mul(far, N(0.3)), rd(m, S(0)))));
-	add_scan(net, from, "a", 6, 0, true);
-	add_loss(net, s);
+	net_define(net, s, add(mul(mul(N(0.5), later), rd(w, S(0), S(1))), sub(mul(far, N(0.3)), rd(m, S(0)))));
+	net_scan(net, from, "a", 6, 0, true);
+	net_loss(net, s);
 }
 
 /* Paths through a lattice, as in connectionist temporal classification: gathers inside and outside of the state. */
@@ -433,16 +433,16 @@ static void recurrence_of_paths(struct net *net)
 	struct expr *step, *gathered;
 
 	length = classes("length", 4, BATCH);
-	a = add_tensor(net, ROLE_VALUE, ELEM_REAL, "a", 3, (int[]){BATCH, 4, 5});
+	a = net_tensor(net, ROLE_VALUE, ELEM_REAL, "a", 3, (int[]){BATCH, 4, 5});
 	step = rd_else(a, ex_select(net->g, op2(EX_LT, sub(S(2), S(3)), I(2)), N(0.1), N(-1)), S(0), sub(S(1), I(1)),
 		       sub(S(2), S(3)));
 	p = eq("p", RED_SUM, 3, op1(EX_EXP, step), BATCH, 4, 5, 3);
 	gathered = rd_else(a, N(0.25), S(0), sub(S(1), I(1)), rd(symbol, S(0), S(2)));
-	define(net, a,
-	       add(add(op1(EX_LOG, rd(p, S(0), S(1), S(2))), rd(x, S(0), S(1), rd(symbol, S(0), S(2)))),
-		   mul(N(0.2), gathered)));
-	add_scan(net, from, "b", 4, 0, false);
-	add_loss(net, eq("y", RED_NONE, 1, rd(a, S(0), rd(length, S(0)), I(3)), BATCH));
+	net_define(net, a,
+		   add(add(op1(EX_LOG, rd(p, S(0), S(1), S(2))), rd(x, S(0), S(1), rd(symbol, S(0), S(2)))),
+		       mul(N(0.2), gathered)));
+	net_scan(net, from, "b", 4, 0, false);
+	net_loss(net, eq("y", RED_NONE, 1, rd(a, S(0), rd(length, S(0)), I(3)), BATCH));
 }
 
 /* A scan in a scan: h[t] from the last of s, s[t, k] from h[t-1] and s[t, k-1] */
@@ -452,18 +452,18 @@ static void recurrence_nested(struct net *net)
 	int outer = equations(net), inner;
 	struct expr *before, *value;
 
-	h = add_tensor(net, ROLE_VALUE, ELEM_REAL, "h", 3, (int[]){BATCH, 3, 2});
-	s = add_tensor(net, ROLE_VALUE, ELEM_REAL, "s", 4, (int[]){BATCH, 3, 4, 2});
+	h = net_tensor(net, ROLE_VALUE, ELEM_REAL, "h", 3, (int[]){BATCH, 3, 2});
+	s = net_tensor(net, ROLE_VALUE, ELEM_REAL, "s", 4, (int[]){BATCH, 3, 4, 2});
 	q = eq("q", RED_NONE, 3, mul(rd_else(h, N(0.3), S(0), sub(S(1), I(1)), sub(I(1), S(2))), rd(w, S(2))), BATCH, 3,
 	       2);
 	inner = equations(net);
 	before = rd_else(s, rd(q, S(0), S(1), S(3)), S(0), S(1), sub(S(2), I(1)), S(3));
 	value = add(mul(before, rd(w, S(3))), rd(x, S(0), S(1), S(2)));
-	define(net, s, op1(EX_SIN, value));
-	add_scan(net, inner, "c", 4, 1, false);
-	define(net, h, add(rd(q, S(0), S(1), S(2)), rd(s, S(0), S(1), I(3), S(2))));
-	add_scan(net, outer, "b", 3, 0, false);
-	add_loss(net, h);
+	net_define(net, s, op1(EX_SIN, value));
+	net_scan(net, inner, "c", 4, 1, false);
+	net_define(net, h, add(rd(q, S(0), S(1), S(2)), rd(s, S(0), S(1), I(3), S(2))));
+	net_scan(net, outer, "b", 3, 0, false);
+	net_loss(net, h);
 }
 
 /* What is read in the scan through a view of the state. */
@@ -473,17 +473,17 @@ static void recurrence_of_views(struct net *net)
 	struct equation *view;
 	int from = equations(net);
 
-	h = add_tensor(net, ROLE_VALUE, ELEM_REAL, "h", 2, (int[]){4, 6});
-	v = add_tensor(net, ROLE_VIEW, ELEM_REAL, "v", 3, (int[]){4, 2, 3});
+	h = net_tensor(net, ROLE_VALUE, ELEM_REAL, "h", 2, (int[]){4, 6});
+	v = net_tensor(net, ROLE_VIEW, ELEM_REAL, "v", 3, (int[]){4, 2, 3});
 	v->of = h;
-	define(net, h,
-	       mul(rd(x, S(0), S(1)),
-		   rd_else(v, N(0.7), sub(S(0), I(1)), op2(EX_MOD, S(1), I(2)), op2(EX_FLOORDIV, S(1), I(2)))));
+	net_define(net, h,
+		   mul(rd(x, S(0), S(1)),
+		       rd_else(v, N(0.7), sub(S(0), I(1)), op2(EX_MOD, S(1), I(2)), op2(EX_FLOORDIV, S(1), I(2)))));
 	view = graph_equation(net->g, v, RED_NONE, 0, 0, NULL, NULL, v->at);
 	view->kind = EQ_VIEW;
 	list_add(&net->ctx.arena, &net->g->part[PART_FORWARD], view);
-	add_scan(net, from, "a", 4, 0, false);
-	add_loss(net, h);
+	net_scan(net, from, "a", 4, 0, false);
+	net_loss(net, h);
 }
 
 static const struct {

@@ -19,10 +19,10 @@ static void check_point(formula *f, double x, double y, double dx, double dy, in
 	net_start(&net, 0);
 	if (setjmp(net.unwind))
 		ck_abort_msg("out of memory");
-	p[0] = add_param(&net, "x", 0, NULL);
-	p[1] = add_param(&net, "y", 0, NULL);
-	add_total(&net,
-		  add_equation(&net, "f", RED_NONE, 0,
+	p[0] = net_param(&net, "x", 0, NULL);
+	p[1] = net_param(&net, "y", 0, NULL);
+	net_total(&net,
+		  net_equation(&net, "f", RED_NONE, 0,
 			       f(&net, ex_read(net.g, p[0], NULL, NULL), ex_read(net.g, p[1], NULL, NULL)), 0, NULL));
 	ck_assert(differentiate_loss(net.g));
 	interpreter_init(&in, net.g, ROWS);
@@ -151,7 +151,7 @@ static void check_reducer(enum reducer red, const double *x, const double *dx)
 	if (setjmp(all.unwind))
 		ck_abort_msg("out of memory");
 	p = param("x", 3);
-	add_total(net, add_equation(net, "f", red, 0, rd_else(p, N(2), sub(S(0), I(1))), 1, (int[]){4}));
+	net_total(net, net_equation(net, "f", red, 0, rd_else(p, N(2), sub(S(0), I(1))), 1, (int[]){4}));
 	ck_assert(differentiate_loss(net->g));
 	interpreter_init(&in, net->g, ROWS);
 	for (int k = 0; k < 3; k++)
@@ -200,7 +200,7 @@ START_TEST(test_second_at_zero_adjoint)
 		ck_abort_msg("out of memory");
 	x = scalar("x");
 	e = sub(op1(EX_SQRT, rd0(x)), N(1));
-	loss = add_equation(net, "f", RED_NONE, 0, mul(e, e), 0, NULL);
+	loss = net_equation(net, "f", RED_NONE, 0, mul(e, e), 0, NULL);
 	for (int i = 0; i < net->g->part[PART_FORWARD].n; i++)
 		list_add(&net->ctx.arena, &first, net->g->part[PART_FORWARD].item[i]);
 	differentiate(net->g, &first, loss, &x, 1, ".d", &first, grad);

@@ -18,7 +18,7 @@ static struct goal *add_goal(const char *name, struct tensor *loss)
 
 static struct tensor *scalar_equation(const char *name, struct expr *value)
 {
-	return add_equation(net, name, RED_NONE, 0, value, 0, NULL);
+	return net_equation(net, name, RED_NONE, 0, value, 0, NULL);
 }
 
 static const struct equation *equation_of(enum part part, const char *name)
@@ -97,7 +97,7 @@ START_TEST(test_argmax)
 
 	if (setjmp(all.unwind))
 		ck_abort_msg("out of memory");
-	k = add_equation(net, "k", RED_ARGMAX, 0, rd(w, S(0)), 1, (int[]){3});
+	k = net_equation(net, "k", RED_ARGMAX, 0, rd(w, S(0)), 1, (int[]){3});
 	check_refused(scalar_equation("loss", mul(N(2), ex_real(net->g, rd0(k)))),
 		      "the loss has no derivative: it depends on the params only through argmax\n");
 }
@@ -147,7 +147,7 @@ START_TEST(test_simplify)
 	copy = eq("copy", RED_NONE, 2, rd(b, S(0), S(1)), BATCH, 3);
 	turned = eq("turned", RED_NONE, 2, rd(copy, S(0), sub(I(2), S(1))), BATCH, 3);
 	b = eq("once", RED_NONE, 2, add(rd(turned, S(0), S(1)), N(1)), BATCH, 3);
-	add_total(net, eq("y", RED_NONE, 2, mul(op1(EX_TANH, rd(b, S(0), S(1))), rd(a, S(0), S(1))), BATCH, 3));
+	net_total(net, eq("y", RED_NONE, 2, mul(op1(EX_TANH, rd(b, S(0), S(1))), rd(a, S(0), S(1))), BATCH, 3));
 	ck_assert(differentiate_loss(net->g));
 	simplify(net->g);
 	ck_assert_ptr_null(verify(net->g));
@@ -172,7 +172,7 @@ START_TEST(test_mask)
 	z = eq("z", RED_SUM, 2, mul(rd(w, S(1), S(2)), rd(x, S(0), S(2))), BATCH, 3, 4);
 	y = eq("y", RED_NONE, 2, add(rd(z, S(0), S(1)), rd(b, S(1))), BATCH, 3);
 	y = eq("relu", RED_NONE, 2, op2(EX_MAX, rd(y, S(0), S(1)), N(0)), BATCH, 3);
-	add_loss(net, y);
+	net_loss(net, y);
 	ck_assert(differentiate_loss(net->g));
 	simplify(net->g);
 	expect(PART_FORWARD, "relu", "relu[batch, b] = max(z[batch, b] + bias[b], 0)");

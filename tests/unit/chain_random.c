@@ -28,20 +28,20 @@ static struct expr *make_subscript(struct maker *m, int64_t n)
 	int first = m->batched ? 1 : 0, p, q, fits = -1;
 
 	if (m->nindex == first)
-		return I(below(net, (int)n));
-	p = first + below(net, m->nindex - first);
-	q = first + below(net, m->nindex - first);
+		return I(random_below(net, (int)n));
+	p = first + random_below(net, m->nindex - first);
+	q = first + random_below(net, m->nindex - first);
 	for (int i = first; i < m->nindex; i++)
-		if (m->extent[i] == n && (fits < 0 || below(net, 2)))
+		if (m->extent[i] == n && (fits < 0 || random_below(net, 2)))
 			fits = i;
-	if (fits >= 0 && below(net, 3))
+	if (fits >= 0 && random_below(net, 3))
 		return S(fits);
-	switch (below(net, 9)) {
-	case 0: return I(below(net, (int)n));
-	case 1: return sub(S(p), I(below(net, 3) - 1));
-	case 2: return sub(add(S(p), S(q)), I(below(net, 3)));
-	case 3: return sub(add(mul(I(2), S(p)), S(q)), I(below(net, 2)));
-	case 4: return sub(S(p), sub(mul(I(1 + below(net, 2)), S(q)), I(1)));
+	switch (random_below(net, 9)) {
+	case 0: return I(random_below(net, (int)n));
+	case 1: return sub(S(p), I(random_below(net, 3) - 1));
+	case 2: return sub(add(S(p), S(q)), I(random_below(net, 3)));
+	case 3: return sub(add(mul(I(2), S(p)), S(q)), I(random_below(net, 2)));
+	case 4: return sub(S(p), sub(mul(I(1 + random_below(net, 2)), S(q)), I(1)));
 	case 5: return op2(EX_FLOORDIV, S(p), I(2));
 	case 6: return op2(EX_MOD, S(p), I(2));
 	case 7: return sub(I(n - 1), S(p));
@@ -54,10 +54,10 @@ static struct expr *make_read(struct maker *m)
 {
 	struct net *net = m->net;
 	struct tensor *t;
-	struct expr *at[8], *otherwise = below(net, 3) ? N(0.25 * (below(net, 5) - 2)) : NULL;
+	struct expr *at[8], *otherwise = random_below(net, 3) ? N(0.25 * (random_below(net, 5) - 2)) : NULL;
 
 	do
-		t = m->tensor[below(net, m->n)];
+		t = m->tensor[random_below(net, m->n)];
 	while (t->batched && !m->batched);
 	for (int d = 0; d < t->rank; d++)
 		at[d] = t->batched && d == 0 ? S(0) : make_subscript(m, t->axis[d].extent);
@@ -71,11 +71,11 @@ static struct expr *make_formula(struct maker *m, int depth)
 	struct net *net = m->net;
 	struct expr *a, *b;
 
-	if (depth == 0 || !below(net, 4))
+	if (depth == 0 || !random_below(net, 4))
 		return make_read(m);
 	a = make_formula(m, depth - 1);
-	if (below(net, 3) == 0)
-		switch (below(net, 8)) {
+	if (random_below(net, 3) == 0)
+		switch (random_below(net, 8)) {
 		case 0: return op1(EX_TANH, a);
 		case 1: return op1(EX_SIN, a);
 		case 2: return op1(EX_EXP, mul(N(0.3), a));
@@ -83,14 +83,14 @@ static struct expr *make_formula(struct maker *m, int depth)
 		case 4: return op1(EX_ABS, a);
 		case 5: return op2(EX_MAX, a, N(0));
 		case 6: return divide(N(1), add(N(1), op1(EX_EXP, op1(EX_NEG, a))));
-		default: return op2(EX_POW, a, N(2 + below(net, 2)));
+		default: return op2(EX_POW, a, N(2 + random_below(net, 2)));
 		}
 	b = make_formula(m, depth - 1);
-	switch (below(net, 8)) {
+	switch (random_below(net, 8)) {
 	case 0:
 	case 1: return add(a, b);
 	case 2: return sub(a, b);
-	case 3: return op2(below(net, 2) ? EX_MAX : EX_MIN, a, b);
+	case 3: return op2(random_below(net, 2) ? EX_MAX : EX_MIN, a, b);
 	case 4: return ex_select(net->g, op2(EX_LT, a, N(0.1)), a, b);
 	case 5: return divide(a, add(N(2), op1(EX_ABS, b)));
 	default: return mul(a, b);
@@ -103,36 +103,36 @@ static struct tensor *make_equation(struct maker *m)
 	struct net *net = m->net;
 	int bound;
 
-	m->batched = below(net, 2);
-	m->nfree = below(net, 3) + m->batched;
-	bound = below(net, 3);
+	m->batched = random_below(net, 2);
+	m->nfree = random_below(net, 3) + m->batched;
+	bound = random_below(net, 3);
 	m->nindex = m->nfree + bound;
 	for (int p = 0; p < m->nindex; p++)
-		m->extent[p] = m->batched && p == 0 ? BATCH : 1 + below(net, 5);
-	return add_equation(net, "y", bound ? reducers[below(net, 6)] : RED_NONE, m->nfree,
-			    make_formula(m, 1 + below(net, 3)), m->nindex, m->extent);
+		m->extent[p] = m->batched && p == 0 ? BATCH : 1 + random_below(net, 5);
+	return net_equation(net, "y", bound ? reducers[random_below(net, 6)] : RED_NONE, m->nfree,
+			    make_formula(m, 1 + random_below(net, 3)), m->nindex, m->extent);
 }
 
 static void make_net(struct net *net)
 {
 	struct maker m = {.net = net};
-	int equations = 1 + below(net, 4), extent[3];
+	int equations = 1 + random_below(net, 4), extent[3];
 	struct tensor *last = NULL;
 
 	m.ids = classes("ids", 4, BATCH, 5);
 	m.tensor[m.n++] = scalar("c");
 	for (int i = 0; i < 2; i++) {
 		for (int d = 0; d < 3; d++)
-			extent[d] = 1 + below(net, 5);
-		m.tensor[m.n++] = add_param(net, "w", below(net, 3), extent);
+			extent[d] = 1 + random_below(net, 5);
+		m.tensor[m.n++] = net_param(net, "w", random_below(net, 3), extent);
 	}
-	m.tensor[m.n++] = value("x", BATCH, 1 + below(net, 5));
+	m.tensor[m.n++] = value("x", BATCH, 1 + random_below(net, 5));
 	for (int i = 0; i < equations; i++) {
 		last = make_equation(&m);
 		m.tensor[m.n++] = last;
 	}
 	/* every param is reached */
-	last = add_equation(net, "last", RED_NONE, 0, rd0(m.tensor[0]), 0, NULL);
+	last = net_equation(net, "last", RED_NONE, 0, rd0(m.tensor[0]), 0, NULL);
 	for (int i = 0; i < m.n; i++) {
 		struct tensor *t = m.tensor[i];
 		struct expr *e;
@@ -141,10 +141,10 @@ static void make_net(struct net *net)
 			extent[d] = (int)t->axis[d].extent;
 		e = ex_read(net->g, t, net->slot, NULL);
 		e = mul(N(1 / (double)tensor_size(t)), op1(EX_TANH, mul(N(0.2), e)));
-		t = add_equation(net, "all", t->rank ? RED_SUM : RED_NONE, 0, e, t->rank, extent);
-		last = add_equation(net, "last", RED_NONE, 0, add(rd0(last), rd0(t)), 0, NULL);
+		t = net_equation(net, "all", t->rank ? RED_SUM : RED_NONE, 0, e, t->rank, extent);
+		last = net_equation(net, "last", RED_NONE, 0, add(rd0(last), rd0(t)), 0, NULL);
 	}
-	add_loss(net, last);
+	net_loss(net, last);
 }
 
 /* One net at one place; what is wrong is left in message. */
