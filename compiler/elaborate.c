@@ -674,5 +674,10 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 		set_batch(E->g, E->g->batch);
 		check_sizes(E);
 	}
+	if (!ctx->errors && E->graph_text) { /* it may have been edited */
+		const char *fault = verify(E->g);
+		if (fault)
+			fail(E, (struct span){0}, "this is no sound graph: %s", fault);
+	}
 	return ctx->errors ? NULL : E->g;
 }
