@@ -52,7 +52,10 @@ static int open_loop(struct body *b, const struct equation *eq, int slot)
 	if (runs_once(b, &eq->index[slot]))
 		return 0;
 	name = index_name(b, eq, slot);
-	open_block(b->e, "for (int %s = 0; %s < %s; %s++) {", name, name, extent_text(b, &eq->index[slot]), name);
+	if (b->group->scan && b->group->scan->reverse && slot == b->group->depth - 1)
+		open_block(b->e, "for (int %s = %s - 1; %s >= 0; %s--) {", name, extent_text(b, &eq->index[slot]), name, name);
+	else
+		open_block(b->e, "for (int %s = 0; %s < %s; %s++) {", name, name, extent_text(b, &eq->index[slot]), name);
 	set_slot(b, slot, name);
 	return 1;
 }
@@ -240,11 +243,12 @@ static const char *term_text(struct body *b, const struct stage *stage)
 
 struct mark mark(const struct body *b) { return (struct mark){b->temps.n, b->locals.n, b->scope.names.n}; }
 
-void forget(struct body *b, struct mark m)
+void forget(struct body *b, struct mark m, bool closed)
 {
 	b->temps.n = m.temps;
 	b->locals.n = m.locals;
-	release_names(&b->scope, m.names);
+	if (closed)
+		release_names(&b->scope, m.names);
 }
 
 const char *neutral_start(struct body *b, const struct equation *eq)
@@ -328,14 +332,14 @@ static void write_lanes(struct body *b, struct accumulation *acc, const char *na
 	open_block(e, "for (int %s = 0; %s < %d; %s++) {", lane, lane, lanes, lane);
 	b->slot_name[slot] = arena_printf(e->arena, "%s + %s", index, lane);
 	write_line(e, "%s[%s] += %s;", sums, lane, term_text(b, stage));
-	forget(b, m);
+	forget(b, m, true);
 	close_block(e, "}");
 	close_block(e, "}");
 	b->slot_name[slot] = index;
 	if (strchr(to, '_') || strcmp(from, "0") != 0 || eq->index[slot].rows || eq->index[slot].extent % lanes) {
 		open_block(e, "for (; %s < %s; %s++) {", index, to, index);
 		write_line(e, "%s += %s;", name, term_text(b, stage));
-		forget(b, m);
+		forget(b, m, true);
 		close_block(e, "}");
 	}
 	half = new_name(e, &b->scope, "half");
@@ -387,7 +391,7 @@ static const char *write_dot(struct body *b, struct stage *stage)
 		write_accumulate(b, eq, name, best, term_text(b, stage), which ? winner_text(b, eq) : NULL);
 	}
 	close_loops(b, acc.n_blocks);
-	forget(b, m);
+	forget(b, m, acc.n_blocks > 0);
 	return name;
 }
 
@@ -497,7 +501,7 @@ static void write_row(struct body *b, struct stage *stage)
 	close_block(e, "}");
 	b->slot_name[row] = NULL;
 	b->open = open;
-	forget(b, m);
+	forget(b, m, true);
 	open_accumulation(b, &acc, stage->n_loop);
 	write_line(e, "%s += %s;", target_text(b, eq), term_text(b, stage));
 	close_loops(b, acc.n_blocks);
@@ -568,7 +572,7 @@ static void write_nest(struct body *b, int at, int end, int depth)
 	}
 	close_loops(b, blocks);
 	if (own) /* else its variables serve the nests that follow */
-		forget(b, m);
+		forget(b, m, blocks > 0);
 }
 
 int nest_end(const struct group *group, int at)

@@ -163,7 +163,8 @@ static bool may_overwrite(struct placing *w, const struct group *group, int at, 
 	const struct stage *stage = group->stages.item[at];
 	int nest_end = at + 1; /* values are stored at the end of the nest's body */
 
-	if (accumulates_in_memory(group, stage) || tensor_size(old) != tensor_size(stage->eq->tensor) ||
+	if (group->scan || /* other steps still read it */
+	    accumulates_in_memory(group, stage) || tensor_size(old) != tensor_size(stage->eq->tensor) ||
 	    old->elem != stage->eq->tensor->elem)
 		return false;
 	while (nest_end < group->stages.n && group->stages.item[nest_end]->joins)

@@ -75,6 +75,22 @@ static void add_metric(struct program *p, const struct metric *metric, equation_
 
 static unsigned bit(enum call call) { return 1u << call; }
 
+/* What an equation's tensor is needed for, so is what it reads. */
+static void pass_need(struct graph *g, const struct equation *eq, unsigned also)
+{
+	struct layout *layout = layout_of(root_of(eq->tensor));
+	expr_list reads = {0};
+
+	layout->need |= also;
+	if (eq->kind == EQ_VIEW || !layout->need)
+		return;
+	collect_reads(g, eq->value, &reads);
+	for (int k = 0; eq->kind == EQ_SCATTER && k < eq->tensor->rank; k++)
+		collect_reads(g, eq->target[k], &reads);
+	for (int k = 0; k < reads.n; k++)
+		layout_of(root_of(reads.item[k]->tensor))->need |= layout->need;
+}
+
 /* Which calls need which tensors of part inference, from its last equation to its first. */
 static void find_needs(struct program *p, const equation_list *list)
 {
@@ -88,18 +104,16 @@ static void find_needs(struct program *p, const equation_list *list)
 		layout_of(root_of(g->inference_loss))->need |= bit(CALL_LOSS);
 	for (int i = list->n - 1; i >= 0; i--) {
 		struct equation *eq = list->item[i];
-		struct layout *layout = layout_of(root_of(eq->tensor));
-		expr_list reads = {0};
+		unsigned need = 0;
 
-		if (eq->tensor->role == ROLE_NEXT)
-			layout->need |= bit(CALL_FORWARD);
-		if (eq->kind == EQ_VIEW || !layout->need)
+		if (eq->kind != EQ_SCAN) {
+			pass_need(g, eq, eq->tensor->role == ROLE_NEXT ? bit(CALL_FORWARD) : 0);
 			continue;
-		collect_reads(g, eq->value, &reads);
-		for (int k = 0; eq->kind == EQ_SCATTER && k < eq->tensor->rank; k++)
-			collect_reads(g, eq->target[k], &reads);
-		for (int k = 0; k < reads.n; k++)
-			layout_of(root_of(reads.item[k]->tensor))->need |= layout->need;
+		}
+		for (int k = 0; k < eq->scan->n; k++) /* all of a scan is needed as soon as some of it is */
+			need |= layout_of(root_of(eq->scan->body[k]->tensor))->need;
+		for (int k = 0; k < eq->scan->n; k++)
+			pass_need(g, eq->scan->body[k], need);
 	}
 }
 
@@ -269,7 +283,7 @@ static void add_equation(struct grouping *w, struct equation *eq, group_list *ou
 
 	if (eq->kind == EQ_VIEW || (w->part == PART_INFERENCE && !readers))
 		return;
-	stage = make_stage(w->g, eq);
+	stage = make_stage(w->g, eq, 0);
 	stage->clears = !layout->group;
 	depth = joint_depth(w, stage, readers);
 	if (depth < 0) {
@@ -284,12 +298,66 @@ static void add_equation(struct grouping *w, struct equation *eq, group_list *ou
 	layout->group = w->group;
 }
 
+/* Whether a stage of a scan may stand in the free loops of the stages before: what it reads of them at this step is the
+ * element they have just made. What it reads of other steps is stored. */
+static bool joins_step(struct graph *g, const struct group *group, const struct stage *stage)
+{
+	const struct stage *last = group->stages.n ? last_stage(group) : NULL;
+	int time = group->depth - 1;
+	expr_list reads = {0};
+
+	if (!last || last->form == FORM_ROW || stage->form == FORM_ROW || stage->eq->nfree != last->eq->nfree ||
+	    common_free(last, stage) != stage->eq->nfree)
+		return false;
+	collect_reads(g, stage->eq->value, &reads);
+	for (int i = 0; i < reads.n; i++) {
+		const struct expr *read = reads.item[i];
+		int from = defining_stage(group, read->tensor);
+		bool now = read->tensor->rank > time && read->arg[time] == ex_index(g, time);
+
+		if (from >= nest_start(group) && now && !reads_element(read, stage->eq))
+			return false;
+	}
+	return true;
+}
+
+/* A scan is a group: loops over rows and steps around all its equations. */
+static void add_scan(struct grouping *w, const struct equation *eq, group_list *out)
+{
+	const struct scan *scan = eq->scan;
+	unsigned readers = 0;
+	struct group *group = arena_alloc(&w->g->ctx->arena, sizeof *group);
+
+	w->group = NULL;
+	group->part = w->part;
+	group->scan = scan;
+	for (int i = 0; i < scan->n; i++) {
+		struct equation *body = scan->body[i];
+		struct stage *stage;
+
+		if (body->kind != EQ_MAP)
+			continue;
+		group->depth = body->tensor->batched + scan->depth + 1;
+		stage = make_stage(w->g, body, group->depth);
+		stage->joins = joins_step(w->g, group, stage);
+		list_add(&w->g->ctx->arena, &group->stages, stage);
+		layout_of(root_of(body->tensor))->group = group;
+		readers |= w->part == PART_INFERENCE ? layout_of(root_of(body->tensor))->need : 0;
+	}
+	group->readers = readers;
+	if (group->stages.n && (w->part != PART_INFERENCE || readers))
+		list_add(&w->g->ctx->arena, out, group);
+}
+
 static void group_equations(struct program *p, enum part part, const equation_list *list, group_list *out)
 {
 	struct grouping w = {.p = p, .g = p->g, .part = part};
 
 	for (int i = 0; i < list->n; i++)
-		add_equation(&w, list->item[i], out);
+		if (list->item[i]->kind == EQ_SCAN)
+			add_scan(&w, list->item[i], out);
+		else
+			add_equation(&w, list->item[i], out);
 }
 
 /* Loops that the group shares are no longer the stage's own. */
@@ -389,11 +457,11 @@ static void choose_shape(struct program *p, struct group *group)
 	double cost = group_cost(group);
 	bool small = unroll == NNC_UNROLL_ALL || (unroll == NNC_UNROLL_AUTO && cost <= WRITE_OUT_LIMIT);
 
-	if (group->part == PART_INIT)
+	if (group->part == PART_INIT || group->scan)
 		small = false;
 	for (int i = 0; small && i < group->stages.n; i++)
 		small = can_be_written_out(p->g, group->stages.item[i]);
-	group->flat = is_flat_group(p->g, group);
+	group->flat = !group->scan && is_flat_group(p->g, group);
 	if (group->flat && small && group->part != PART_UPDATE && cost <= FLAT_MINIMUM)
 		group->flat = false;
 	if (group->flat && unroll == NNC_UNROLL_ALL)
@@ -430,6 +498,14 @@ static bool read_in_place(struct program *p, const struct group *group, int at)
 	const struct stage *stage = group->stages.item[at];
 	bool same_nest = true;
 
+	for (int i = 0; i <= at && group->scan; i++) { /* read at a later step */
+		expr_list reads = {0};
+
+		collect_reads(p->g, group->stages.item[i]->eq->value, &reads);
+		for (int k = 0; k < reads.n; k++)
+			if (reads.item[k]->tensor == stage->eq->tensor)
+				return false;
+	}
 	for (int i = at + 1; i < group->stages.n; i++) {
 		const struct stage *other = group->stages.item[i];
 		expr_list reads = {0};

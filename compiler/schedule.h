@@ -35,12 +35,13 @@ struct stage {
 	bool local;	      /* only this group reads it, element by element: it needs no memory */
 };
 
-/* Equations that become one function. */
+/* Equations that become one function: loops that are fused, or a scan, whose steps are the last of the shared loops. */
 struct group {
 	LIST(struct stage *) stages;
-	int depth;	  /* slots 0..depth-1 are loops around all stages */
-	bool written_out; /* no loops but those over rows */
-	bool flat;	  /* element by element over whole tensors: one loop over all elements, whatever the shape */
+	int depth;		 /* slots 0..depth-1 are loops around all stages */
+	bool written_out;	 /* no loops but those over rows */
+	const struct scan *scan; /* NULL: none. Then slot depth-1 is its index */
+	bool flat; /* element by element over whole tensors: one loop over all elements, whatever the shape */
 	enum part part;
 	unsigned readers; /* INFERENCE: which calls need it, a bit each */
 };
@@ -148,7 +149,8 @@ struct program {
 struct program *schedule(struct graph *g);
 
 /* schedule_loops.c: the form of an equation and the order of its loops. */
-struct stage *make_stage(struct graph *g, struct equation *eq);
+/* shared: free slots whose loops stand around the stage whatever its form. */
+struct stage *make_stage(struct graph *g, struct equation *eq, int shared);
 /* Multiply-adds (or terms) of an equation for one row. */
 double stage_cost(const struct stage *stage);
 /* Every distinct expression within e, in the order in which a walk from the left meets them; every distinct READ. */

@@ -303,7 +303,7 @@ static void add_bound_loops(struct stage *stage, int last)
 /* The first of equals wins: the bound indices run as they are written. */
 static bool keeps_order(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
 
-static void order_reduction(struct graph *g, struct stage *stage)
+static void order_reduction(struct graph *g, struct stage *stage, int shared)
 {
 	struct equation *eq = stage->eq;
 	bool strict = g->ctx->options->fp == NNC_FP_STRICT;
@@ -320,7 +320,7 @@ static void order_reduction(struct graph *g, struct stage *stage)
 			inner = keeps_order(eq->red) ? inner : s;
 		}
 	}
-	if (eq->red == RED_SUM && row >= 0 && eq->index[row].extent > 1 && !eq->index[row].rows &&
+	if (eq->red == RED_SUM && row >= shared && eq->index[row].extent > 1 && !eq->index[row].rows &&
 	    iteration_cost(eq, &reads, row, 2, 3) < dot_cost) {
 		stage->form = FORM_ROW;
 		for (int s = 0; s < row; s++)
@@ -362,7 +362,7 @@ static void drop_single_rounds(struct graph *g, struct stage *stage)
 		stage->target[a] = ex_substitute(g, eq->target[a], zero, eq->n);
 }
 
-struct stage *make_stage(struct graph *g, struct equation *eq)
+struct stage *make_stage(struct graph *g, struct equation *eq, int shared)
 {
 	struct stage *stage = arena_alloc(&g->ctx->arena, sizeof *stage);
 
@@ -379,7 +379,7 @@ struct stage *make_stage(struct graph *g, struct equation *eq)
 			stage->loop[stage->n_loop++] = s;
 		stage->n_free = stage->n_loop;
 	} else {
-		order_reduction(g, stage);
+		order_reduction(g, stage, shared);
 	}
 	return stage;
 }

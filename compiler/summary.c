@@ -22,6 +22,7 @@ struct summary {
 	struct arena *arena;
 	LIST(struct row) rows;
 	struct table by_name; /* row number + 1 */
+	int64_t real;	      /* bytes */
 };
 
 /* The row of a name, made where it is new. */
@@ -50,8 +51,9 @@ static int64_t per_row(const struct equation *eq)
 	return n;
 }
 
-static void add_equation(struct summary *s, const struct equation *eq, int64_t real)
+static void add_equation(void *user, struct equation *eq)
 {
+	struct summary *s = user;
 	struct row *row = find_row(s, row_name(eq->tensor));
 
 	if (eq->tensor->role != ROLE_NEXT)
@@ -60,7 +62,7 @@ static void add_equation(struct summary *s, const struct equation *eq, int64_t r
 		return;
 	row->terms += eq->red == RED_SUM ? per_row(eq) : 0;
 	if (layout_of(eq->tensor)->storage[CALL_FORWARD].memory != MEM_NONE)
-		row->bytes += tensor_sample_size(eq->tensor) * (eq->tensor->elem == ELEM_REAL ? real : 4);
+		row->bytes += tensor_sample_size(eq->tensor) * (eq->tensor->elem == ELEM_REAL ? s->real : 4);
 }
 
 static const char *shape(struct summary *s, const struct tensor *t)
@@ -110,18 +112,20 @@ static void write_rows(struct summary *s, struct text *out)
 	text_add(out, "multiply-adds and bytes of values: one row, in inference\n");
 }
 
+static void add_terms(void *user, struct equation *eq)
+{
+	if (eq->kind != EQ_VIEW && (eq->red == RED_SUM || eq->kind == EQ_SCATTER))
+		*(int64_t *)user += per_row(eq);
+}
+
 /* Everything that training computes for one row. */
 static int64_t training_terms(const struct graph *g)
 {
 	int64_t terms = 0;
 
 	for (int part = PART_FORWARD; part <= PART_BACKWARD; part++)
-		for (int i = 0; part != PART_INFERENCE && i < g->part[part].n; i++) {
-			const struct equation *eq = g->part[part].item[i];
-
-			if (eq->kind != EQ_VIEW && (eq->red == RED_SUM || eq->kind == EQ_SCATTER))
-				terms += per_row(eq);
-		}
+		if (part != PART_INFERENCE)
+			visit_equations(g->part[part].item, g->part[part].n, add_terms, &terms);
 	return terms;
 }
 
@@ -156,12 +160,11 @@ const char *summary_text(struct graph *g)
 {
 	static const int64_t real_sizes[] = {[NNC_FLOAT] = 4, [NNC_DOUBLE] = 8, [NNC_QUAD] = 16};
 	int64_t real = real_sizes[g->ctx->options->real], training = training_terms(g);
-	struct summary s = {.g = g, .p = schedule(g), .arena = &g->ctx->arena};
+	struct summary s = {.g = g, .p = schedule(g), .arena = &g->ctx->arena, .real = real};
 	struct text out = {.arena = s.arena};
 
 	s.by_name.arena = s.arena;
-	for (int i = 0; i < g->part[PART_INFERENCE].n; i++)
-		add_equation(&s, g->part[PART_INFERENCE].item[i], real);
+	visit_equations(g->part[PART_INFERENCE].item, g->part[PART_INFERENCE].n, add_equation, &s);
 	for (int i = 0; i < s.p->params.n; i++)
 		find_row(&s, row_name(s.p->params.item[i]))->params += tensor_size(s.p->params.item[i]);
 
