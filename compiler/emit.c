@@ -176,7 +176,7 @@ const char *emit_text(struct graph *g, const struct emit_options *options)
 {
 	struct emitter *e = new_emitter(g, options);
 	struct text public = {.arena = e->arena}, rest = {.arena = e->arena}, file = {.arena = e->arena};
-	const char *source = g->src ? g->src->name : g->name;
+	const char *source = g->src ? source_text(g->src) : g->name;
 
 	e->out = &public;
 	write_public(e);

@@ -23,6 +23,20 @@ static void hash_tensor(struct emitter *e, struct hash *hash, const struct tenso
 				     (long long)t->classes));
 }
 
+struct hashing {
+	struct emitter *e;
+	struct hash *hash;
+};
+
+static void hash_equation(void *user, struct equation *eq)
+{
+	struct hashing *h = user;
+	struct text text = {.arena = h->e->arena};
+
+	print_equation(h->e->g, eq, &text);
+	hash_text(h->hash, text.at);
+}
+
 /* What weights belong to: not the batch, nor how they are trained. */
 static uint64_t fingerprint(struct emitter *e)
 {
@@ -36,12 +50,8 @@ static uint64_t fingerprint(struct emitter *e)
 			hash_tensor(e, &hash, p->states.item[i], NN_STATE);
 	for (int i = 0; i < p->inputs.n; i++)
 		hash_tensor(e, &hash, p->inputs.item[i], NN_INPUT);
-	for (int i = 0; i < e->g->part[PART_INFERENCE].n; i++) {
-		struct text text = {.arena = e->arena};
-
-		print_equation(e->g, e->g->part[PART_INFERENCE].item[i], &text);
-		hash_text(&hash, text.at);
-	}
+	visit_equations(e->g->part[PART_INFERENCE].item, e->g->part[PART_INFERENCE].n, hash_equation,
+			&(struct hashing){e, &hash});
 	return hash.value;
 }
 
@@ -250,7 +260,7 @@ void write_descriptor(struct emitter *e)
 	write_line(e, "sizeof(%s_params), %s, sizeof(%s_state), sizeof(%s_work), %s,", e->prefix,
 		   grads ? arena_printf(e->arena, "sizeof(%s_grads)", e->prefix) : "0", e->prefix, e->prefix,
 		   e->p->call[CALL_FORWARD1].present ? arena_printf(e->arena, "sizeof(%s_work1)", e->prefix) : "0");
-	write_line(e, "%s, %s,", quoted(e, e->g->name), quoted(e, e->g->src ? e->g->src->name : ""));
+	write_line(e, "%s, %s,", quoted(e, e->g->name), quoted(e, e->g->src ? source_text(e->g->src) : ""));
 	write_line(e, "0x%016" PRIx64 "u, %lld, %lld, %" PRIu64 "u,", fingerprint(e), (long long)t->epochs,
 		   (long long)t->steps, t->seed);
 	for (enum call call = 0; call < CALL_COUNT; call++)

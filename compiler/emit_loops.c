@@ -53,9 +53,11 @@ static int open_loop(struct body *b, const struct equation *eq, int slot)
 		return 0;
 	name = index_name(b, eq, slot);
 	if (b->group->scan && b->group->scan->reverse && slot == b->group->depth - 1)
-		open_block(b->e, "for (int %s = %s - 1; %s >= 0; %s--) {", name, extent_text(b, &eq->index[slot]), name, name);
+		open_block(b->e, "for (int %s = %s - 1; %s >= 0; %s--) {", name, extent_text(b, &eq->index[slot]), name,
+			   name);
 	else
-		open_block(b->e, "for (int %s = 0; %s < %s; %s++) {", name, name, extent_text(b, &eq->index[slot]), name);
+		open_block(b->e, "for (int %s = 0; %s < %s; %s++) {", name, name, extent_text(b, &eq->index[slot]),
+			   name);
 	set_slot(b, slot, name);
 	return 1;
 }

@@ -75,6 +75,8 @@ void reopen_block(struct emitter *e, const char *line);
 bool mentions(const char *text, const char *name);
 /* A comment of one or more paragraphs (separated by \n), broken where too long. */
 void write_comment(struct emitter *e, const char *text);
+/* A source's name without the path to it, which is no business of the output. */
+const char *source_text(const struct source *src);
 /* "file.nn:12", or "" where the place is unknown. */
 const char *place_text(struct emitter *e, struct span at);
 /* A number as a literal of the real type. */
@@ -149,12 +151,13 @@ const char *base_name(struct body *b, const struct tensor *t);
 /* emit_function.c: the function for a group in a call, written if there is none like it. *args: what to pass. */
 struct function *find_function(struct emitter *e, struct group *group, enum call call, struct arg **args, int *n_args);
 
-/* What a block declares; all of it is gone when the block ends. */
+/* What a part of the code declares and nothing behind it may use; its names are free again if it was in a block of C.
+ */
 struct mark {
 	int temps, locals, names;
 };
 struct mark mark(const struct body *b);
-void forget(struct body *b, struct mark m);
+void forget(struct body *b, struct mark m, bool closed);
 
 /* emit_loops.c, emit_unrolled.c: its body. */
 void write_loops(struct body *b);

@@ -80,6 +80,14 @@ static bool made_here(const struct body *b, const struct tensor *t)
 	return false;
 }
 
+/* A read of the element that a flat group's loop has come to. */
+static bool moves(const struct body *b, const struct expr *read)
+{
+	const struct arg *arg = b->group->flat ? find_arg((struct body *)b, read->tensor) : NULL;
+
+	return arg && arg->by_element;
+}
+
 static bool own_safety(const struct body *b, const struct expr *e)
 {
 	switch (e->op) {
@@ -152,7 +160,7 @@ static void learn(struct facts *facts, struct fact *f)
 	const struct expr *e = f->expr;
 
 	f->safe = own_safety(b, e);
-	f->bound = e->op == EX_DRAW || (e->op == EX_READ && made_here(b, e->tensor));
+	f->bound = e->op == EX_DRAW || (e->op == EX_READ && (made_here(b, e->tensor) || moves(b, e)));
 	f->costly = own_cost(e);
 	f->depth = 1;
 	if (has_temp(b, e)) {

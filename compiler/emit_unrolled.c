@@ -300,7 +300,7 @@ static void write_row_sums(struct body *b, int at)
 		e->statements++;
 	} while (advance(b, &v, eq, slots, n));
 	close_block(e, "}");
-	forget(b, m);
+	forget(b, m, true);
 	b->slot_name[rows] = NULL;
 	b->open &= ~((uint64_t)1 << rows);
 }

@@ -167,6 +167,13 @@ void write_comment(struct emitter *e, const char *text)
 	}
 }
 
+const char *source_text(const struct source *src)
+{
+	const char *slash = strrchr(src->name, '/');
+
+	return slash && !src->builtin ? slash + 1 : src->name;
+}
+
 const char *place_text(struct emitter *e, struct span at)
 {
 	int line, column;
@@ -174,7 +181,7 @@ const char *place_text(struct emitter *e, struct span at)
 	if (!at.src)
 		return "";
 	find_place(at.src, at.begin, &line, &column);
-	return arena_printf(e->arena, "%s:%d", at.src->name, line);
+	return arena_printf(e->arena, "%s:%d", source_text(at.src), line);
 }
 
 const char *real_literal(struct emitter *e, double value)
