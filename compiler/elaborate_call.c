@@ -381,7 +381,7 @@ static struct value call_once(struct elaborator *E, const struct node *n, const 
 	}
 	struct value *values = arena_array(&E->ctx->arena, (size_t)n->n + 1, sizeof *values);
 	for (int i = 0; i < n->n; i++)
-		values[i] = arg[i].value;
+		values[i] = arg[i].value.kind == VAL_TUPLE ? as_tensor(E, &arg[i].value) : arg[i].value;
 	return eval_builtin(E, n, values, n->n);
 }
 

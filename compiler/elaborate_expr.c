@@ -65,6 +65,7 @@ struct value as_tensor(struct elaborator *E, const struct value *v)
 {
 	struct value t = {.kind = VAL_TENSOR};
 	switch (v->kind) {
+	case VAL_TUPLE: return v->n && !is_known(v) ? v->item[0] : *v; /* of several results the first is meant */
 	case VAL_INT: t.expr = ex_int(E->g, v->integer); return t;
 	case VAL_BOOL: t.expr = ex_bool(E->g, v->integer); return t;
 	case VAL_REAL: t.expr = ex_num(E->g, v->real); return t;
@@ -658,6 +659,8 @@ static struct value eval_subscript(struct elaborator *E, const struct node *n)
 	const struct node *items = n->kid[1];
 	if (base.kind == VAL_ERROR)
 		return base;
+	if (base.kind == VAL_TUPLE && !is_known(&base))
+		base = as_tensor(E, &base);
 	if (base.kind == VAL_TUPLE && items->n == 1) {
 		int64_t at;
 		if (!expect_int(E, items->kid[0], eval(E, items->kid[0]), "a subscript", &at))
