@@ -9,7 +9,8 @@
  *   gradient [-c] SEED      exit 0 if all agree; pairs[] and n_pairs come from the file that is linked with this
  *
  * -c is for random models, which may be ill-conditioned: it allows a float gradient also what rounding the params to
- * float changes in the exact one, sixteen times. */
+ * float changes in the exact one, sixteen times, and 1e-6: gradients may cancel within it, from values of the size
+ * of 1. */
 #include "rows.h"
 #include <math.h>
 #include <quadmath.h>
@@ -181,7 +182,7 @@ static bool check_single(struct run *q, struct run *s, int n, quad loss, const v
 	quad allowed = fmaxq((quad)worst_single * fmaxq(fabsq(loss), 1), 16 * loss_moves);
 	if (!finiteq(single_loss) || fabsq(loss - single_loss) > allowed)
 		return failed(m, "float loss", "", 0, single_loss, loss);
-	allowed = fmaxq((quad)worst_single * scale, 16 * gradient_moves);
+	allowed = fmaxq((quad)worst_single * scale, conditioned ? fmaxq(1e-6Q, 16 * gradient_moves) : 0);
 	size_t offset = 0;
 	for (uint32_t i = 0; i < m->n_tensor; i++) {
 		const nn_tensor *t = &m->tensor[i];
