@@ -73,36 +73,6 @@ static void collect_nodes(struct arena *arena, struct sweep *s, struct expr *val
 	}
 }
 
-bool may_leave(const struct tensor *t, int d, const struct expr *sub, const struct index *index)
-{
-	struct range range;
-
-	if (t->axis[d].rows)
-		return !(sub->op == EX_INDEX && index[sub->slot].rows) && !ex_is_num(sub, 0);
-	return !range_of(sub, index, &range) || range.low < 0 || range.high >= t->axis[d].extent;
-}
-
-struct expr *inside_condition(struct graph *g, const struct expr *read, const struct index *index)
-{
-	struct expr *all = ex_bool(g, true);
-	const struct tensor *t = read->tensor;
-
-	for (int d = 0; d < t->rank; d++) {
-		struct expr *sub = read->arg[d];
-		struct expr *end = t->axis[d].rows ? ex_run(g, RUN_ROWS) : ex_int(g, t->axis[d].extent);
-		struct range range;
-		bool known = range_of(sub, index, &range);
-
-		if (!may_leave(t, d, sub, index))
-			continue;
-		if (!known || range.low < 0)
-			all = ex2(g, EX_AND, all, ex2(g, EX_LE, ex_int(g, 0), sub));
-		if (t->axis[d].rows || !known || range.high >= t->axis[d].extent)
-			all = ex2(g, EX_AND, all, ex2(g, EX_LT, sub, end));
-	}
-	return all;
-}
-
 void find_wanted_reads(struct graph *g, struct expr *value, wanted_fn *wanted, expr_list *out)
 {
 	struct arena *arena = &g->ctx->arena;

@@ -14,13 +14,6 @@
 
 #include <string.h>
 
-static bool is_active(const struct tensor *t)
-{
-	const struct adjoint *a = t->pass;
-
-	return a && a->active;
-}
-
 static struct expr *read_slots(struct graph *g, struct tensor *t)
 {
 	struct expr *sub[64];
