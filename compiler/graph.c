@@ -12,7 +12,7 @@ struct graph *graph_new(struct context *ctx, const char *name, const struct sour
 	g->name = name;
 	g->src = src;
 	g->batch = batch;
-	g->names.arena = &ctx->arena;
+	g->names.arena = g->every_name.arena = &ctx->arena;
 	return g;
 }
 
@@ -55,13 +55,20 @@ static const char *unique_name(struct graph *g, const char *name)
 	return numbered;
 }
 
+static void name_tensor(struct graph *g, struct tensor *t, const char *name)
+{
+	t->name = unique_name(g, name);
+	table_set(&g->names, t->name, t);
+	table_set(&g->every_name, t->name, t);
+}
+
 struct tensor *graph_tensor(struct graph *g, enum role role, const char *name, enum elem elem, bool batched, int rank,
 			    const struct axis *axis, struct span at)
 {
 	struct tensor *t = arena_alloc(&g->ctx->arena, sizeof *t);
 
 	assert(rank >= 0 && (!batched || rank > 0));
-	t->name = unique_name(g, name);
+	name_tensor(g, t, name);
 	t->id = (uint32_t)g->tensors.n;
 	t->role = role;
 	t->elem = elem;
@@ -72,7 +79,6 @@ struct tensor *graph_tensor(struct graph *g, enum role role, const char *name, e
 		memcpy(t->axis, axis, (size_t)rank * sizeof *axis);
 	t->at = at;
 	t->layer = "";
-	table_set(&g->names, t->name, t);
 	list_add(&g->ctx->arena, &g->tensors, t);
 	return t;
 }
@@ -81,8 +87,7 @@ void graph_rename(struct graph *g, struct tensor *t, const char *name)
 {
 	if (table_get(&g->names, t->name) == t)
 		table_set(&g->names, t->name, NULL);
-	t->name = unique_name(g, name);
-	table_set(&g->names, t->name, t);
+	name_tensor(g, t, name);
 }
 
 /* The product of extents from axis `first` on; INT64_MAX where it does not fit. */

@@ -189,6 +189,7 @@ struct graph {
 	LIST(struct metric) metrics;   /* of inference */
 	struct training training;
 	struct table names;            /* tensor names in use, but for inference's own */
+	struct table every_name;       /* all that tensors ever had: no index is printed under one of them */
 	struct expr_set *exprs;        /* the hash-cons table */
 	uint32_t next_id;
 };

@@ -6,16 +6,12 @@
 
 /* ---- indices ---- */
 
-/* g->names does not have those of inference, so all tensors are looked at. */
 static bool name_taken(struct graph *g, const char *name, const char **names, int n)
 {
-	if (is_reserved_name(name))
+	if (is_reserved_name(name) || table_get(&g->every_name, name))
 		return true;
 	for (int s = 0; s < n; s++)
 		if (names[s] && strcmp(names[s], name) == 0)
-			return true;
-	for (int i = 0; i < g->tensors.n; i++)
-		if (g->tensors.item[i]->name[0] == name[0] && strcmp(g->tensors.item[i]->name, name) == 0)
 			return true;
 	return false;
 }
