@@ -169,9 +169,12 @@ static void assign_value(struct elaborator *E, const char *name, struct value v,
 
 static void assign_next(struct elaborator *E, const struct node *lhs, struct value v)
 {
-	if (v.kind == VAL_ERROR)
-		return;
 	struct binding *b = find_binding(E->scope, lhs->name);
+	if (v.kind == VAL_ERROR) {
+		if (b && b->carried)
+			b->carried->set = true; /* it was meant to be */
+		return;
+	}
 	if (assign_carried(E, lhs, v))
 		return;
 	if (b && !b->next && table_get(&E->scope->overrides, lhs->name)) {

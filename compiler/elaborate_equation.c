@@ -675,6 +675,16 @@ static uint64_t settle_uses(struct elaborator *E, struct expr *value, bool batch
 	return outer;
 }
 
+/* How many classes an integer expression has, from the range of its values; 0: not known, or negative ones. */
+static int64_t find_classes(const struct building *b, const struct expr *e)
+{
+	struct index index[64];
+	struct range r;
+	for (int i = 0; i < b->n; i++)
+		index[i] = (struct index){b->slot[i].name, b->slot[i].extent, b->slot[i].rows};
+	return range_of(e, index, &r) && r.low >= 0 && r.high < INT32_MAX ? r.high + 1 : 0;
+}
+
 struct value finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched,
 			     struct tensor *into, const char *name, struct span at)
 {
@@ -722,6 +732,8 @@ struct value finish_equation(struct elaborator *E, struct value v, const int *lh
 	struct tensor *t = into ? into : new_tensor(E, name, elem, lead & 1, order, n, at);
 	if (!into)
 		t->classes = resolve_classes(E, v.classes);
+	if (!into && t->elem == ELEM_INT && !t->classes && !whole)
+		t->classes = find_classes(b, value);
 	define(E, t, whole ? whole->red : RED_NONE, order, n, whole ? whole->bound : 0, value, at);
 	struct value out = tensor_value(E, t);
 	out.lead = lead;
