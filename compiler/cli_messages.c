@@ -171,8 +171,8 @@ void print_count(const struct messages *m)
 int usage_error(const char *format, ...)
 {
 	va_list args;
-	va_start(args, format);
 	fprintf(stderr, "nnc: ");
+	va_start(args, format);
 	vfprintf(stderr, format, args);
 	fprintf(stderr, "\nTry 'nnc --help'.\n");
 	va_end(args);

@@ -96,8 +96,8 @@ static const struct option_row table[] = {
 };
 enum { ROWS = sizeof table / sizeof table[0] };
 
-static const char *const command_names[COMMANDS] = {
-	[TRAIN] = "train", [EVAL] = "eval", [PREDICT] = "predict", [CHECK] = "check", [SUMMARY] = "summary", [EXAMPLES] = "test"};
+static const char *const command_names[COMMANDS] = {[TRAIN] = "train", [EVAL] = "eval",	      [PREDICT] = "predict",
+						    [CHECK] = "check", [SUMMARY] = "summary", [EXAMPLES] = "test"};
 
 const char *command_name(enum command command) { return command == COMPILE ? "nnc" : command_names[command]; }
 
@@ -163,11 +163,16 @@ static bool read_real(const char *text, double *value)
 /* The place of a word in a list; -1: not there, complained. */
 static int read_word(const char *option, const char *text, const char *const *words, int n)
 {
-	char expected[200] = "";
+	char expected[200];
+	size_t size = 0;
 	for (int i = 0; i < n; i++) {
 		if (strcmp(text, words[i]) == 0)
 			return i;
-		strcat(strcat(expected, i == 0 ? "" : i + 1 < n ? ", " : " or "), words[i]);
+		size += (size_t)snprintf(expected + size, sizeof expected - size, "%s%s",
+					 i == 0	     ? ""
+					 : i + 1 < n ? ", "
+						     : " or ",
+					 words[i]);
 	}
 	bad_value(option, text, expected);
 	return -1;

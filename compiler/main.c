@@ -39,14 +39,14 @@ int main(int argc, char **argv)
 	cli.define = calloc(room, sizeof *cli.define);
 	cli.include = calloc(room, sizeof *cli.include);
 	cli.messages.group = calloc(room, sizeof *cli.messages.group);
-	if (!cli.define || !cli.include || !cli.messages.group)
-		return EXIT_IO;
-	start_messages(&cli.messages);
 	cli.options.define = cli.define;
 	cli.options.include_path = cli.include;
 	cli.options.report = print_message;
 	cli.options.user = &cli.messages;
-	int code = parse_options(argc, argv, &cli);
+	start_messages(&cli.messages);
+	int code = EXIT_IO;
+	if (cli.define && cli.include && cli.messages.group)
+		code = parse_options(argc, argv, &cli);
 	if (code < 0)
 		code = run_command(&cli);
 	free(cli.define);

@@ -169,14 +169,14 @@ static bool list_folder(const char *folder, nnr_split split, char *names, size_t
 static char *list_files(const struct host *host, const char *path, nnr_split split, nnr_status *status)
 {
 	struct stat about;
-	size_t room = strlen(path) * 2 + 2 * MAX_NAME + 2;
+	size_t size = strlen(path), room = size * 2 + 2 * MAX_NAME + 2;
 	char *names = host_alloc(host, room, 1);
 	*status = NNR_MEMORY;
 	if (!names)
 		return NULL;
 	if (stat(path, &about) == 0) {
 		if (!S_ISDIR(about.st_mode)) {
-			strcpy(names, path);
+			memcpy(names, path, size + 1);
 			return names;
 		}
 		if (list_folder(path, split, names, room))
@@ -188,10 +188,10 @@ static char *list_files(const struct host *host, const char *path, nnr_split spl
 		host_free(host, names);
 		return NULL;
 	}
-	strcpy(names, path);
+	memcpy(names, path, size + 1);
 	for (char *at = names; (at = strchr(at, ','));)
 		*at++ = 0;
-	for (const char *at = names; at <= names + strlen(path); at += strlen(at) + 1)
+	for (const char *at = names; at <= names + size; at += strlen(at) + 1)
 		if (!*at) {
 			*status = host_fail(host, NNR_USAGE, path, "a file name is missing beside a comma");
 			host_free(host, names);

@@ -197,9 +197,10 @@ static bool is_header(struct csv *csv)
 {
 	const char *at = csv->line_at;
 	struct field field;
-	double value, first = -1;
+	double first = -1;
 	int n = 0, names = 0, leading = 0;
 	for (; next_field(csv, &at, &field); n++) {
+		double value = -1;
 		if (field.at < field.end && read_number(field, &value) == NOT_A_NUMBER)
 			names++;
 		else if (n < 2 && field.at < field.end && value >= 0 && value == floor(value))

@@ -23,7 +23,7 @@ enum { ROWS = 3, LEAST_ELEMENTS = 20, MOST_ELEMENTS = 200, SECONDS = 10 };
 
 struct check {
 	nnr_model *model;
-	double **column; /* of inputs, then targets; int32_t where the tensor is */
+	void **column; /* of inputs, then targets: double, or int32_t where the tensor is */
 	const void *const *input, *const *target;
 	void *state;	      /* as it was at the start */
 	double *gradient;     /* of all params, by their place in params */
@@ -64,7 +64,7 @@ static void fill_columns(struct check *check, double low, double high)
 			if (tensor->elem == NN_INT32)
 				((int32_t *)check->column[k])[i] = (int32_t)(u * classes);
 			else
-				check->column[k][i] = target ? 0.05 + 0.9 * u : low + (high - low) * u;
+				((double *)check->column[k])[i] = target ? 0.05 + 0.9 * u : low + (high - low) * u;
 		}
 	}
 }

@@ -104,8 +104,11 @@ static int create_temporary(const char *path, char *temporary)
 
 static char *copy_text(const struct host *host, const char *text, size_t room)
 {
-	char *copy = host_alloc(host, strlen(text) + room + 1, 1);
-	return copy ? strcpy(copy, text) : NULL;
+	size_t size = strlen(text) + 1;
+	char *copy = host_alloc(host, size + room, 1);
+	if (copy)
+		memcpy(copy, text, size);
+	return copy;
 }
 
 nnr_status create_file(const struct host *host, const char *path, struct new_file *file)
