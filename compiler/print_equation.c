@@ -108,32 +108,40 @@ static const char *reducer_name(enum reducer red)
 	return names[red];
 }
 
-/* The number of classes that a reader gives the tensor of eq on its own. */
+/* The number of classes that a reader gives the tensor of eq on its own: by the range of its values, or, under max and
+ * min, by the tensor that is reduced. */
 static int64_t classes_told(const struct equation *eq)
 {
+	const struct expr *e = eq->value;
+	struct range r;
 	int64_t n = 1;
 
-	if (eq->red == RED_ARGMAX || eq->red == RED_ARGMIN) {
+	switch (eq->red) {
+	case RED_ARGMAX:
+	case RED_ARGMIN:
 		for (int s = eq->nfree; s < eq->n; s++)
 			n *= eq->index[s].extent;
 		return n;
+	case RED_NONE: return range_of(e, eq->index, &r) && r.low >= 0 && r.high < INT32_MAX ? r.high + 1 : 0;
+	case RED_MAX:
+	case RED_MIN: return e->op == EX_READ && !e->guarded ? e->tensor->classes : 0;
+	default: return 0;
 	}
-	return eq->red == RED_NONE && eq->value->op == EX_READ && !eq->value->guarded ? eq->value->tensor->classes : 0;
 }
 
 static void write_map(struct printer *p, const struct equation *eq)
 {
 	const struct tensor *t = eq->tensor;
 	uint64_t plain = plain_extents(p->g, eq);
-	bool classes = t->role != ROLE_NEXT && t->elem == ELEM_INT && t->classes && t->classes != classes_told(eq);
+	bool classes = t->role != ROLE_NEXT && t->elem == ELEM_INT && t->classes &&
+		       (p->in_scan || t->classes != classes_told(eq));
 
 	write_name(p->out, t);
 	write_indices(p, eq, 0, eq->nfree, p->in_scan ? 0 : plain);
-	text_printf(p->out, " = %s", reducer_name(eq->red));
+	text_printf(p->out, " = %s%s", classes ? "class(" : "", reducer_name(eq->red));
 	write_indices(p, eq, eq->nfree, eq->n, plain);
 	text_add(p->out, eq->red == RED_NONE ? "" : " ");
-	text_add(p->out, classes ? "class(" : "");
-	write_expr(p, eq->value, classes || eq->red == RED_NONE ? LEVEL_EXPR : LEVEL_PRODUCT);
+	write_expr(p, eq->value, eq->red == RED_NONE ? LEVEL_EXPR : LEVEL_PRODUCT);
 	if (classes)
 		text_printf(p->out, ", %lld)", (long long)t->classes);
 }
