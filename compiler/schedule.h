@@ -148,6 +148,25 @@ struct program {
  * gives     groups and calls, every tensor's layout; place() fills in storage. */
 struct program *schedule(struct graph *g);
 
+enum {
+	WRITE_OUT_LIMIT = 256, /* multiply-adds per row of a group that is written out */
+	FUNCTION_LIMIT = 500,  /* the same in one function where all is written out */
+	TOTAL_LIMIT = 100000   /* the same in a file */
+};
+
+/* schedule_groups.c: the groups of a list of equations of a part, appended to *out. */
+void group_equations(struct program *p, enum part part, const equation_list *list, group_list *out);
+/* Take the loops that a group shares from its stages. */
+void split_loops(struct group *group);
+double group_cost(const struct group *group);
+/* The first n subscripts of a read are slots 0..n-1. */
+bool reads_identity(const struct expr *read, int n);
+/* A read of the element that the equation makes, of a tensor of the same shape. */
+bool reads_element(const struct expr *read, const struct equation *eq);
+
+/* schedule_shape.c: the shape of every group, and the local values. */
+void finish_groups(struct program *p, group_list *list);
+
 /* schedule_loops.c: the form of an equation and the order of its loops. */
 /* shared: free slots whose loops stand around the stage whatever its form. */
 struct stage *make_stage(struct graph *g, struct equation *eq, int shared);

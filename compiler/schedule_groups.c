@@ -1,0 +1,264 @@
+/* schedule_groups.c - which equations become one function.
+ *
+ * Equations that follow one another join a group where that is legal and saves memory traffic: element by element in
+ * the same loops (a sum, the bias, the activation), or row by row within shared outer loops (the parts of a softmax).
+ * The chain rule's equations and an optimiser's are treated like any others. A scan is a group of its own. */
+#include "schedule.h"
+
+#include <string.h>
+
+enum { REUSE_LIMIT = 1024 /* elements of what all rows share, for row by row to be worth it */ };
+
+struct grouping {
+	struct program *p;
+	struct graph *g;
+	struct group *group; /* open for more, or NULL */
+	enum part part;
+};
+
+static const struct stage *last_stage(const struct group *group) { return group->stages.item[group->stages.n - 1]; }
+
+/* Free indices that two stages have in common, from the left. */
+static int common_free(const struct stage *one, const struct stage *other)
+{
+	const struct equation *a = one->eq, *b = other->eq;
+	int n = 0;
+
+	while (n < a->nfree && n < b->nfree && a->index[n].extent == b->index[n].extent &&
+	       a->index[n].rows == b->index[n].rows)
+		n++;
+	return n;
+}
+
+/* The first n subscripts of a read are slots 0..n-1. */
+bool reads_identity(const struct expr *read, int n)
+{
+	if (read->tensor->rank < n)
+		return false;
+	for (int a = 0; a < n; a++)
+		if (read->arg[a]->op != EX_INDEX || read->arg[a]->slot != a)
+			return false;
+	return true;
+}
+
+bool reads_element(const struct expr *read, const struct equation *eq)
+{
+	if (read->guarded || read->tensor->rank != eq->nfree || !reads_identity(read, eq->nfree))
+		return false;
+	for (int a = 0; a < eq->nfree; a++)
+		if (read->tensor->axis[a].extent != eq->index[a].extent)
+			return false;
+	return true;
+}
+
+/* The stage of the group that defines t's memory, or -1. */
+static int defining_stage(const struct group *group, const struct tensor *t)
+{
+	for (int i = 0; i < group->stages.n; i++)
+		if (root_of(group->stages.item[i]->eq->tensor) == root_of(t))
+			return i;
+	return -1;
+}
+
+/* The first stage of the nest of loops that the last stage stands in. */
+static int nest_start(const struct group *group)
+{
+	int i = group->stages.n - 1;
+
+	while (i > 0 && group->stages.item[i]->joins)
+		i--;
+	return i;
+}
+
+/* Whether all that stage reads of the group is ready when its loops run inside the first `depth` ones. *linked: it
+ * reads something of the group, or both read the same elements. */
+static bool reads_fit(struct grouping *w, const struct stage *stage, int depth, bool joins, bool *linked)
+{
+	struct group *group = w->group;
+	expr_list reads = {0};
+
+	*linked = false;
+	collect_reads(w->g, stage->eq->value, &reads);
+	for (int i = 0; i < reads.n; i++) {
+		const struct expr *read = reads.item[i];
+		int from = defining_stage(group, read->tensor);
+
+		if (from < 0) {
+			expr_list theirs = {0};
+
+			if (!joins || read->tensor->rank == 0 || !reads_element(read, stage->eq))
+				continue;
+			collect_reads(w->g, last_stage(group)->eq->value, &theirs);
+			for (int k = 0; k < theirs.n; k++)
+				*linked |= theirs.item[k] == read;
+			continue;
+		}
+		if (read->tensor->role == ROLE_VIEW || group->stages.item[from]->eq->tensor->role == ROLE_VIEW)
+			return false;
+		if (joins && from >= nest_start(group) ? !reads_element(read, stage->eq) : !reads_identity(read, depth))
+			return false;
+		*linked = true;
+	}
+	return true;
+}
+
+/* Nothing large that does not depend on the shared loops is gone through again for each of their rounds. */
+static bool works_by_row(struct grouping *w, const struct stage *stage, int depth)
+{
+	expr_list reads = {0};
+
+	if (stage->form == FORM_SCATTER)
+		return false;
+	collect_reads(w->g, stage->eq->value, &reads);
+	for (int i = 0; i < reads.n; i++) {
+		uint64_t shared = ((uint64_t)1 << depth) - 1;
+
+		if (!(reads.item[i]->slots & shared) && tensor_size(reads.item[i]->tensor) > REUSE_LIMIT)
+			return false;
+	}
+	return true;
+}
+
+double group_cost(const struct group *group)
+{
+	double cost = 0;
+
+	for (int i = 0; i < group->stages.n; i++)
+		cost += stage_cost(group->stages.item[i]);
+	return cost;
+}
+
+/* The depth of the shared loops once stage is in the group; -1: it does not fit. */
+static int joint_depth(struct grouping *w, struct stage *stage, unsigned readers)
+{
+	struct group *group = w->group;
+	const struct stage *last;
+	int common, depth;
+	bool linked;
+
+	if (!group || group->readers != readers || stage->form == FORM_SCATTER)
+		return -1;
+	last = last_stage(group);
+	if (last->form == FORM_SCATTER || defining_stage(group, stage->eq->tensor) >= 0)
+		return -1;
+	common = common_free(group->stages.item[0], stage);
+	if (last->form != FORM_ROW && stage->form != FORM_ROW && stage->eq->nfree == last->eq->nfree &&
+	    common_free(last, stage) == stage->eq->nfree && reads_fit(w, stage, group->depth, true, &linked) &&
+	    linked) {
+		stage->joins = true;
+		return group->depth;
+	}
+	depth = common < group->depth ? common : group->depth;
+	if (stage->n_free < depth)
+		depth = stage->n_free;
+	if (depth < 1 || !reads_fit(w, stage, depth, false, &linked) || !linked)
+		return -1;
+	if (depth == group->depth && last->form == FORM_ROW && stage->form == FORM_MAP)
+		return depth; /* what follows a row stands right behind it */
+	if (group_cost(group) <= WRITE_OUT_LIMIT && group_cost(group) + stage_cost(stage) > WRITE_OUT_LIMIT)
+		return -1;
+	for (int i = 0; i < group->stages.n; i++)
+		if (!works_by_row(w, group->stages.item[i], depth))
+			return -1;
+	return works_by_row(w, stage, depth) ? depth : -1;
+}
+
+static void add_equation(struct grouping *w, struct equation *eq, group_list *out)
+{
+	struct arena *arena = &w->g->ctx->arena;
+	struct layout *layout = layout_of(root_of(eq->tensor));
+	unsigned readers = w->part == PART_INFERENCE ? layout->need : 0;
+	struct stage *stage;
+	int depth;
+
+	if (eq->kind == EQ_VIEW || (w->part == PART_INFERENCE && !readers))
+		return;
+	stage = make_stage(w->g, eq, 0);
+	stage->clears = !layout->group;
+	depth = joint_depth(w, stage, readers);
+	if (depth < 0) {
+		w->group = arena_alloc(arena, sizeof *w->group);
+		w->group->part = w->part;
+		w->group->readers = readers;
+		list_add(arena, out, w->group);
+		depth = stage->form == FORM_SCATTER ? 0 : stage->n_free;
+	}
+	list_add(arena, &w->group->stages, stage);
+	w->group->depth = depth;
+	layout->group = w->group;
+}
+
+/* Whether a stage of a scan may stand in the free loops of the stages before: what it reads of them at this step is the
+ * element they have just made. What it reads of other steps is stored. */
+static bool joins_step(struct graph *g, const struct group *group, const struct stage *stage)
+{
+	const struct stage *last = group->stages.n ? last_stage(group) : NULL;
+	int time = group->depth - 1;
+	expr_list reads = {0};
+
+	if (!last || last->form == FORM_ROW || stage->form == FORM_ROW || stage->eq->nfree != last->eq->nfree ||
+	    common_free(last, stage) != stage->eq->nfree)
+		return false;
+	collect_reads(g, stage->eq->value, &reads);
+	for (int i = 0; i < reads.n; i++) {
+		const struct expr *read = reads.item[i];
+		int from = defining_stage(group, read->tensor);
+		bool now = read->tensor->rank > time && read->arg[time] == ex_index(g, time);
+
+		if (from >= nest_start(group) && now && !reads_element(read, stage->eq))
+			return false;
+	}
+	return true;
+}
+
+/* A scan is a group: loops over rows and steps around all its equations. */
+static void add_scan(struct grouping *w, const struct equation *eq, group_list *out)
+{
+	const struct scan *scan = eq->scan;
+	unsigned readers = 0;
+	struct group *group = arena_alloc(&w->g->ctx->arena, sizeof *group);
+
+	w->group = NULL;
+	group->part = w->part;
+	group->scan = scan;
+	for (int i = 0; i < scan->n; i++) {
+		struct equation *body = scan->body[i];
+		struct stage *stage;
+
+		if (body->kind != EQ_MAP)
+			continue;
+		group->depth = body->tensor->batched + scan->depth + 1;
+		stage = make_stage(w->g, body, group->depth);
+		stage->joins = joins_step(w->g, group, stage);
+		list_add(&w->g->ctx->arena, &group->stages, stage);
+		layout_of(root_of(body->tensor))->group = group;
+		readers |= w->part == PART_INFERENCE ? layout_of(root_of(body->tensor))->need : 0;
+	}
+	group->readers = readers;
+	if (group->stages.n && (w->part != PART_INFERENCE || readers))
+		list_add(&w->g->ctx->arena, out, group);
+}
+
+void group_equations(struct program *p, enum part part, const equation_list *list, group_list *out)
+{
+	struct grouping w = {.p = p, .g = p->g, .part = part};
+
+	for (int i = 0; i < list->n; i++)
+		if (list->item[i]->kind == EQ_SCAN)
+			add_scan(&w, list->item[i], out);
+		else
+			add_equation(&w, list->item[i], out);
+}
+
+/* Loops that the group shares are no longer the stage's own. */
+void split_loops(struct group *group)
+{
+	for (int i = 0; i < group->stages.n; i++) {
+		struct stage *stage = group->stages.item[i];
+		int depth = stage->form == FORM_SCATTER ? 0 : group->depth;
+
+		memmove(stage->loop, stage->loop + depth, (size_t)(stage->n_loop - depth) * sizeof *stage->loop);
+		stage->n_loop -= depth;
+		stage->n_free -= depth;
+	}
+}

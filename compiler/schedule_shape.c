@@ -1,0 +1,223 @@
+/* schedule_shape.c - how a group is computed: written out, flat over all elements, or in loops; and which of its values
+ * are local variables.
+ *
+ * Small groups are written out with no loops, element-wise ones run flat over all elements. --unroll=all writes out
+ * whatever can be, in functions of bounded size: a group that is too large for one is cut into ranges of elements. */
+#include "schedule.h"
+
+enum {
+	FLAT_MINIMUM = 16, /* elements per row from which an element-wise group is a loop */
+	LOCAL_SUMS = 16	   /* accumulators over the rows that may be local variables */
+};
+
+static bool is_rows(const struct stage *stage, int slot) { return stage->eq->index[slot].rows; }
+
+/* ---- written out, flat, or loops ---- */
+
+static bool has_draw(struct graph *g, struct expr *e)
+{
+	expr_list all = {0};
+
+	collect_exprs(g, e, &all);
+	for (int i = 0; i < all.n; i++)
+		if (all.item[i]->op == EX_DRAW)
+			return true;
+	return false;
+}
+
+/* An element's own part of a rank-0 equation that belongs to a parameter: flat like the other parameters'. */
+static bool is_element_of_param(const struct tensor *t)
+{
+	switch (t->role) {
+	case ROLE_PARAM:
+	case ROLE_GRAD: return true;
+	case ROLE_NEXT: return t->of->role == ROLE_PARAM || t->of->owner;
+	case ROLE_STATE: return t->owner != NULL;
+	default: return false;
+	}
+}
+
+bool is_elementwise(const struct expr *read, const struct equation *eq)
+{
+	return reads_element(read, eq) && (eq->nfree > 0 || is_element_of_param(read->tensor));
+}
+
+/* Uses indices only as whole subscripts of reads element by element. */
+static bool is_flat_equation(struct graph *g, const struct equation *eq)
+{
+	expr_list all = {0};
+
+	collect_exprs(g, eq->value, &all);
+	for (int i = 0; i < all.n; i++) {
+		const struct expr *e = all.item[i];
+
+		if (e->op == EX_READ) {
+			if (e->guarded || (e->slots && !reads_element(e, eq)))
+				return false;
+			continue;
+		}
+		if (e->op == EX_DRAW && eq->nfree && eq->index[0].rows)
+			return false;
+		for (int k = 0; k < e->n; k++)
+			if (e->arg[k]->op == EX_INDEX)
+				return false;
+	}
+	return eq->value->op != EX_INDEX;
+}
+
+static bool is_flat_group(struct graph *g, const struct group *group)
+{
+	const struct equation *first = group->stages.item[0]->eq;
+
+	if (first->nfree == 0 && !is_element_of_param(first->tensor))
+		return false;
+	for (int i = 0; i < group->stages.n; i++) {
+		const struct stage *stage = group->stages.item[i];
+
+		if (stage->form != FORM_MAP || (i > 0 && !stage->joins) || !is_flat_equation(g, stage->eq))
+			return false;
+	}
+	return true;
+}
+
+static bool can_be_written_out(struct graph *g, const struct stage *stage)
+{
+	const struct equation *eq = stage->eq;
+
+	for (int s = eq->nfree; s < eq->n; s++)
+		if (eq->index[s].rows && eq->red != RED_SUM && eq->red != RED_PROD)
+			return false;
+	return stage->form != FORM_SCATTER && !has_draw(g, eq->value);
+}
+
+static void choose_shape(struct program *p, struct group *group)
+{
+	enum nnc_unroll unroll = p->g->ctx->options->unroll;
+	double cost = group_cost(group);
+	bool small = unroll == NNC_UNROLL_ALL || (unroll == NNC_UNROLL_AUTO && cost <= WRITE_OUT_LIMIT);
+
+	if (group->part == PART_INIT || group->scan)
+		small = false;
+	for (int i = 0; small && i < group->stages.n; i++)
+		small = can_be_written_out(p->g, group->stages.item[i]);
+	group->flat = !group->scan && is_flat_group(p->g, group);
+	if (group->flat && small && group->part != PART_UPDATE && cost <= FLAT_MINIMUM)
+		group->flat = false;
+	if (group->flat && unroll == NNC_UNROLL_ALL)
+		group->flat = false;
+	group->written_out = small && !group->flat;
+}
+
+/* ---- locals ---- */
+
+static void note_reads(struct program *p, struct group *group)
+{
+	for (int i = 0; i < group->stages.n; i++) {
+		struct equation *eq = group->stages.item[i]->eq;
+		expr_list reads = {0};
+
+		collect_reads(p->g, eq->value, &reads);
+		for (int k = 0; eq->kind == EQ_SCATTER && k < eq->tensor->rank; k++)
+			collect_reads(p->g, eq->target[k], &reads);
+		for (int k = 0; k < reads.n; k++) {
+			struct layout *layout = layout_of(root_of(reads.item[k]->tensor));
+
+			if (reads.item[k]->tensor->role == ROLE_VIEW)
+				layout->kept = true;
+			if (layout->readers == 0 || layout->reader != group)
+				layout->readers++;
+			layout->reader = group;
+		}
+	}
+}
+
+/* All reads of t within the group are of the element that its stage has just made. */
+static bool read_in_place(struct program *p, const struct group *group, int at)
+{
+	const struct stage *stage = group->stages.item[at];
+	bool same_nest = true;
+
+	for (int i = 0; i <= at && group->scan; i++) { /* read at a later step */
+		expr_list reads = {0};
+
+		collect_reads(p->g, group->stages.item[i]->eq->value, &reads);
+		for (int k = 0; k < reads.n; k++)
+			if (reads.item[k]->tensor == stage->eq->tensor)
+				return false;
+	}
+	for (int i = at + 1; i < group->stages.n; i++) {
+		const struct stage *other = group->stages.item[i];
+		expr_list reads = {0};
+
+		same_nest &= other->joins;
+		collect_reads(p->g, other->eq->value, &reads);
+		for (int k = 0; k < reads.n; k++) {
+			if (reads.item[k]->tensor != stage->eq->tensor)
+				continue;
+			if (reads.item[k]->guarded || !reads_identity(reads.item[k], stage->eq->nfree))
+				return false;
+			if (!same_nest && stage->n_free > 0)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* All reads of t within the group are of elements that are known while the code is written out. */
+static bool read_at_constants(struct program *p, const struct group *group, int at)
+{
+	const struct tensor *t = group->stages.item[at]->eq->tensor;
+
+	for (int i = at + 1; i < group->stages.n; i++) {
+		const struct equation *eq = group->stages.item[i]->eq;
+		expr_list reads = {0};
+
+		collect_reads(p->g, eq->value, &reads);
+		for (int k = 0; k < reads.n; k++)
+			for (int a = 0; reads.item[k]->tensor == t && a < t->rank; a++) {
+				struct expr *sub = reads.item[k]->arg[a];
+				bool own_row = a == 0 && t->batched && sub == ex_index(p->g, 0);
+
+				if (own_row)
+					continue;
+				for (int s = 0; s < eq->n; s++)
+					if (!sub->affine || (eq->index[s].rows && sub->slots >> s & 1))
+						return false;
+			}
+	}
+	return true;
+}
+
+static void find_locals(struct program *p, struct group *group)
+{
+	for (int i = 0; i < group->stages.n; i++) {
+		struct stage *stage = group->stages.item[i];
+		struct tensor *t = stage->eq->tensor;
+		struct layout *layout = layout_of(t);
+		bool sums_rows = false;
+
+		if (t->role != ROLE_VALUE || layout->kept || layout->readers != 1 || layout->reader != group)
+			continue;
+		for (int s = stage->eq->nfree; s < stage->eq->n; s++)
+			sums_rows |= is_rows(stage, s);
+		if (stage->form == FORM_SCATTER)
+			continue;
+		if (group->written_out)
+			stage->local =
+				(!sums_rows || stage_cost(stage) <= LOCAL_SUMS) && read_at_constants(p, group, i);
+		else
+			stage->local = stage->form != FORM_ROW && read_in_place(p, group, i);
+	}
+}
+
+void finish_groups(struct program *p, group_list *list)
+{
+	for (int i = 0; i < list->n; i++) {
+		split_loops(list->item[i]);
+		choose_shape(p, list->item[i]);
+	}
+	for (int i = 0; i < list->n; i++)
+		note_reads(p, list->item[i]);
+	for (int i = 0; i < list->n; i++)
+		find_locals(p, list->item[i]);
+}
