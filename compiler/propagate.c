@@ -67,21 +67,24 @@ static void replace_reads(struct propagation *p, struct equation *eq)
 		eq->target[d] = ex_map_reads(p->g, eq->target[d], replace_read, p);
 }
 
-/* ---- sums over what does not occur ---- */
+/* ---- indices without effect ---- */
 
-/* sum[k] c is c times the extent, max[k] c is c. */
-static void drop_unused_bound(struct graph *g, struct equation *eq)
+/* A bound index of one element is 0. One that does not occur: sum[k] c is c times the extent, max[k] c is c. */
+static void drop_bound_indices(struct graph *g, struct equation *eq)
 {
 	struct expr *map[64] = {0}, *times = ex_num(g, 1);
+	bool arg = eq->red == RED_ARGMAX || eq->red == RED_ARGMIN, prod = eq->red == RED_PROD;
 	int n = eq->nfree;
 
-	if (eq->kind != EQ_MAP || (eq->red != RED_SUM && eq->red != RED_MAX && eq->red != RED_MIN) ||
-	    eq->tensor->elem != ELEM_REAL)
+	if (eq->kind != EQ_MAP || arg || eq->value->elem != eq->tensor->elem)
 		return;
 	for (int p = eq->nfree; p < eq->n; p++) {
 		const struct index index = eq->index[p];
+		bool occurs = eq->value->slots >> p & 1;
 
-		if (eq->value->slots >> p & 1) {
+		if (index.extent == 1 && !index.rows) {
+			map[p] = ex_int(g, 0);
+		} else if (occurs || prod || eq->tensor->elem != ELEM_REAL) {
 			map[p] = ex_index(g, n);
 			eq->index[n++] = index;
 		} else {
@@ -229,8 +232,9 @@ static void propagate_equation(void *user, struct equation *eq)
 {
 	struct propagation *p = user;
 
+	drop_bound_indices(p->g, eq);
 	replace_reads(p, eq);
-	drop_unused_bound(p->g, eq);
+	drop_bound_indices(p->g, eq);
 	if (eq->kind == EQ_VIEW)
 		redirect_view(eq->tensor);
 	usage_of(eq->tensor)->value = find_value(p, eq);

@@ -34,6 +34,8 @@ struct expr *inside_condition(struct graph *g, const struct expr *read, const st
 
 		if (!may_leave(t, d, sub, index))
 			continue;
+		if (known && (range.high < 0 || range.low >= t->axis[d].extent))
+			return ex_bool(g, false);
 		if (!known || range.low < 0)
 			all = ex2(g, EX_AND, all, ex2(g, EX_LE, ex_int(g, 0), sub));
 		if (t->axis[d].rows || !known || range.high >= t->axis[d].extent)
