@@ -166,7 +166,7 @@ static int write_pair(struct cli *cli, nnc_model *model, const char *path, const
 	int code;
 	if (!out.name[FILE_C] || !out.name[FILE_HEADER] || (cli->dependencies && !out.name[FILE_RULE]))
 		code = out_of_memory();
-	else if (strcmp(out.name[FILE_C], out.name[FILE_HEADER]) == 0)
+	else if (strlen(path) > 2 && strcmp(path + strlen(path) - 2, ".h") == 0)
 		code = usage_error("-o takes the name of the C file; its header is written beside it");
 	else if (is_same_file(out.name[FILE_C], cli->input) || is_same_file(out.name[FILE_HEADER], cli->input))
 		code = usage_error("the output would replace the model, %s", cli->input);

@@ -150,9 +150,11 @@ static nnr_status train(struct cli *cli, nnr_model *model, const nnr_data *data,
 				 .user = display};
 	double start = seconds();
 	int first = nnr_run(model)->step;
-	signal(SIGINT, on_interrupt);
+	void (*before)(int) = signal(SIGINT, on_interrupt);
+	if (before == SIG_IGN) /* a job in the background */
+		signal(SIGINT, SIG_IGN);
 	nnr_status status = nnr_train(model, &training);
-	signal(SIGINT, SIG_DFL);
+	signal(SIGINT, before);
 	if (display->terminal && !display->quiet && display->epoch >= 0)
 		fputc('\n', stderr);
 	if (status == NNR_OK && nnr_run(model)->step == first)
