@@ -461,7 +461,12 @@ static void run_statement(struct elaborator *E, const struct node *n)
 	case NODE_REPEAT: run_repeat(E, n); return;
 	case NODE_ASSERT: run_assert(E, n); return;
 	case NODE_RETURN: run_return(E, n); return;
-	case NODE_LAYER: bind_layer(E, n); return;
+	case NODE_LAYER:
+		if (E->graph_text)
+			table_set(&E->instances, n->name, E);
+		else
+			bind_layer(E, n);
+		return;
 	case NODE_DEFINE:
 		if (!top)
 			fail(E, n->at, "definitions stand at the top level of a file");
@@ -645,6 +650,7 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 				 .included = {.arena = arena},
 				 .defines = {.arena = arena},
 				 .layers = {.arena = arena},
+				 .instances = {.arena = arena},
 				 .met = {.arena = arena}};
 	const nnc_options *o = ctx->options;
 	E->g = graph_new(ctx, o && o->prefix ? o->prefix : "model", src, 32);

@@ -183,6 +183,7 @@ struct elaborator {
 	bool second; /* the elaboration with training = no */
 	bool graph_text;
 	struct scope *inference; /* graph text: names of part inference */
+	struct table instances;	 /* graph text: names in its layer lines */
 };
 
 /* ---- known.c ---- */

@@ -496,11 +496,46 @@ static bool named_by(const struct node *only, const char *name)
 	return false;
 }
 
+/* ---- instances ---- */
+
+/* The longest path that `name` begins with and that is among the layers, or, if params, the name of a param. */
+static const char *longest_path(struct elaborator *E, const char *name, bool params)
+{
+	char *path = arena_copy(&E->ctx->arena, name, strlen(name));
+	for (char *dot; (dot = strrchr(path, '.'));) {
+		*dot = 0;
+		struct tensor *w = params ? table_get(&E->params, path) : NULL;
+		if (table_get(&E->instances, path) || (w && w->role == ROLE_PARAM))
+			return path;
+	}
+	return "";
+}
+
+static void set_update_layer(void *user, struct equation *eq)
+{
+	struct elaborator *E = user;
+	if (eq->tensor->role == ROLE_VALUE || eq->tensor->role == ROLE_VIEW)
+		eq->tensor->layer = longest_path(E, eq->tensor->name, true);
+}
+
+/* Which instance a tensor stands in is told by its name. What an optimiser makes for a param stands in the param. */
+static void set_layers(struct elaborator *E)
+{
+	struct graph *g = E->g;
+	for (int i = 0; i < g->tensors.n; i++)
+		g->tensors.item[i]->layer = longest_path(E, g->tensors.item[i]->name, g->tensors.item[i]->owner);
+	visit_equations(g->part[PART_UPDATE].item, g->part[PART_UPDATE].n, set_update_layer, E);
+	for (int i = 0; i < g->tensors.n; i++)
+		if (g->tensors.item[i]->role == ROLE_NEXT || g->tensors.item[i]->role == ROLE_GRAD)
+			g->tensors.item[i]->layer = g->tensors.item[i]->of->layer;
+}
+
 /* Gradients in the order of their params; goals; run options. */
 void finish_graph_text(struct elaborator *E)
 {
 	struct graph *g = E->g;
 	int made = 0, found = g->grads.n;
+	set_layers(E);
 	struct tensor **ordered = arena_array(&E->ctx->arena, (size_t)g->tensors.n + 1, sizeof *ordered);
 	for (int i = 0, n = g->tensors.n; i < n; i++) {
 		struct tensor *w = g->tensors.item[i];

@@ -6,6 +6,7 @@
  *   param w[3, 4], frozen param s                 their values at step 0 stand in part init
  *   state h[batch, 64], state n: int
  *   const table[2, 2] = [[1, 2], [3, 4]]
+ *   layer conv1 = graph()                         an instance: tensors conv1.* stand in it, or in a longer one
  *   part init { ... } part forward { ... } part inference { ... } part backward { ... } part update { ... }
  *   loss NAME = T only "w", ...                   one a goal; without `only`: every trained param
  *   output NAME = T                               tensors of part inference
@@ -34,6 +35,7 @@
 #include "print.h"
 #include "expr.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- declarations ---- */
@@ -158,6 +160,7 @@ static void mark_reads(void *user, struct equation *eq)
 {
 	struct use *use = user;
 
+	use->used[eq->tensor->id] = true;
 	if (eq->kind == EQ_VIEW)
 		use->used[eq->tensor->of->id] = true;
 	else
@@ -166,7 +169,7 @@ static void mark_reads(void *user, struct equation *eq)
 		ex_visit(use->g, eq->target[a], mark_read, use);
 }
 
-/* Constant tensors that something reads or shows; the others went out of use in some pass. */
+/* Tensors that something defines, reads or shows; the others went out of use in some pass. */
 static bool *find_used(struct graph *g)
 {
 	struct use use = {g, arena_array(&g->ctx->arena, (size_t)g->tensors.n, sizeof(bool))};
@@ -211,6 +214,31 @@ static void settle_data(struct graph *g, bool *used)
 	}
 }
 
+static int compare_entries(const void *a, const void *b)
+{
+	return strcmp(((const struct table_entry *)a)->key, ((const struct table_entry *)b)->key);
+}
+
+/* Instances, which give their name to what stands in them, by name: tensors read back may be in another order. A param
+ * that an optimiser keeps tensors for needs no line. */
+static void write_layers(struct graph *g, const bool *used, struct text *out)
+{
+	struct table layers = {.arena = &g->ctx->arena};
+
+	for (int i = 0; i < g->tensors.n; i++) {
+		const struct tensor *t = g->tensors.item[i], *param = table_get(&g->names, t->layer);
+		size_t n = strlen(t->layer);
+
+		if (n && used[i] && strncmp(t->name, t->layer, n) == 0 && t->name[n] == '.' &&
+		    (!param || param->role != ROLE_PARAM))
+			table_set(&layers, t->layer, g);
+	}
+	if (layers.entries.n)
+		qsort(layers.entries.item, (size_t)layers.entries.n, sizeof *layers.entries.item, compare_entries);
+	for (int i = 0; i < layers.entries.n; i++)
+		text_printf(out, "layer %s = graph()\n", layers.entries.item[i].key);
+}
+
 static void write_declarations(struct graph *g, struct text *out)
 {
 	bool *used = find_used(g);
@@ -224,6 +252,7 @@ static void write_declarations(struct graph *g, struct text *out)
 	}
 	for (int i = 0; i < g->grads.n; i++)
 		write_gradient(out, g->grads.item[i]);
+	write_layers(g, used, out);
 }
 
 static void write_equations(struct printer *p, struct equation *const *eq, int n, int indent)
