@@ -178,6 +178,12 @@ const char *emit_text(struct graph *g, const struct emit_options *options)
 	struct text public = {.arena = e->arena}, rest = {.arena = e->arena}, file = {.arena = e->arena};
 	const char *source = g->src ? source_text(g->src) : g->name;
 
+	if (g->ctx->options->unroll == NNC_UNROLL_ALL && e->p->statements > TOTAL_LIMIT) {
+		report_error(g->ctx, (struct span){0},
+			     "--unroll=all would write %.0f multiply-adds one by one; the limit is %d", e->p->statements,
+			     (int)TOTAL_LIMIT);
+		return NULL;
+	}
 	e->out = &public;
 	write_public(e);
 	e->out = &rest;

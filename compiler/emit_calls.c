@@ -29,6 +29,7 @@ struct public_call {
 	struct signature sig;
 	LIST(struct invocation) invocations;
 	LIST(struct pointer) pointers;
+	int *index, room; /* hash table of pointers by storage: number + 1, 0 where empty */
 };
 
 const char *call_name(enum call call)
@@ -121,12 +122,38 @@ static bool same_storage(const struct storage *a, const struct storage *b)
 	       (a->rule == b->rule || strcmp(a->rule, b->rule) == 0);
 }
 
+static unsigned hash_storage(const struct storage *s)
+{
+	return ((unsigned)s->memory * 31 + (unsigned)s->offset) * 2654435769u;
+}
+
+/* Where the storage's pointer stands in the index, or would stand. */
+static int find_slot_of(const struct public_call *c, const struct storage *storage)
+{
+	int at = (int)(hash_storage(storage) & (unsigned)(c->room - 1));
+
+	while (c->index[at] && !same_storage(&c->pointers.item[c->index[at] - 1].storage, storage))
+		at = (at + 1) & (c->room - 1);
+	return at;
+}
+
 static struct pointer *find_pointer(struct public_call *c, const struct storage *storage)
 {
-	for (int i = 0; i < c->pointers.n; i++)
-		if (same_storage(&c->pointers.item[i].storage, storage))
-			return &c->pointers.item[i];
-	return NULL;
+	int number = c->room ? c->index[find_slot_of(c, storage)] : 0;
+
+	return number ? &c->pointers.item[number - 1] : NULL;
+}
+
+static void add_pointer(struct public_call *c, struct pointer pointer)
+{
+	list_add(c->e->arena, &c->pointers, pointer);
+	if (2 * c->pointers.n > c->room) { /* keep half of it empty */
+		c->room = c->room ? 2 * c->room : 64;
+		c->index = arena_array(c->e->arena, (size_t)c->room, sizeof *c->index);
+		for (int i = 0; i < c->pointers.n - 1; i++)
+			c->index[find_slot_of(c, &c->pointers.item[i].storage)] = i + 1;
+	}
+	c->index[find_slot_of(c, &pointer.storage)] = c->pointers.n;
 }
 
 static void need_pointer(struct public_call *c, struct tensor *root, const struct storage *storage, bool written)
@@ -134,7 +161,7 @@ static void need_pointer(struct public_call *c, struct tensor *root, const struc
 	struct pointer *pointer = find_pointer(c, storage);
 
 	if (!pointer) {
-		list_add(c->e->arena, &c->pointers, (struct pointer){.storage = *storage, .root = root});
+		add_pointer(c, (struct pointer){.storage = *storage, .root = root});
 		pointer = &c->pointers.item[c->pointers.n - 1];
 	}
 	pointer->written |= written;

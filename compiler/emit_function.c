@@ -1,8 +1,7 @@
 /* emit_function.c - a group becomes a static function, or shares one that exists.
  *
- * A function is written twice: first with neutral names (a0, i0, sum), and this text is the key under which it is
- * found again, so that a thousand equal layers are one function called with different pointers. Then, if it is new,
- * with the model's own names. */
+ * Groups with the same key (emit_key.c) share one function, so that a thousand equal layers are one function called
+ * with different pointers. It has the names of the first of them. */
 #include "emit_parts.h"
 
 #include <string.h>
@@ -83,9 +82,7 @@ static void name_args(struct body *b)
 			struct arg *arg = &b->args.item[i];
 
 			if (arg->written == (pass == 0))
-				arg->name = new_name(b->e, &b->scope,
-						     b->neutral ? arena_printf(b->e->arena, "a%d", i)
-								: base_name(b, arg->root));
+				arg->name = new_name(b->e, &b->scope, base_name(b, arg->root));
 		}
 }
 
@@ -115,23 +112,12 @@ static const char *parameters(struct body *b)
 		const struct arg *arg = &b->args.item[i];
 
 		text_printf(&out, "%s%s%s *restrict %s%s", out.n ? ", " : "", arg->written ? "" : "const ",
-			    elem_type(b->e, arg->root->elem), arg->name, b->neutral ? "" : arg_shape(b, arg));
+			    elem_type(b->e, arg->root->elem), arg->name, arg_shape(b, arg));
 	}
 	return out.n ? out.at : "void";
 }
 
-/* Simplification may have removed the last mention of a parameter. */
-static void drop_unused(struct body *b, const char *text)
-{
-	int kept = 0;
-
-	for (int i = 0; i < b->args.n; i++)
-		if (mentions(text, b->args.item[i].name))
-			b->args.item[kept++] = b->args.item[i];
-	b->args.n = kept;
-}
-
-/* The body as text; the parameters are known after it. */
+/* The body as text. Simplification may have removed the last mention of a parameter. */
 static const char *write_body(struct body *b)
 {
 	struct emitter *e = b->e;
@@ -140,7 +126,6 @@ static const char *write_body(struct body *b)
 
 	for (size_t i = 0; i < sizeof params / sizeof *params; i++)
 		use_name(e, &b->scope, params[i]);
-	collect_args(b);
 	name_args(b);
 	e->out = &text;
 	e->depth = 1;
@@ -152,14 +137,12 @@ static const char *write_body(struct body *b)
 		write_loops(b);
 	e->depth = 0;
 	e->out = out;
-	drop_unused(b, text.at ? text.at : "");
 	return text.at ? text.at : "";
 }
 
-static struct body new_body(struct emitter *e, struct group *group, enum call call, bool neutral)
+static struct body new_body(struct emitter *e, struct group *group, enum call call)
 {
-	return (struct body){
-		.e = e, .group = group, .call = call, .neutral = neutral, .one_row = call == CALL_FORWARD1};
+	return (struct body){.e = e, .group = group, .call = call, .one_row = call == CALL_FORWARD1};
 }
 
 /* ---- the comment above ---- */
@@ -220,26 +203,46 @@ static const char *function_name(struct emitter *e, const struct group *group, e
 
 /* ---- finding ---- */
 
+/* The parameters that the function has, of those that a body like it could use. */
+static void keep_args(struct body *b, const struct function *function)
+{
+	int kept = 0;
+
+	for (int i = 0; i < b->args.n; i++)
+		if (function->keeps[i])
+			b->args.item[kept++] = b->args.item[i];
+	b->args.n = kept;
+}
+
 struct function *find_function(struct emitter *e, struct group *group, enum call call, struct arg **args, int *n_args)
 {
-	struct body b = new_body(e, group, call, true);
-	struct function *function;
+	struct body b = new_body(e, group, call);
 	struct text *out = e->out;
 	const char *text, *key;
+	struct function *function;
+	int n;
 
-	text = write_body(&b);
-	key = arena_printf(e->arena, "%s\n%s", parameters(&b), text);
-	*args = b.args.item;
-	*n_args = b.args.n;
+	collect_args(&b);
+	n = b.args.n;
+	key = function_key(&b);
 	function = table_get(&e->functions, key);
-	if (function)
+	if (function) {
+		keep_args(&b, function);
+		*args = b.args.item;
+		*n_args = b.args.n;
 		return function;
+	}
 
 	function = arena_alloc(e->arena, sizeof *function);
 	function->name = function_name(e, group, call);
+	function->keeps = arena_array(e->arena, (size_t)n + 1, sizeof *function->keeps);
 	table_set(&e->functions, key, function);
-	b = new_body(e, group, call, false);
 	text = write_body(&b);
+	for (int i = 0; i < n; i++)
+		function->keeps[i] = mentions(text, b.args.item[i].name);
+	keep_args(&b, function);
+	*args = b.args.item;
+	*n_args = b.args.n;
 	function->group = group;
 	function->takes_n = b.takes_n;
 	function->takes_run = b.takes_run;

@@ -32,7 +32,7 @@ void start_stage(struct body *b, const struct equation *eq, int n_open)
 
 static const char *index_name(struct body *b, const struct equation *eq, int slot)
 {
-	return new_name(b->e, &b->scope, b->neutral ? arena_printf(b->e->arena, "i%d", slot) : eq->index[slot].name);
+	return new_name(b->e, &b->scope, eq->index[slot].name);
 }
 
 static const char *extent_text(struct body *b, const struct index *index)
@@ -361,9 +361,9 @@ const char *value_name(struct body *b, const struct stage *stage)
 	const struct tensor *t = stage->eq->tensor;
 	const char *want = reduced[stage->eq->red];
 
-	if (!b->neutral && stage->local)
+	if (stage->local)
 		want = base_name(b, t);
-	else if (!b->neutral && stage->eq->red == RED_NONE)
+	else if (stage->eq->red == RED_NONE)
 		want = arena_printf(b->e->arena, t->role == ROLE_NEXT ? "new_%s" : "this_%s", base_name(b, t));
 	return new_name(b->e, &b->scope, want);
 }

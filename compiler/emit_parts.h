@@ -18,6 +18,7 @@ struct function {
 	const char *name;
 	struct group *group;
 	bool takes_n, takes_run, takes_count;
+	bool *keeps; /* for each parameter that a body like it could use: whether it does */
 };
 
 /* Routines that stand at the top of the file if something calls them. */
@@ -53,11 +54,10 @@ struct emitter {
 	const char **rule_fields;		 /* fields of the state for p->rules */
 	struct scope globals;			 /* names of the file: functions, tables */
 	struct text bodies;			 /* all static functions */
-	struct table functions;			 /* from the function's text in neutral names to struct function */
+	struct table functions;			 /* from function_key to struct function */
 	struct table libm; /* names of libm's functions that are called; value: number of arguments */
 	bool helps[HELP_COUNT];
 	bool uses_memcpy, uses_memset, uses_infinity;
-	int statements; /* written out so far, against the limit of --unroll=all */
 };
 
 /* ---- emit_write.c: lines, comments, numbers ---- */
@@ -127,7 +127,6 @@ struct body {
 	struct emitter *e;
 	struct group *group;
 	enum call call;
-	bool neutral; /* names of places instead of tensors: two functions alike have the same text */
 	bool one_row;
 	struct scope scope;
 	LIST(struct arg) args;
@@ -147,6 +146,9 @@ struct body {
 
 /* A tensor's name within the function: its short one, unless another tensor has that. */
 const char *base_name(struct body *b, const struct tensor *t);
+
+/* emit_key.c: the group's structure as text; b->args are collected. */
+const char *function_key(struct body *b);
 
 /* emit_function.c: the function for a group in a call, written if there is none like it. *args: what to pass. */
 struct function *find_function(struct emitter *e, struct group *group, enum call call, struct arg **args, int *n_args);

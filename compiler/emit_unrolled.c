@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { LINES_TO_CLEAR = 8 /* elements; more are cleared by memset */ };
+
 struct text_list {
 	const char **item;
 	int n, room;
@@ -140,7 +142,7 @@ static const char *element_suffix(struct body *b, const struct equation *eq, con
 static const char *element_name(struct body *b, const struct stage *stage, const struct place_values *v)
 {
 	const char *suffix = element_suffix(b, stage->eq, v);
-	const char *base = b->neutral ? "value" : base_name(b, stage->eq->tensor);
+	const char *base = base_name(b, stage->eq->tensor);
 
 	return new_name(b->e, &b->scope, suffix ? arena_printf(b->e->arena, "%s%s", base, suffix) : base);
 }
@@ -225,7 +227,6 @@ static void write_element(struct body *b, int at, int end, struct place_values *
 		if (named)
 			list_add(b->e->arena, &b->locals, (struct local){eq->tensor, element_at(eq, v), value});
 		b->suffix = NULL;
-		b->e->statements++;
 		if (late)
 			pending[n_pending++] = (struct pending){target_at(b, eq, v), value};
 		else if (!stage->local)
@@ -235,9 +236,11 @@ static void write_element(struct body *b, int at, int end, struct place_values *
 		write_line(b->e, "%s = %s;", pending[i].target, pending[i].name);
 }
 
-/* Free slots but rows; all slots start at 0. */
-static int start_elements(struct body *b, const struct equation *eq, struct place_values *v, int *slots)
+/* Free slots but rows, at the first element of the stage's range; bound slots start at 0. */
+static int start_elements(struct body *b, const struct stage *stage, struct place_values *v, int *slots)
 {
+	const struct equation *eq = stage->eq;
+	int64_t at = stage->from;
 	int n = 0;
 
 	memset(v, 0, sizeof *v);
@@ -246,6 +249,10 @@ static int start_elements(struct body *b, const struct equation *eq, struct plac
 	for (int s = 0; s < eq->nfree; s++)
 		if (!eq->index[s].rows)
 			slots[n++] = s;
+	for (int k = n - 1; k >= 0; k--) {
+		set_value(b, v, eq, slots[k], at % eq->index[slots[k]].extent);
+		at /= eq->index[slots[k]].extent;
+	}
 	return n;
 }
 
@@ -254,19 +261,27 @@ static void start_row_sums(struct body *b, const struct stage *stage, struct tex
 {
 	const struct equation *eq = stage->eq;
 	struct place_values v;
-	int slots[64], n = start_elements(b, eq, &v, slots);
+	int slots[64], n = start_elements(b, stage, &v, slots);
+	int64_t element = stage->from;
+	bool block = !stage->local && !eq->tensor->batched && eq->red == RED_SUM && stage_cost(stage) > LINES_TO_CLEAR;
 
+	if (block) {
+		b->e->uses_memset = true;
+		write_line(b->e, "memset(%s%s, 0, %lld * sizeof(%s));", find_arg(b, eq->tensor)->name,
+			   stage->from ? arena_printf(b->e->arena, " + %lld", (long long)stage->from) : "",
+			   (long long)((stage->to ? stage->to : tensor_size(eq->tensor)) - stage->from), b->e->real);
+	}
 	do {
 		const char *name = stage->local ? element_name(b, stage, &v) : target_at(b, eq, &v);
 
 		if (stage->local) {
 			write_line(b->e, "%s %s = %s;", b->e->real, name, neutral_start(b, eq));
 			list_add(b->e->arena, &b->locals, (struct local){eq->tensor, element_at(eq, &v), name});
-		} else {
+		} else if (!block) {
 			write_line(b->e, "%s = %s;", name, neutral_start(b, eq));
 		}
 		list_add(b->e->arena, targets, name);
-	} while (advance(b, &v, eq, slots, n));
+	} while (++element != stage->to && advance(b, &v, eq, slots, n));
 }
 
 /* A sum over the rows: every element starts at 0 and takes in each row. */
@@ -278,6 +293,7 @@ static void write_row_sums(struct body *b, int at)
 	struct place_values v;
 	struct text_list targets = {0};
 	int slots[64], n, rows = eq->nfree, next = 0;
+	int64_t element = stage->from;
 	struct mark m;
 
 	b->eq = eq;
@@ -287,18 +303,17 @@ static void write_row_sums(struct body *b, int at)
 	hoist_terms(b, at, at + 1);
 	m = mark(b);
 	b->takes_n |= has_run_time_rows(b->group);
-	set_slot(b, rows, new_name(e, &b->scope, b->neutral ? "row" : eq->index[rows].name));
+	set_slot(b, rows, new_name(e, &b->scope, eq->index[rows].name));
 	open_block(e, "for (int %s = 0; %s < %s; %s++) {", b->slot_name[rows], b->slot_name[rows], rows_text(b),
 		   b->slot_name[rows]);
-	n = start_elements(b, eq, &v, slots);
+	n = start_elements(b, stage, &v, slots);
 	do {
 		const char *target = targets.item[next++], *terms = joined_terms(b, stage, &v);
 
 		if (!terms) /* every one is 0 */
 			continue;
 		write_accumulate(b, eq, target, target, terms, NULL);
-		e->statements++;
-	} while (advance(b, &v, eq, slots, n));
+	} while (++element != stage->to && advance(b, &v, eq, slots, n));
 	close_block(e, "}");
 	forget(b, m, true);
 	b->slot_name[rows] = NULL;
@@ -307,15 +322,16 @@ static void write_row_sums(struct body *b, int at)
 
 static void write_elements(struct body *b, int at, int end)
 {
-	const struct equation *eq = b->group->stages.item[at]->eq;
+	const struct stage *stage = b->group->stages.item[at];
 	struct place_values v;
-	int slots[64], n = start_elements(b, eq, &v, slots);
+	int slots[64], n = start_elements(b, stage, &v, slots);
+	int64_t element = stage->from;
 
 	do {
 		struct place_values here = v;
 
 		write_element(b, at, end, &here);
-	} while (advance(b, &v, eq, slots, n));
+	} while (++element != stage->to && advance(b, &v, stage->eq, slots, n));
 }
 
 /* Pointers to rows may move on if every access is to the row of the loop. */
@@ -342,7 +358,7 @@ static void find_bumped(struct body *b)
 static int open_rows(struct body *b, const struct equation *eq)
 {
 	struct text moves = {.arena = b->e->arena};
-	const char *row = new_name(b->e, &b->scope, b->neutral ? "row" : eq->index[0].name);
+	const char *row = new_name(b->e, &b->scope, eq->index[0].name);
 
 	find_bumped(b);
 	for (int i = 0; i < b->args.n; i++)

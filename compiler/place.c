@@ -178,13 +178,21 @@ static bool may_overwrite(struct placing *w, const struct group *group, int at, 
 	return true;
 }
 
+/* Two groups make different elements of one tensor. */
+static bool is_cut_of(const struct group *other, const struct group *group)
+{
+	return group->stages.item[0]->to && other->stages.item[0]->eq == group->stages.item[0]->eq;
+}
+
 static void place_next(struct placing *w, const struct group *group, int at, int position)
 {
 	struct tensor *t = group->stages.item[at]->eq->tensor, *old = t->of;
 	bool applies = w->call != CALL_LOSS && w->call != CALL_METRICS;
 
-	if (!applies)
+	if (!applies || storage_of(w, t)->memory || layout_of(t)->dies == end_of(w)) /* decided with its first part */
 		return;
+	while (position + 1 < w->plan->groups.n && is_cut_of(w->plan->groups.item[position + 1], group))
+		position++;
 	if (layout_of(old)->dies <= position && may_overwrite(w, group, at, old)) {
 		*storage_of(w, t) = *storage_of(w, old);
 		return;

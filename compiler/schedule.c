@@ -157,6 +157,24 @@ static void add_rule_state(struct program *p, struct tensor *t)
 	p->rules.item[i].size += tensor_size(t);
 }
 
+/* States of rules in the order of their params, not of the train lines. */
+static void sort_rule_states(struct program *p)
+{
+	struct graph *g = p->g;
+	LIST(struct tensor *) *of =
+		arena_array(&g->ctx->arena, (size_t)g->tensors.n + 1, sizeof *of); /* by the param's id */
+
+	for (int i = 0; i < g->tensors.n; i++) {
+		struct tensor *t = g->tensors.item[i];
+
+		if (t->role == ROLE_STATE && t->rule && t->owner)
+			list_add(&g->ctx->arena, &of[t->owner->id], t);
+	}
+	for (int i = 0; i < p->params.n; i++)
+		for (int k = 0; k < of[p->params.item[i]->id].n; k++)
+			add_rule_state(p, of[p->params.item[i]->id].item[k]);
+}
+
 static void sort_tensors(struct program *p)
 {
 	struct graph *g = p->g;
@@ -187,14 +205,7 @@ static void sort_tensors(struct program *p)
 		default: break;
 		}
 	}
-	/* states of rules in the order of their params, not of the train lines */
-	for (int i = 0; i < p->params.n; i++)
-		for (int k = 0; k < g->tensors.n; k++) {
-			struct tensor *t = g->tensors.item[k];
-
-			if (t->role == ROLE_STATE && t->rule && t->owner == p->params.item[i])
-				add_rule_state(p, t);
-		}
+	sort_rule_states(p);
 }
 
 static void mark_kept(struct program *p)

@@ -30,14 +30,18 @@ struct stage {
 	int n_loop, loop[64]; /* slots, those of the group's shared loops not among them */
 	int n_free;	      /* the first n_free of loop are free indices that run outside of the accumulation */
 	int lanes;	      /* DOT: partial sums that run side by side in the innermost loop; 1: none */
-	bool joins;	      /* stands in the free loops of the stage before, element by element */
+	int64_t from, to;          /* written out: this range of elements of a row; to 0: all */
+	bool joins;                /* stands in the free loops of the stage before, element by element */
 	bool clears;	      /* SCATTER: nothing has set the tensor before */
 	bool local;	      /* only this group reads it, element by element: it needs no memory */
 };
 
 /* Equations that become one function: loops that are fused, or a scan, whose steps are the last of the shared loops. */
 struct group {
-	LIST(struct stage *) stages;
+	struct stage_list {
+		struct stage **item;
+		int n, room;
+	} stages;
 	int depth;		 /* slots 0..depth-1 are loops around all stages */
 	bool written_out;	 /* no loops but those over rows */
 	const struct scan *scan; /* NULL: none. Then slot depth-1 is its index */
@@ -138,6 +142,7 @@ struct program {
 	LIST(struct tensor *) settings, states, inputs, targets; /* states: those that stand alone */
 	LIST(struct rule_state) rules;
 	LIST(struct tensor *) metrics, tables; /* each metric's mean, rank 0; DATA tensors */
+	double statements; /* written out */
 	group_list init, inference, training, update;
 	struct call_plan call[CALL_COUNT];
 	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */
@@ -150,7 +155,7 @@ struct program *schedule(struct graph *g);
 
 enum {
 	WRITE_OUT_LIMIT = 256, /* multiply-adds per row of a group that is written out */
-	FUNCTION_LIMIT = 500,  /* the same in one function where all is written out */
+	FUNCTION_LIMIT = 250,  /* the same in one function where all is written out */
 	TOTAL_LIMIT = 100000   /* the same in a file */
 };
 

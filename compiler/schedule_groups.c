@@ -141,6 +141,8 @@ static int joint_depth(struct grouping *w, struct stage *stage, unsigned readers
 	last = last_stage(group);
 	if (last->form == FORM_SCATTER || defining_stage(group, stage->eq->tensor) >= 0)
 		return -1;
+	if (w->g->ctx->options->unroll == NNC_UNROLL_ALL && group_cost(group) + stage_cost(stage) > FUNCTION_LIMIT)
+		return -1;
 	common = common_free(group->stages.item[0], stage);
 	if (last->form != FORM_ROW && stage->form != FORM_ROW && stage->eq->nfree == last->eq->nfree &&
 	    common_free(last, stage) == stage->eq->nfree && reads_fit(w, stage, group->depth, true, &linked) &&

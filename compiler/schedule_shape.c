@@ -94,7 +94,7 @@ static void choose_shape(struct program *p, struct group *group)
 {
 	enum nnc_unroll unroll = p->g->ctx->options->unroll;
 	double cost = group_cost(group);
-	bool small = unroll == NNC_UNROLL_ALL || (unroll == NNC_UNROLL_AUTO && cost <= WRITE_OUT_LIMIT);
+	bool small = (unroll == NNC_UNROLL_ALL && (cost <= FUNCTION_LIMIT || group->stages.n == 1)) || (unroll == NNC_UNROLL_AUTO && cost <= WRITE_OUT_LIMIT);
 
 	if (group->part == PART_INIT || group->scan)
 		small = false;
@@ -106,6 +106,56 @@ static void choose_shape(struct program *p, struct group *group)
 	if (group->flat && unroll == NNC_UNROLL_ALL)
 		group->flat = false;
 	group->written_out = small && !group->flat;
+}
+
+/* Elements of one row that a stage makes. */
+static int64_t row_elements(const struct stage *stage)
+{
+	int64_t n = 1;
+
+	for (int s = 0; s < stage->eq->nfree; s++)
+		if (!is_rows(stage, s))
+			n *= stage->eq->index[s].extent;
+	return n;
+}
+
+/* A group of one stage as several, none of more than FUNCTION_LIMIT multiply-adds unless one element has more. */
+static void cut_group(struct program *p, struct group *group, group_list *out)
+{
+	struct arena *arena = &p->g->ctx->arena;
+	struct stage *stage = group->stages.item[0];
+	int64_t n = row_elements(stage), each = (int64_t)(FUNCTION_LIMIT / (stage_cost(stage) / (double)n));
+
+	each = each < 1 ? 1 : each;
+	for (int64_t from = 0; from < n; from += each) {
+		struct group *piece = arena_alloc(arena, sizeof *piece);
+		struct stage *part = arena_alloc(arena, sizeof *part);
+
+		*piece = *group;
+		*part = *stage;
+		part->from = from;
+		part->to = from + each < n ? from + each : n;
+		piece->stages = (struct stage_list){0};
+		list_add(arena, &piece->stages, part);
+		list_add(arena, out, piece);
+		layout_of(root_of(stage->eq->tensor))->group = piece;
+	}
+}
+
+static void cut_groups(struct program *p, group_list *list)
+{
+	group_list out = {0};
+
+	for (int i = 0; i < list->n; i++) {
+		struct group *group = list->item[i];
+
+		if (group->written_out && group->stages.n == 1 && group_cost(group) > FUNCTION_LIMIT)
+			cut_group(p, group, &out);
+		else
+			list_add(&p->g->ctx->arena, &out, group);
+		p->statements += group->written_out ? group_cost(group) : 0;
+	}
+	*list = out;
 }
 
 /* ---- locals ---- */
@@ -216,6 +266,7 @@ void finish_groups(struct program *p, group_list *list)
 		split_loops(list->item[i]);
 		choose_shape(p, list->item[i]);
 	}
+	cut_groups(p, list);
 	for (int i = 0; i < list->n; i++)
 		note_reads(p, list->item[i]);
 	for (int i = 0; i < list->n; i++)

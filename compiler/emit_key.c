@@ -1,0 +1,126 @@
+/* emit_key.c - what makes two functions the same: a short text of a group's structure, in which tensors are numbers.
+ *
+ * A thousand equal layers have a thousand groups with one key, and so one function that is called with different
+ * pointers. The key holds all that the body's text depends on but names: the schedule, extents, expressions, and of
+ * each tensor its shape, type and place among the parameters. */
+#include "emit_parts.h"
+
+#include <string.h>
+
+struct key {
+	struct body *b;
+	struct text text;
+	LIST(const struct expr *) met; /* shared expressions are written once */
+	LIST(const struct tensor *) tensors;
+};
+
+static void add_number(struct key *k, int64_t n)
+{
+	char digits[24], *at = digits + sizeof digits;
+	uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
+
+	*--at = ' ';
+	do
+		*--at = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (n < 0)
+		*--at = '-';
+	text_add_bytes(&k->text, at, (size_t)(digits + sizeof digits - at));
+}
+
+/* A tensor by its number, the first time with what is known of it. */
+static void add_tensor(struct key *k, const struct tensor *t)
+{
+	const struct arg *arg = find_arg(k->b, t);
+
+	for (int i = 0; i < k->tensors.n; i++)
+		if (k->tensors.item[i] == t) {
+			add_number(k, i);
+			return;
+		}
+	list_add(k->text.arena, &k->tensors, t);
+	text_add(&k->text, "T");
+	add_number(k, arg ? arg - k->b->args.item : -1);
+	add_number(k, arg ? arg->written * 2 + arg->by_element : 0);
+	add_number(k, t->elem);
+	add_number(k, t->batched);
+	for (int a = 0; a < t->rank; a++)
+		add_number(k, t->axis[a].rows ? -1 : t->axis[a].extent);
+	if (t->role == ROLE_DATA)
+		text_add(&k->text, t->name);
+	if (t->classes) /* ranges decide whether a division needs care */
+		add_number(k, t->classes);
+}
+
+static void add_expr(struct key *k, const struct expr *e)
+{
+	uint64_t bits;
+
+	for (int i = k->met.n - 1; e->n && i >= 0; i--)
+		if (k->met.item[i] == e) {
+			text_add(&k->text, "=");
+			add_number(k, i);
+			return;
+		}
+	text_add(&k->text, "(");
+	add_number(k, e->op);
+	memcpy(&bits, &e->num, sizeof bits);
+	if (e->op == EX_NUM)
+		add_number(k, (int64_t)bits);
+	else if (e->op == EX_INT)
+		add_number(k, e->integer);
+	else if (e->op == EX_INDEX)
+		add_number(k, e->slot);
+	else if (e->op == EX_RUN)
+		add_number(k, e->run);
+	else if (e->op == EX_DRAW)
+		text_printf(&k->text, "%d %s", e->draw, e->site);
+	else if (e->op == EX_READ)
+		add_tensor(k, e->tensor);
+	for (int i = 0; i < e->n; i++)
+		add_expr(k, e->arg[i]);
+	text_add(&k->text, ")");
+	if (e->n)
+		list_add(k->text.arena, &k->met, e);
+}
+
+static void add_stage(struct key *k, const struct stage *stage)
+{
+	const struct equation *eq = stage->eq;
+
+	text_add(&k->text, "\nS");
+	add_number(k, eq->kind);
+	add_number(k, eq->red);
+	add_number(k, stage->form);
+	add_number(k, stage->joins * 4 + stage->clears * 2 + stage->local);
+	add_number(k, stage->lanes);
+	add_number(k, stage->from);
+	add_number(k, stage->to);
+	add_number(k, stage->n_free);
+	for (int i = 0; i < stage->n_loop; i++)
+		add_number(k, stage->loop[i]);
+	text_add(&k->text, "I");
+	add_number(k, eq->nfree);
+	for (int i = 0; i < eq->n; i++)
+		add_number(k, eq->index[i].rows ? -1 : eq->index[i].extent);
+	add_tensor(k, eq->tensor);
+	add_expr(k, eq->value);
+	for (int a = 0; eq->kind == EQ_SCATTER && a < eq->tensor->rank; a++)
+		add_expr(k, eq->target[a]);
+}
+
+const char *function_key(struct body *b)
+{
+	struct key k = {.b = b, .text = {.arena = b->e->arena}};
+	const struct group *group = b->group;
+
+	add_number(&k, b->one_row);
+	add_number(&k, has_run_time_rows(group));
+	add_number(&k, group->depth);
+	add_number(&k, group->written_out * 2 + group->flat);
+	add_number(&k, group->scan ? 1 + group->scan->reverse : 0);
+	add_number(&k, b->args.n);
+	for (int i = 0; i < group->stages.n; i++)
+		add_stage(&k, group->stages.item[i]);
+	return k.text.at;
+}
