@@ -2,7 +2,8 @@
  *
  * Expressions are simplified as they are made (fold.c). Here equations are: copies, constants and equal equations
  * disappear in their readers (propagate.c), element-wise producers in their only reader (inline.c), and equations that
- * no result depends on are removed. Each step is one walk over the equations in order, so the whole is linear. */
+ * no result depends on are removed. Each step is one walk over the equations in order; they are repeated until nothing
+ * changes. */
 #include "simplify.h"
 
 #include "chain.h"
@@ -144,18 +145,51 @@ void remove_dead(struct graph *g)
 		g->part[p].n = keep_living(g->part[p].item, g->part[p].n);
 }
 
+/* Changes whenever an equation does. Expressions are kept once, so their ids stand for them. */
+static void add_to_fingerprint(void *user, struct equation *eq)
+{
+	uint64_t *print = user;
+
+	*print = (*print ^ eq->tensor->id) * 0x9E3779B97F4A7C15u;
+	*print = (*print ^ (eq->value ? eq->value->id : 0)) * 0x9E3779B97F4A7C15u;
+	for (int a = 0; eq->kind == EQ_SCATTER && a < eq->tensor->rank; a++)
+		*print = (*print ^ eq->target[a]->id) * 0x9E3779B97F4A7C15u;
+	*print = (*print ^ ((uint64_t)eq->red << 16 | (uint64_t)eq->n)) * 0x9E3779B97F4A7C15u;
+	*print ^= *print >> 29;
+}
+
+static uint64_t fingerprint(struct graph *g)
+{
+	uint64_t print = 1;
+
+	for (int p = 0; p < PART_COUNT; p++)
+		visit_equations(g->part[p].item, g->part[p].n, add_to_fingerprint, &print);
+	return print;
+}
+
 /* Requires: a graph whose chain rule has run, or needs none.
  * Keeps: the values of all tensors that have a role or that the graph names, and their names.
- * Breaks: equations and tensors of ROLE_VALUE and ROLE_VIEW may be gone from the parts (they stay in g->tensors). */
+ * Breaks: equations and tensors of ROLE_VALUE and ROLE_VIEW may be gone from the parts (they stay in g->tensors).
+ *
+ * What one walk removes gives the next one more to do: two readers become one, a product of constants a number. So they
+ * are repeated until nothing changes; then the graph's text, read back, is left as it is. */
 void simplify(struct graph *g)
 {
+	enum { MAX_ROUNDS = 8 };
+	uint64_t before;
+
 	drop_stops(g);
 	find_usage(g);
 	remove_dead(g);
-	propagate(g);
-	find_usage(g);
-	remove_dead(g);
-	inline_producers(g);
-	find_usage(g);
-	remove_dead(g);
+	for (int round = 0; round < MAX_ROUNDS; round++) {
+		before = fingerprint(g);
+		propagate(g);
+		find_usage(g);
+		remove_dead(g);
+		inline_producers(g);
+		find_usage(g);
+		remove_dead(g);
+		if (fingerprint(g) == before)
+			break;
+	}
 }
