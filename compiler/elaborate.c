@@ -121,7 +121,7 @@ const char *suggest(struct elaborator *E, const char *name)
 		list_add(arena, &names, E->scope->names.entries.item[i].key);
 	if (E->eq)
 		for (int i = 1; i < E->eq->n; i++)
-			if (E->eq->slot[i].visible && E->eq->slot[i].scope == E->scope)
+			if (E->eq->slot[i].name && E->eq->slot[i].visible && E->eq->slot[i].scope == E->scope)
 				list_add(arena, &names, E->eq->slot[i].name);
 	if (E->scope != E->file && !E->scope->builtin)
 		for (int i = 0; i < E->file->names.entries.n; i++)
