@@ -41,11 +41,11 @@ examples() { ls "$ROOT"/examples/*/*.nn; }
 # A name for a path that is an identifier.
 identifier() { basename "$1" .nn | tr -c 'A-Za-z0-9\n' _; }
 
-# Check the gradients of models in quad and in float: gradients [-c] SEED MODEL.nn... (see check/gradient.c). A model
+# Check the gradients of models in quad and in float: gradients [-c|-n] SEED MODEL.nn... (see check/gradient.c). A model
 # may give options in its first line, as in the runner. Prints one line; fails if a model does not compile or is wrong.
 gradients() {
-	local conditioned= seed model name bad=0 text
-	[ "$1" != -c ] || { conditioned=-c; shift; }
+	local option= seed model name bad=0 text
+	case $1 in -*) option=$1; shift ;; esac
 	seed=$1
 	shift
 	: >headers.h
@@ -78,7 +78,7 @@ gradients() {
 		const int n_pairs = sizeof pairs / sizeof *pairs;
 	END
 	gcc -O1 -I. -I"$ROOT/runtime" -o gradient "$ROOT/tests/check/gradient.c" pairs.c q_*.o f_*.o -Wl,-z,noexecstack -lquadmath -lm
-	./gradient $conditioned "$seed" || bad=$((bad + 1))
+	./gradient $option "$seed" || bad=$((bad + 1))
 	[ $bad = 0 ] || fail "$bad wrong"
 }
 

@@ -61,7 +61,7 @@ function with_params(s,    i, c, before, end, a, out) {
 /^#> / && (at = top_level($0, " = ")) {
 	left = with_params(substr($0, 4, at - 4))
 	if (n_params && left !~ /batch\(/)
-		pending[++n_pending] = "# " substr($0, 4) "\n" params "left = " left "\nloss sum(sin(left) * left)"
+		pending[++n_pending] = "# " substr($0, 4) "\n" params "left = " left "\nloss sum(left^2 + left)"
 }
 /^(def|init) / {
 	for (k = 1; k <= n_pending; k++)

@@ -13,6 +13,6 @@ for model in m/*.nn; do
 		bad=$((bad + 1))
 	fi
 done
-(gradients 1 "${derive[@]}") >result || { cat result; exit 1; }
+(gradients -n 1 "${derive[@]}") >result || { cat result; exit 1; }
 [ $bad = 0 ] || fail "$bad derivatives could not be checked"
 echo "examples: $examples; their derivatives: $(tail -n 1 result)"

@@ -6,11 +6,11 @@
  * relative to the largest gradient of the model. On the way: forward of one row is forward1, and a step is
  * backward then update.
  *
- *   gradient [-c] SEED      exit 0 if all agree; pairs[] and n_pairs come from the file that is linked with this
+ *   gradient [-c|-n] SEED   exit 0 if all agree; pairs[] and n_pairs come from the file that is linked with this
  *
  * -c is for random models, which may be ill-conditioned: it allows a float gradient also what rounding the params to
  * float changes in the exact one, sixteen times, and 1e-6: gradients may cancel within it, from values of the size
- * of 1. */
+ * of 1. -n keeps params near their initial values, which mean something. */
 #include "rows.h"
 #include <math.h>
 #include <quadmath.h>
@@ -42,7 +42,7 @@ static void put(const nn_model *m, void *at, size_t i, quad value)
 }
 
 /* The same random point for both runs, exact in float. */
-static void fill(struct run *q, struct run *s)
+static void fill(struct run *q, struct run *s, double spread)
 {
 	const nn_model *m = q->m;
 	m->init(q->params, q->state0, 7);
@@ -55,7 +55,7 @@ static void fill(struct run *q, struct run *s)
 				continue;
 			void *at = (char *)q->params + t->offset, *bt = (char *)s->params + u->offset;
 			for (size_t k = 0; k < t->count; k++) {
-				quad v = get(m, at, k) + (t->kind == NN_PARAM ? (quad)uniform(-0.3, 0.3) : 0);
+				quad v = get(m, at, k) + (t->kind == NN_PARAM ? (quad)uniform(-spread, spread) : 0);
 				v = (quad)(float)v;
 				put(m, at, k, v);
 				put(s->m, bt, k, v);
@@ -267,14 +267,15 @@ static bool check_calls(struct run *s, int n)
 
 int main(int argc, char **argv)
 {
-	bool conditioned = argc > 1 && !strcmp(argv[1], "-c");
-	uint64_t seed = argc > 1 + conditioned ? strtoull(argv[1 + conditioned], NULL, 10) : 1;
+	bool conditioned = argc > 1 && !strcmp(argv[1], "-c"), near = argc > 1 && !strcmp(argv[1], "-n");
+	int at = 1 + conditioned + near;
+	uint64_t seed = argc > at ? strtoull(argv[at], NULL, 10) : 1;
 	struct worst worst = {0, 0, "-", "-"};
 	int bad = 0;
 	for (int i = 0; i < n_pairs; i++) {
 		random_state = seed * 1000003 + (uint64_t)i;
 		struct run q = make_run(pairs[i].quad), s = make_run(pairs[i].single);
-		fill(&q, &s);
+		fill(&q, &s, near ? 0.01 : 0.3);
 		int n = (int)q.m->batch;
 		bool ok = check_gradients(&q, &s, n, conditioned, &worst) &&
 			  check_gradients(&q, &s, n > 1 ? n - 1 : 1, conditioned, &worst) && check_calls(&s, n);

@@ -38,6 +38,6 @@ for library in libnnc.a:nnc_ libnnrun.a:nnr_; do
 		grep -v "^${library#*:}" >others || true
 	[ ! -s others ] || fail "$library has public names of others: $(head others)"
 done
-nm --undefined-only root/opt/nnc/lib/libnnc.a | grep -wE 'printf|puts|exit|abort|stdout|stderr' && fail "libnnc prints or exits"
+nm --undefined-only root/opt/nnc/lib/libnnc.a | grep -wE 'printf|fprintf|vfprintf|puts|fputs|exit|abort' && fail "libnnc prints or exits"
 make -s -C "$ROOT" B="$B" PREFIX=/opt/nnc DESTDIR="$T/root" uninstall
 [ -z "$(find root -type f)" ] || fail "left after uninstall: $(find root -type f)"
