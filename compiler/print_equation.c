@@ -154,7 +154,7 @@ static void write_scatter(struct printer *p, const struct equation *eq)
 	for (int a = 0; a < t->rank; a++) {
 		text_add(p->out, a ? ", " : "[");
 		write_expr(p, eq->target[a], LEVEL_SUM);
-		if (a == 0 && t->batched)
+		if (a == 0 && t->batched && eq->target[0]->op == EX_INDEX && eq->target[0]->slot == batch_slot(eq))
 			continue;
 		if (t->axis[a].rows)
 			text_add(p->out, " < nrows");

@@ -115,6 +115,18 @@ static void note_read(struct verifier *v, const struct tensor *t)
 		v->status[t->id].read |= (uint8_t)(1 << v->part);
 }
 
+/* Whether a subscript is a row that every run has: a row's own index, row 0, or what is bounded by nrows - 1. */
+static bool is_row(const struct verifier *v, const struct expr *e)
+{
+	switch (e->op) {
+	case EX_INDEX: return v->eq->index[e->slot].rows;
+	case EX_SUB: return e->arg[0]->op == EX_RUN && e->arg[0]->run == RUN_ROWS && ex_is_num(e->arg[1], 1);
+	case EX_MIN: return is_row(v, e->arg[0]) || is_row(v, e->arg[1]);
+	case EX_MAX: return is_row(v, e->arg[0]) && is_row(v, e->arg[1]);
+	default: return ex_is_num(e, 0);
+	}
+}
+
 /* A subscript of axis a of t. */
 static void check_subscript(struct verifier *v, const struct tensor *t, int a, const struct expr *e, bool guarded)
 {
@@ -125,12 +137,12 @@ static void check_subscript(struct verifier *v, const struct tensor *t, int a, c
 		fault(v, "subscript %d of %s is not an integer", a + 1, t->name);
 		return;
 	}
-	if (guarded || !range_of(e, eq->index, &r))
+	if (guarded)
 		return;
-	if (r.low < 0 || r.high >= t->axis[a].extent)
+	if (range_of(e, eq->index, &r) && (r.low < 0 || r.high >= t->axis[a].extent))
 		fault(v, "subscript %d of %s has the range %lld to %lld, but the extent is %lld", a + 1, t->name,
 		      (long long)r.low, (long long)r.high, (long long)t->axis[a].extent);
-	if (t->axis[a].rows && !(e->op == EX_INDEX ? eq->index[e->slot].rows : ex_is_num(e, 0)))
+	if (t->axis[a].rows && !is_row(v, e))
 		fault(v, "subscript %d of %s may be a row that the run does not have", a + 1, t->name);
 }
 
