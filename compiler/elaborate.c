@@ -318,17 +318,18 @@ static void run_repeat(struct elaborator *E, const struct node *n)
 	}
 	struct scope *s = E->scope;
 	const char *suffix = s->suffix;
-	struct table instances = s->instances;
+	struct table instances = s->instances, numbers = s->numbers;
 	int errors = E->ctx->errors;
 	for (int64_t k = 0; k < count && E->ctx->errors == errors && !s->returned; k++) {
 		s->suffix = arena_printf(&E->ctx->arena, "%s.%lld", suffix, (long long)k);
-		s->instances = (struct table){.arena = &E->ctx->arena};
+		s->instances = s->numbers = (struct table){.arena = &E->ctx->arena};
 		if (n->name)
 			bind(E, n->name, int_value(k), n->name_at);
 		run_block(E, n->kid[1]);
 	}
 	s->suffix = suffix;
 	s->instances = instances;
+	s->numbers = numbers;
 }
 
 /* The message of an assert with {expression} replaced by its value. */
@@ -550,6 +551,7 @@ static struct scope *file_scope(struct elaborator *E)
 			    .shared = E->second,
 			    .names = {.arena = &E->ctx->arena},
 			    .instances = {.arena = &E->ctx->arena},
+			    .numbers = {.arena = &E->ctx->arena},
 			    .overrides = {.arena = &E->ctx->arena}};
 	return s;
 }

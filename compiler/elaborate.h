@@ -70,6 +70,7 @@ struct scope {
 	const char *hint;	/* name for a value that has none yet: the name assigned to, or the instance */
 	struct table names;	/* struct binding */
 	struct table instances; /* labels and names used in this scope (and this round of a repeat): their span */
+	struct table numbers;	/* of unlabelled instances: how many of a name there are beyond the first */
 	struct table overrides; /* arguments that are not formals: struct override */
 	LIST(const char *) params_seen; /* names of params and states declared, for messages */
 	int dots;			/* number of axes `..` stands for, -1: not known yet */

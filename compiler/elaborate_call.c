@@ -26,6 +26,7 @@ struct scope *enter(struct elaborator *E, const struct node *def, const char *pa
 			    .builtin = def->at.src->builtin,
 			    .names = {.arena = &E->ctx->arena},
 			    .instances = {.arena = &E->ctx->arena},
+			    .numbers = {.arena = &E->ctx->arena},
 			    .overrides = {.arena = &E->ctx->arena}};
 	if (++E->call_depth > MAX_CALL_DEPTH)
 		fail(E, at, "calls are nested too deeply");
@@ -52,8 +53,10 @@ static const char *instance_path(struct elaborator *E, const char *label, const 
 		report_note(E->ctx, *old, "first here");
 		return NULL;
 	}
-	for (int k = 2; !label && old; k++) {
-		own = arena_printf(&E->ctx->arena, "%s%d", name, k);
+	while (!label && old) { /* the number goes on from the last one of that name */
+		uintptr_t k = (uintptr_t)table_get(&s->numbers, name) + 1;
+		table_set(&s->numbers, name, (void *)k);
+		own = arena_printf(&E->ctx->arena, "%s%d", name, (int)k + 1);
 		old = table_get(&s->instances, own);
 	}
 	struct span *place = arena_alloc(&E->ctx->arena, sizeof *place);

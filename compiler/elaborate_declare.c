@@ -173,7 +173,9 @@ static void initialize(struct elaborator *E, const struct node *var, struct tens
 {
 	const struct node *value = var->n > 2 ? var->kid[2] : NULL, *target = var->n > 3 ? var->kid[3] : NULL;
 	enum part part = E->part;
+	int scans = E->scans; /* the first value is one for all steps */
 	E->part = PART_INIT;
+	E->scans = 0;
 	int mark = E->g->part[PART_INIT].n;
 	const char *hint = E->scope->hint;
 	E->scope->hint = var->name;
@@ -189,6 +191,7 @@ static void initialize(struct elaborator *E, const struct node *var, struct tens
 		set_initial(E, t, v, var->at, mark);
 	E->scope->hint = hint;
 	E->part = part;
+	E->scans = scans;
 }
 
 static struct tensor *existing(struct elaborator *E, const struct node *var, const char *full, int n,
