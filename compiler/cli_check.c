@@ -57,6 +57,7 @@ int run_check(struct cli *cli, const char *text, size_t size)
 {
 	struct table table = {0};
 	int off;
+	cli->messages.no_warnings = true; /* they may be about the params that stand for changes of the inputs */
 	nnr_status status = nnr_check(cli->input, text, size, &cli->options, cli->limit, add_row, &table, &off);
 	if (status == NNR_OK)
 		print_table(&table);
@@ -68,8 +69,8 @@ int run_check(struct cli *cli, const char *text, size_t size)
 	if (status == NNR_OK && off)
 		fprintf(stderr,
 			"nnc: error: %d gradient%s off by more than %g of the tensor's largest\n"
-			"nnc: note: a formula with a corner exactly at one of the values, or one that is not continuous, has no "
-			"derivative there\n",
+			"note: differences see through stop(), which gradients do not pass; and a formula with a corner exactly "
+			"at one of the values, or that is not continuous there, has no derivative\n",
 			off, off == 1 ? " is" : "s are", cli->limit);
 	return status == NNR_OK && off ? EXIT_ERRORS : exit_code_of(status);
 }
