@@ -180,8 +180,8 @@ const char *emit_text(struct graph *g, const struct emit_options *options)
 
 	if (g->ctx->options->unroll == NNC_UNROLL_ALL && e->p->statements > TOTAL_LIMIT) {
 		report_error(g->ctx, (struct span){0},
-			     "--unroll=all would write %.0f multiply-adds one by one; the limit is %d", e->p->statements,
-			     (int)TOTAL_LIMIT);
+			     "--unroll=all would write %.0f multiply-adds one by one; the limit is %d",
+			     e->p->statements, (int)TOTAL_LIMIT);
 		return NULL;
 	}
 	e->out = &public;

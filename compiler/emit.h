@@ -2,8 +2,8 @@
  *
  * requires  a verified graph; options.real, unroll, fp and inference_only are obeyed
  * keeps     the graph (expressions may be added, tensor->pass is used)
- * gives     text in the arena of g->ctx; the same text for the same graph. NULL, reported, where unroll is `all` and the
- *           model too large for it */
+ * gives     text in the arena of g->ctx; the same text for the same graph. NULL, reported, where unroll is `all` and
+ * the model too large for it */
 #ifndef NNC_EMIT_H
 #define NNC_EMIT_H
 

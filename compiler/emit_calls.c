@@ -29,7 +29,6 @@ struct public_call {
 	struct signature sig;
 	LIST(struct invocation) invocations;
 	LIST(struct pointer) pointers;
-	int *index, room; /* hash table of pointers by storage: number + 1, 0 where empty */
 };
 
 const char *call_name(enum call call)
@@ -122,46 +121,33 @@ static bool same_storage(const struct storage *a, const struct storage *b)
 	       (a->rule == b->rule || strcmp(a->rule, b->rule) == 0);
 }
 
-static unsigned hash_storage(const struct storage *s)
+/* A next value that stands where the old one was goes by the old one's name. */
+static struct tensor *owner_of(struct public_call *c, struct tensor *root)
 {
-	return ((unsigned)s->memory * 31 + (unsigned)s->offset) * 2654435769u;
+	if (root->role == ROLE_NEXT &&
+	    same_storage(&layout_of(root)->storage[c->call], &layout_of(root->of)->storage[c->call]))
+		return root->of;
+	return root;
 }
 
-/* Where the storage's pointer stands in the index, or would stand. */
-static int find_slot_of(const struct public_call *c, const struct storage *storage)
+static struct pointer *find_pointer(struct public_call *c, struct tensor *root)
 {
-	int at = (int)(hash_storage(storage) & (unsigned)(c->room - 1));
+	int number;
 
-	while (c->index[at] && !same_storage(&c->pointers.item[c->index[at] - 1].storage, storage))
-		at = (at + 1) & (c->room - 1);
-	return at;
+	root = owner_of(c, root);
+	number = layout_of(root)->pointer; /* perhaps of another call */
+	return number < c->pointers.n && c->pointers.item[number].root == root ? &c->pointers.item[number] : NULL;
 }
 
-static struct pointer *find_pointer(struct public_call *c, const struct storage *storage)
+static void need_pointer(struct public_call *c, struct tensor *root, bool written)
 {
-	int number = c->room ? c->index[find_slot_of(c, storage)] : 0;
-
-	return number ? &c->pointers.item[number - 1] : NULL;
-}
-
-static void add_pointer(struct public_call *c, struct pointer pointer)
-{
-	list_add(c->e->arena, &c->pointers, pointer);
-	if (2 * c->pointers.n > c->room) { /* keep half of it empty */
-		c->room = c->room ? 2 * c->room : 64;
-		c->index = arena_array(c->e->arena, (size_t)c->room, sizeof *c->index);
-		for (int i = 0; i < c->pointers.n - 1; i++)
-			c->index[find_slot_of(c, &c->pointers.item[i].storage)] = i + 1;
-	}
-	c->index[find_slot_of(c, &pointer.storage)] = c->pointers.n;
-}
-
-static void need_pointer(struct public_call *c, struct tensor *root, const struct storage *storage, bool written)
-{
-	struct pointer *pointer = find_pointer(c, storage);
+	struct pointer *pointer = find_pointer(c, root);
 
 	if (!pointer) {
-		add_pointer(c, (struct pointer){.storage = *storage, .root = root});
+		root = owner_of(c, root);
+		list_add(c->e->arena, &c->pointers,
+			 (struct pointer){.storage = layout_of(root)->storage[c->call], .root = root});
+		layout_of(root)->pointer = c->pointers.n - 1;
 		pointer = &c->pointers.item[c->pointers.n - 1];
 	}
 	pointer->written |= written;
@@ -217,18 +203,30 @@ static bool has_own_name(enum memory memory)
 	return memory == MEM_INPUT || memory == MEM_TARGET || memory == MEM_OUTPUT || memory == MEM_DATA;
 }
 
+/* The array that another pointer has declared for the same memory, or NULL. */
+static const char *local_array(struct public_call *c, const struct pointer *pointer)
+{
+	for (const struct pointer *other = c->pointers.item; other < pointer; other++)
+		if (same_storage(&other->storage, &pointer->storage))
+			return other->name;
+	return NULL;
+}
+
 static void declare_pointer(struct public_call *c, struct pointer *pointer)
 {
 	struct emitter *e = c->e;
 	const struct tensor *t = pointer->root->role == ROLE_NEXT ? pointer->root->of : pointer->root;
 	const char *shape = shape_text(e, t, c->call != CALL_FORWARD1), *type = elem_type(e, t->elem);
+	bool next = pointer->root->role == ROLE_NEXT;
 
 	if (has_own_name(pointer->storage.memory)) {
 		pointer->name = storage_text(c, pointer);
 		return;
 	}
-	pointer->name = new_name(e, &c->scope, t->name);
-	if (pointer->storage.memory == MEM_LOCAL)
+	pointer->name = new_name(e, &c->scope, next ? arena_printf(e->arena, "new_%s", t->name) : t->name);
+	if (pointer->storage.memory == MEM_LOCAL && local_array(c, pointer))
+		write_line(e, "%s *%s = %s;", type, pointer->name, local_array(c, pointer));
+	else if (pointer->storage.memory == MEM_LOCAL)
 		write_line(e, "%s %s[%lld];", type, pointer->name, (long long)tensor_size(t));
 	else
 		write_line(e, "%s%s *%s = %s;%s%s%s", pointer->written ? "" : "const ", type, pointer->name,
@@ -299,7 +297,7 @@ static void write_invocation(struct public_call *c, const struct invocation *cal
 	if (f->takes_run)
 		add_parameter(&out, "&state->run");
 	for (int i = 0; i < call->n_args; i++)
-		add_parameter(&out, find_pointer(c, &call->args[i].storage)->name);
+		add_parameter(&out, find_pointer(c, call->args[i].root)->name);
 	write_line(c->e, "%s(%s);", f->name, out.n ? out.at : "");
 }
 
@@ -308,8 +306,9 @@ static void write_invocation(struct public_call *c, const struct invocation *cal
 /* The elements of a tensor as C: with the rows of this call. */
 static const char *bytes_text(struct public_call *c, const struct tensor *t)
 {
-	bool rows = t->rank && t->axis[0].rows && c->call != CALL_FORWARD1;
-	int64_t size = t->rank && t->axis[0].rows ? tensor_sample_size(t) : tensor_size(t);
+	bool whole = c->call == CALL_UPDATE || (t->role == ROLE_NEXT && (t->of->role == ROLE_PARAM || t->of->owner));
+	bool batched = t->rank && t->axis[0].rows && !whole, rows = batched && c->call != CALL_FORWARD1;
+	int64_t size = batched ? tensor_sample_size(t) : tensor_size(t);
 
 	return arena_printf(c->e->arena, rows ? "(size_t)n * %lld * sizeof(%s)" : "%lld * sizeof(%s)", (long long)size,
 			    elem_type(c->e, t->elem));
@@ -355,10 +354,10 @@ static void start_init(struct public_call *c)
 			   real_literal(c->e, p->settings.item[i]->setting));
 }
 
-static void write_copy(struct public_call *c, const char *to, const struct storage *from, const struct tensor *t)
+static void write_copy(struct public_call *c, const char *to, struct tensor *from)
 {
 	c->e->uses_memcpy = true;
-	write_line(c->e, "memcpy(%s, %s, %s);", to, find_pointer(c, from)->name, bytes_text(c, t));
+	write_line(c->e, "memcpy(%s, %s, %s);", to, find_pointer(c, root_of(from))->name, bytes_text(c, from));
 }
 
 static struct tensor *loss_of(const struct public_call *c)
@@ -371,19 +370,17 @@ static void finish(struct public_call *c)
 	for (int i = 0; i < c->plan->copies.n; i++) {
 		const struct result *r = &c->plan->copies.item[i];
 
-		write_copy(c, c->sig.outputs.item[r->index], &layout_of(root_of(r->value))->storage[c->call], r->value);
+		write_copy(c, c->sig.outputs.item[r->index], r->value);
 	}
 	for (int i = 0; i < c->plan->next.n; i++) {
 		const struct tensor *t = c->plan->next.item[i];
 
-		write_copy(c, find_pointer(c, &layout_of(t->of)->storage[c->call])->name,
-			   &layout_of(t)->storage[c->call], t);
+		write_copy(c, find_pointer(c, t->of)->name, c->plan->next.item[i]);
 	}
 	if (c->call == CALL_UPDATE || c->call == CALL_STEP)
 		write_line(c->e, "state->run.step++;");
 	if (strcmp(c->sig.result, "void") != 0)
-		write_line(c->e, "return %s[0];",
-			   find_pointer(c, &layout_of(root_of(loss_of(c)))->storage[c->call])->name);
+		write_line(c->e, "return %s[0];", find_pointer(c, root_of(loss_of(c)))->name);
 }
 
 /* Everything that is read or written gets a pointer. */
@@ -393,23 +390,23 @@ static void collect_pointers(struct public_call *c)
 		for (int k = 0; k < c->invocations.item[i].n_args; k++) {
 			const struct arg *arg = &c->invocations.item[i].args[k];
 
-			need_pointer(c, arg->root, &arg->storage, arg->written);
+			need_pointer(c, arg->root, arg->written);
 		}
 	for (int i = 0; i < c->plan->copies.n; i++) {
 		struct tensor *root = root_of(c->plan->copies.item[i].value);
 
-		need_pointer(c, root, &layout_of(root)->storage[c->call], false);
+		need_pointer(c, root, false);
 	}
 	for (int i = 0; i < c->plan->next.n; i++) {
 		struct tensor *t = c->plan->next.item[i];
 
-		need_pointer(c, t, &layout_of(t)->storage[c->call], false);
-		need_pointer(c, t->of, &layout_of(t->of)->storage[c->call], true);
+		need_pointer(c, t, false);
+		need_pointer(c, t->of, true);
 	}
 	if (strcmp(c->sig.result, "void") != 0) {
 		struct tensor *root = root_of(loss_of(c));
 
-		need_pointer(c, root, &layout_of(root)->storage[c->call], false);
+		need_pointer(c, root, false);
 	}
 }
 

@@ -28,6 +28,12 @@ static void add_number(struct key *k, int64_t n)
 	text_add_bytes(&k->text, at, (size_t)(digits + sizeof digits - at));
 }
 
+/* A flat loop runs over elements, whatever the shape. */
+static bool in_flat_loop(const struct key *k, const struct arg *arg)
+{
+	return k->b->group->flat && (!arg || arg->by_element);
+}
+
 /* A tensor by its number, the first time with what is known of it. */
 static void add_tensor(struct key *k, const struct tensor *t)
 {
@@ -43,6 +49,8 @@ static void add_tensor(struct key *k, const struct tensor *t)
 	add_number(k, arg ? arg - k->b->args.item : -1);
 	add_number(k, arg ? arg->written * 2 + arg->by_element : 0);
 	add_number(k, t->elem);
+	if (in_flat_loop(k, arg))
+		return;
 	add_number(k, t->batched);
 	for (int a = 0; a < t->rank; a++)
 		add_number(k, t->axis[a].rows ? -1 : t->axis[a].extent);
@@ -77,7 +85,7 @@ static void add_expr(struct key *k, const struct expr *e)
 		text_printf(&k->text, "%d %s", e->draw, e->site);
 	else if (e->op == EX_READ)
 		add_tensor(k, e->tensor);
-	for (int i = 0; i < e->n; i++)
+	for (int i = 0; i < e->n && !(e->op == EX_READ && in_flat_loop(k, find_arg(k->b, e->tensor))); i++)
 		add_expr(k, e->arg[i]);
 	text_add(&k->text, ")");
 	if (e->n)
@@ -93,6 +101,11 @@ static void add_stage(struct key *k, const struct stage *stage)
 	add_number(k, eq->red);
 	add_number(k, stage->form);
 	add_number(k, stage->joins * 4 + stage->clears * 2 + stage->local);
+	if (k->b->group->flat) {
+		add_tensor(k, eq->tensor);
+		add_expr(k, eq->value);
+		return;
+	}
 	add_number(k, stage->lanes);
 	add_number(k, stage->from);
 	add_number(k, stage->to);
@@ -116,7 +129,7 @@ const char *function_key(struct body *b)
 
 	add_number(&k, b->one_row);
 	add_number(&k, has_run_time_rows(group));
-	add_number(&k, group->depth);
+	add_number(&k, group->flat ? 0 : group->depth);
 	add_number(&k, group->written_out * 2 + group->flat);
 	add_number(&k, group->scan ? 1 + group->scan->reverse : 0);
 	add_number(&k, b->args.n);

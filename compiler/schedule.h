@@ -30,8 +30,8 @@ struct stage {
 	int n_loop, loop[64]; /* slots, those of the group's shared loops not among them */
 	int n_free;	      /* the first n_free of loop are free indices that run outside of the accumulation */
 	int lanes;	      /* DOT: partial sums that run side by side in the innermost loop; 1: none */
-	int64_t from, to;          /* written out: this range of elements of a row; to 0: all */
-	bool joins;                /* stands in the free loops of the stage before, element by element */
+	int64_t from, to;     /* written out: this range of elements of a row; to 0: all */
+	bool joins;	      /* stands in the free loops of the stage before, element by element */
 	bool clears;	      /* SCATTER: nothing has set the tensor before */
 	bool local;	      /* only this group reads it, element by element: it needs no memory */
 };
@@ -105,6 +105,7 @@ struct layout {
 	struct storage storage[CALL_COUNT];
 	struct buffer *buffer; /* place.c: in the call that is being placed */
 	int dies;	       /* place.c: the last of the call's groups that uses it */
+	int pointer;	       /* emit: number of its variable in the public function that is being written */
 	const char *c_name;    /* emit: the identifier for it; NULL before it is asked for */
 };
 static inline struct layout *layout_of(const struct tensor *t) { return t->pass; }
@@ -142,7 +143,7 @@ struct program {
 	LIST(struct tensor *) settings, states, inputs, targets; /* states: those that stand alone */
 	LIST(struct rule_state) rules;
 	LIST(struct tensor *) metrics, tables; /* each metric's mean, rank 0; DATA tensors */
-	double statements; /* written out */
+	double statements;		       /* written out */
 	group_list init, inference, training, update;
 	struct call_plan call[CALL_COUNT];
 	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */

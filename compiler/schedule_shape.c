@@ -94,7 +94,8 @@ static void choose_shape(struct program *p, struct group *group)
 {
 	enum nnc_unroll unroll = p->g->ctx->options->unroll;
 	double cost = group_cost(group);
-	bool small = (unroll == NNC_UNROLL_ALL && (cost <= FUNCTION_LIMIT || group->stages.n == 1)) || (unroll == NNC_UNROLL_AUTO && cost <= WRITE_OUT_LIMIT);
+	bool small = (unroll == NNC_UNROLL_ALL && (cost <= FUNCTION_LIMIT || group->stages.n == 1)) ||
+		     (unroll == NNC_UNROLL_AUTO && cost <= WRITE_OUT_LIMIT);
 
 	if (group->part == PART_INIT || group->scan)
 		small = false;
