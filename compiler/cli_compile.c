@@ -174,7 +174,7 @@ static int write_pair(struct cli *cli, nnc_model *model, const char *path, const
 		const char *slash = strrchr(out.name[FILE_HEADER], '/');
 		const char *include = slash ? slash + 1 : out.name[FILE_HEADER];
 		const char *c = nnc_emit_c(model, include, weights), *header = nnc_emit_header(model, include);
-		code = c && header ? exit_code_of(write_outputs(cli, model, &out, c, header)) : EXIT_IO;
+		code = c && header ? exit_code_of(write_outputs(cli, model, &out, c, header)) : EXIT_ERRORS;
 	}
 	for (int k = 0; k < FILES; k++)
 		free(out.name[k]);
@@ -186,7 +186,7 @@ static int write_c(struct cli *cli, nnc_model *model, const void *weights)
 {
 	if (cli->output && (strcmp(cli->output, "-") == 0 || is_stream(cli->output))) {
 		const char *c = nnc_emit_c(model, NULL, weights);
-		return c ? write_text(cli, c) : EXIT_IO;
+		return c ? write_text(cli, c) : EXIT_ERRORS;
 	}
 	char *name = cli->output ? NULL : output_name(cli, ".c");
 	if (!cli->output && !name)
@@ -226,7 +226,7 @@ int run_compile(struct cli *cli, const char *text, size_t size)
 	else if (cli->emit == EMIT_DOT)
 		view = nnc_dot_text(model);
 	if (cli->options.dump || cli->emit != EMIT_C)
-		code = view ? write_text(cli, view) : EXIT_IO;
+		code = view ? write_text(cli, view) : EXIT_ERRORS;
 	else if (cli->embed)
 		code = write_with_weights(cli, model, text, size);
 	else
@@ -242,7 +242,7 @@ int run_summary(struct cli *cli, const char *text, size_t size)
 	if (!model)
 		return code;
 	const char *summary = nnc_summary_text(model);
-	code = summary ? write_text(cli, summary) : EXIT_IO;
+	code = summary ? write_text(cli, summary) : EXIT_ERRORS;
 	nnc_free(model);
 	return code;
 }

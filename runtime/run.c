@@ -89,13 +89,11 @@ nnr_model *open_compiled(const struct host *host, nnc_model *compiled, nnr_statu
 {
 	char symbol[300];
 	const char *text = nnc_emit_in_process(compiled);
-	if (!text) {
-		*status = NNR_MEMORY;
+	*status = NNR_INVALID;
+	if (!text)
 		return NULL;
-	}
 	struct host listener = *host; /* libtcc hands it back without const */
 	struct jit *jit = jit_compile(text, report_jit, &listener);
-	*status = NNR_INVALID;
 	if (!jit)
 		return NULL;
 	/* the name under which generated C has its descriptor */

@@ -24,7 +24,7 @@ extern "C" {
 /* The values are the exit statuses of the command line where it has one. */
 typedef enum nnr_status {
 	NNR_OK,
-	NNR_INVALID, /* the model, the data or the weights are wrong */
+	NNR_INVALID, /* the model, the data or the weights are wrong (or memory ran out within nnc_compile) */
 	NNR_USAGE,   /* the call is wrong: an unknown name, a wrong count, a function that the model has not */
 	NNR_IO,	     /* a file cannot be opened, read or written */
 	NNR_MEMORY   /* out of memory */
