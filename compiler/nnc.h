@@ -63,7 +63,8 @@ typedef struct nnc_model nnc_model;
 nnc_model *nnc_compile(const char *name, const char *text, size_t size, const nnc_options *options);
 void nnc_free(nnc_model *model);
 
-/* Views of a compiled model; NULL when memory runs out. */
+/* Views of a compiled model; NULL when memory runs out, or after an error that was reported (--unroll=all beyond its
+ * limit). */
 const char *nnc_graph_text(nnc_model *model);
 const char *nnc_dot_text(nnc_model *model);
 const char *nnc_dump_text(nnc_model *model);                 /* the graph after options.dump, or NULL */
