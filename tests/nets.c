@@ -302,7 +302,7 @@ static const char *check_second(struct net *net, struct interpreter *in)
 	for (int i = 0; i < n && !in->fault; i++) {
 		number worst = worst_error(in, &all, total, wrt[i], grad[i]);
 
-		if (!(worst < 1e-7L))
+		if (!(worst < 1e-5L))
 			return arena_printf(arena, "the second derivative by %s is off by %.2Le", wrt[i]->name, worst);
 	}
 	return in->fault;
