@@ -8,9 +8,9 @@
  *
  *   gradient [-c|-n] SEED   exit 0 if all agree; pairs[] and n_pairs come from the file that is linked with this
  *
- * -c is for random models, which may be ill-conditioned: it allows a float gradient also what rounding the params to
- * float changes in the exact one, sixteen times, and 1e-6: gradients may cancel within it, from values of the size
- * of 1. -n keeps params near their initial values, which mean something. */
+ * -c is for models that may be ill-conditioned: it allows a float gradient also what rounding the params to float
+ * changes in the exact one, sixteen times, and 1e-6: gradients may cancel within it, from values of the size of 1. -n
+ * is -c, and keeps params near their initial values, which mean something. */
 #include "rows.h"
 #include <math.h>
 #include <quadmath.h>
@@ -267,8 +267,8 @@ static bool check_calls(struct run *s, int n)
 
 int main(int argc, char **argv)
 {
-	bool conditioned = argc > 1 && !strcmp(argv[1], "-c"), near = argc > 1 && !strcmp(argv[1], "-n");
-	int at = 1 + conditioned + near;
+	bool near = argc > 1 && !strcmp(argv[1], "-n"), conditioned = near || (argc > 1 && !strcmp(argv[1], "-c"));
+	int at = 1 + conditioned;
 	uint64_t seed = argc > at ? strtoull(argv[at], NULL, 10) : 1;
 	struct worst worst = {0, 0, "-", "-"};
 	int bad = 0;

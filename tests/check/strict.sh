@@ -1,12 +1,14 @@
 # --fp=strict: the same bits in every weight after 100 steps, whatever compiles the C, and in process.
 . "$ROOT/tests/lib.sh"
 count=0
+compilers=('gcc -O0' 'gcc -O3 -march=native' 'clang -O2 -march=native' tcc)
+[ -z "${SLOW-}" ] || compilers+=('gcc -std=gnu11 -O2 -march=native' 'clang -O3 -march=native' 'clang -O1')
 gcc -O1 -I"$ROOT/compiler" -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" "$B/libnnrun.a" "$B/libnnc.a" -o in_process \
 	${SANITIZE-} -ltcc -ldl -lpthread -ljansson -lz -lm
 for model in $(models); do
-	generate "$model" --fp=strict --batch=5
+	generate "$model" --fp=strict --batch=3
 	./in_process 100 "$model" >expected || fail "$model: in process"
-	for cc in 'gcc -O0' 'gcc -O3 -march=native' 'gcc -std=gnu11 -O2 -march=native' 'clang -O2' 'clang -O3 -march=native' tcc; do
+	for cc in "${compilers[@]}"; do
 		# shellcheck disable=SC2086
 		$cc -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 		./steps 100 >actual || fail "$model: $cc"

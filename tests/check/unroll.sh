@@ -5,10 +5,10 @@ for model in $(models); do
 	# written out, a model of more than some thousand products takes a C compiler minutes
 	products=$("$NNC" summary "$model" | awk '/^total / { print $3 }' | tr -d ,)
 	[ "$products" -lt 3000 ] || continue
-	generate "$model" --fp=strict --batch=5 --unroll=none
+	generate "$model" --fp=strict --batch=3 --unroll=none
 	gcc -O0 -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 	./steps 20 >loops
-	generate "$model" --fp=strict --batch=5 --unroll=all
+	generate "$model" --fp=strict --batch=3 --unroll=all
 	gcc -O0 -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 	./steps 20 >unrolled
 	same "$model" loops unrolled 1e-5
