@@ -232,10 +232,13 @@ struct value eval_read(struct elaborator *E, const struct node *n, struct value 
 	struct value e = eval(E, otherwise);
 	if (e.kind == VAL_ERROR || !to_indexed(E, otherwise->at, &e))
 		return error_value();
-	struct building *saved = E->eq;
-	E->eq = NULL;
-	struct tensor *t = materialize(E, base, join_path(E, E->scope->path, E->scope->hint), n->at);
-	E->eq = saved;
+	struct tensor *t = E->graph_text && base.expr->op == EX_READ ? base.expr->tensor : NULL;
+	if (!t) {
+		struct building *saved = E->eq;
+		E->eq = NULL;
+		t = materialize(E, base, join_path(E, E->scope->path, E->scope->hint), n->at);
+		E->eq = saved;
+	}
 	if (!t)
 		return error_value();
 	if (t->elem == ELEM_REAL)
