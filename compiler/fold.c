@@ -277,6 +277,12 @@ static struct expr *make_comparison(struct graph *g, enum ex op, struct expr *a,
 	b = ex_convert(g, b, elem);
 	if (a->op == EX_NUM && b->op == EX_NUM)
 		return ex_bool(g, compare_reals(op, a->num, b->num));
+	if ((op == EX_EQ || op == EX_NE) && (a->op == EX_NUM || a->op == EX_INT)) {
+		struct expr *literal = a; /* as it is mostly written, so that i == 2 has one form */
+
+		a = b;
+		b = literal;
+	}
 	if (elem == ELEM_INT && (a == b || affine_difference(a, b, &difference))) {
 		if (a == b)
 			difference = 0;

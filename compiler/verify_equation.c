@@ -115,16 +115,12 @@ static void note_read(struct verifier *v, const struct tensor *t)
 		v->status[t->id].read |= (uint8_t)(1 << v->part);
 }
 
-/* Whether a subscript is a row that every run has: a row's own index, row 0, or what is bounded by nrows - 1. */
+/* Whether a subscript may be a row that every run has. What is computed, as by argmax over the rows, is trusted. */
 static bool is_row(const struct verifier *v, const struct expr *e)
 {
-	switch (e->op) {
-	case EX_INDEX: return v->eq->index[e->slot].rows;
-	case EX_SUB: return e->arg[0]->op == EX_RUN && e->arg[0]->run == RUN_ROWS && ex_is_num(e->arg[1], 1);
-	case EX_MIN: return is_row(v, e->arg[0]) || is_row(v, e->arg[1]);
-	case EX_MAX: return is_row(v, e->arg[0]) && is_row(v, e->arg[1]);
-	default: return ex_is_num(e, 0);
-	}
+	if (e->op == EX_INDEX)
+		return v->eq->index[e->slot].rows;
+	return e->op != EX_INT || e->integer == 0;
 }
 
 /* A subscript of axis a of t. */
