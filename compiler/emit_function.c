@@ -50,11 +50,8 @@ static void collect_args(struct body *b)
 
 	for (int i = 0; i < group->stages.n; i++) {
 		const struct equation *eq = group->stages.item[i]->eq;
-		expr_list reads = {0};
+		expr_list reads = group->stages.item[i]->reads;
 
-		collect_reads(b->e->g, eq->value, &reads);
-		for (int k = 0; eq->kind == EQ_SCATTER && k < eq->tensor->rank; k++)
-			collect_reads(b->e->g, eq->target[k], &reads);
 		for (int k = 0; k < reads.n; k++)
 			if (!is_local(group, reads.item[k]->tensor)) {
 				struct arg *arg = add_arg(b, reads.item[k]->tensor);

@@ -422,9 +422,8 @@ bool old_value_wanted(struct body *b, int at, int end)
 	const struct arg *mine = b->group->stages.item[at]->local ? NULL : find_arg(b, t);
 
 	for (int i = at + 1; mine && i < end; i++) {
-		expr_list reads = {0};
+		expr_list reads = b->group->stages.item[i]->reads;
 
-		collect_reads(b->e->g, b->group->stages.item[i]->eq->value, &reads);
 		for (int k = 0; k < reads.n; k++)
 			if (reads.item[k]->tensor != t && find_arg(b, reads.item[k]->tensor) == mine)
 				return true;
@@ -437,9 +436,8 @@ bool read_later(struct body *b, int at, int end)
 	const struct tensor *t = b->group->stages.item[at]->eq->tensor;
 
 	for (int i = at + 1; i < end; i++) {
-		expr_list reads = {0};
+		expr_list reads = b->group->stages.item[i]->reads;
 
-		collect_reads(b->e->g, b->group->stages.item[i]->eq->value, &reads);
 		for (int k = 0; k < reads.n; k++)
 			if (reads.item[k]->tensor == t)
 				return true;

@@ -343,9 +343,8 @@ static void find_bumped(struct body *b)
 		b->args.item[i].bumped = b->args.item[i].root->batched;
 	for (int i = 0; i < b->group->stages.n; i++) {
 		const struct stage *stage = b->group->stages.item[i];
-		expr_list reads = {0};
+		expr_list reads = stage->reads;
 
-		collect_reads(g, stage->eq->value, &reads);
 		for (int k = 0; k < reads.n; k++) {
 			struct arg *arg = find_arg(b, reads.item[k]->tensor);
 

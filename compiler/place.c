@@ -105,13 +105,6 @@ static void place_fixed(struct program *p)
 
 /* ---- lifetimes ---- */
 
-static void stage_reads(struct placing *w, const struct stage *stage, expr_list *reads)
-{
-	collect_reads(w->p->g, stage->eq->value, reads);
-	for (int k = 0; stage->eq->kind == EQ_SCATTER && k < stage->eq->tensor->rank; k++)
-		collect_reads(w->p->g, stage->eq->target[k], reads);
-}
-
 static void find_lifetimes(struct placing *w)
 {
 	const group_list *groups = &w->plan->groups;
@@ -120,10 +113,9 @@ static void find_lifetimes(struct placing *w)
 		for (int i = 0; i < groups->item[at]->stages.n; i++) {
 			const struct stage *stage = groups->item[at]->stages.item[i];
 			struct layout *layout = layout_of(root_of(stage->eq->tensor));
-			expr_list reads = {0};
+			expr_list reads = stage->reads;
 
 			layout->dies = at;
-			stage_reads(w, stage, &reads);
 			for (int k = 0; k < reads.n; k++)
 				layout_of(root_of(reads.item[k]->tensor))->dies = at;
 		}
@@ -134,12 +126,11 @@ static int end_of(const struct placing *w) { return w->plan->groups.n; }
 /* ---- in place ---- */
 
 /* Whether a stage reads one element of memory `root` for the element it makes, and nothing else of it. */
-static bool reads_own_element(struct placing *w, const struct stage *stage, const struct tensor *root, bool *reads_it)
+static bool reads_own_element(const struct stage *stage, const struct tensor *root, bool *reads_it)
 {
-	expr_list reads = {0};
+	expr_list reads = stage->reads;
 
 	*reads_it = false;
-	stage_reads(w, stage, &reads);
 	for (int k = 0; k < reads.n; k++) {
 		const struct expr *read = reads.item[k];
 
@@ -158,7 +149,7 @@ static bool reads_own_element(struct placing *w, const struct stage *stage, cons
 
 /* Whether stage `at` of the group may store where `old` is: what reads old in this group reads the element that is
  * about to be overwritten, and does so in the same loops or before. */
-static bool may_overwrite(struct placing *w, const struct group *group, int at, const struct tensor *old)
+static bool may_overwrite(const struct group *group, int at, const struct tensor *old)
 {
 	const struct stage *stage = group->stages.item[at];
 	int nest_end = at + 1; /* values are stored at the end of the nest's body */
@@ -172,7 +163,7 @@ static bool may_overwrite(struct placing *w, const struct group *group, int at, 
 	for (int i = 0; i < group->stages.n; i++) {
 		bool reads_it;
 
-		if (!reads_own_element(w, group->stages.item[i], old, &reads_it) || (reads_it && i >= nest_end))
+		if (!reads_own_element(group->stages.item[i], old, &reads_it) || (reads_it && i >= nest_end))
 			return false;
 	}
 	return true;
@@ -193,7 +184,7 @@ static void place_next(struct placing *w, const struct group *group, int at, int
 		return;
 	while (position + 1 < w->plan->groups.n && is_cut_of(w->plan->groups.item[position + 1], group))
 		position++;
-	if (layout_of(old)->dies <= position && may_overwrite(w, group, at, old)) {
+	if (layout_of(old)->dies <= position && may_overwrite(group, at, old)) {
 		*storage_of(w, t) = *storage_of(w, old);
 		return;
 	}
@@ -204,19 +195,18 @@ static void place_next(struct placing *w, const struct group *group, int at, int
 /* ---- buffers ---- */
 
 /* The buffer of a value that stage `at` reads for the last time and may overwrite, or NULL. */
-static struct buffer *buffer_to_reuse(struct placing *w, const struct group *group, int at, const struct buffer *target)
+static struct buffer *buffer_to_reuse(const struct group *group, int at, const struct buffer *target)
 {
 	const struct stage *stage = group->stages.item[at];
-	expr_list reads = {0};
+	expr_list reads = stage->reads;
 
-	stage_reads(w, stage, &reads);
 	for (int k = 0; k < reads.n; k++) {
 		struct tensor *root = root_of(reads.item[k]->tensor);
 		struct layout *layout = layout_of(root);
 		struct buffer *b = layout->buffer ? find(layout->buffer) : NULL;
 
 		if (b && b != target && !b->fixed && layout->dies == target->born && b->dies == target->born &&
-		    b->size == target->size && b->integer == target->integer && may_overwrite(w, group, at, root))
+		    b->size == target->size && b->integer == target->integer && may_overwrite(group, at, root))
 			return b;
 	}
 	return NULL;
@@ -248,7 +238,7 @@ static void add_value(struct placing *w, const struct group *group, int at, int 
 		return;
 	}
 	list_add(w->arena, &w->buffers, b);
-	reused = buffer_to_reuse(w, group, at, b);
+	reused = buffer_to_reuse(group, at, b);
 	if (reused) {
 		reused->joined = b;
 		b->born = reused->born;
@@ -403,10 +393,9 @@ static void note_state(struct placing *w)
 	for (int at = 0; at < w->plan->groups.n; at++)
 		for (int i = 0; i < w->plan->groups.item[at]->stages.n; i++) {
 			const struct stage *stage = w->plan->groups.item[at]->stages.item[i];
-			expr_list all = {0};
+			expr_list all = stage->exprs;
 
 			w->plan->writes_state |= stage->eq->tensor->role == ROLE_NEXT;
-			collect_exprs(w->p->g, stage->eq->value, &all);
 			for (int k = 0; k < all.n; k++) {
 				const struct expr *e = all.item[k];
 
@@ -428,9 +417,8 @@ static void place_call(struct program *p, enum call call)
 	w.grads = &grads;
 	for (int at = 0; at < plan->groups.n; at++)
 		for (int i = 0; i < plan->groups.item[at]->stages.n; i++) {
-			expr_list reads = {0};
+			expr_list reads = plan->groups.item[at]->stages.item[i]->reads;
 
-			stage_reads(&w, plan->groups.item[at]->stages.item[i], &reads);
 			layout_of(root_of(plan->groups.item[at]->stages.item[i]->eq->tensor))->buffer = NULL;
 			for (int k = 0; k < reads.n; k++)
 				layout_of(root_of(reads.item[k]->tensor))->buffer = NULL;

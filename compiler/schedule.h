@@ -19,12 +19,15 @@ enum form {
 /* What affine conditions say: value >= 0. */
 typedef LIST(struct affine) condition_list;
 
+typedef LIST(struct expr *) expr_list;
+
 /* An equation within a group. Its loops are the group's shared ones and then `loop`, outermost first. */
 struct stage {
 	struct equation *eq;
 	enum form form;
-	struct expr *term;    /* eq->value without what `conditions` say already */
-	struct expr **target; /* SCATTER: eq->target likewise */
+	struct expr *term;	/* eq->value without what `conditions` say already */
+	struct expr **target;	/* SCATTER: eq->target likewise */
+	expr_list exprs, reads; /* every distinct one within eq->value; READs within eq->target as well */
 	condition_list
 		conditions;   /* the term counts only where all hold: bounds of the accumulating loops, else tests */
 	int n_loop, loop[64]; /* slots, those of the group's shared loops not among them */
@@ -179,7 +182,6 @@ struct stage *make_stage(struct graph *g, struct equation *eq, int shared);
 /* Multiply-adds (or terms) of an equation for one row. */
 double stage_cost(const struct stage *stage);
 /* Every distinct expression within e, in the order in which a walk from the left meets them; every distinct READ. */
-typedef LIST(struct expr *) expr_list;
 void collect_exprs(struct graph *g, struct expr *e, expr_list *out);
 void collect_reads(struct graph *g, struct expr *e, expr_list *out);
 /* The element that a read touches, counted in elements of t: *flat = constant + sum coef * slot; false if not affine.

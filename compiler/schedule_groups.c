@@ -75,20 +75,18 @@ static int nest_start(const struct group *group)
 static bool reads_fit(struct grouping *w, const struct stage *stage, int depth, bool joins, bool *linked)
 {
 	struct group *group = w->group;
-	expr_list reads = {0};
+	expr_list reads = stage->reads;
 
 	*linked = false;
-	collect_reads(w->g, stage->eq->value, &reads);
 	for (int i = 0; i < reads.n; i++) {
 		const struct expr *read = reads.item[i];
 		int from = defining_stage(group, read->tensor);
 
 		if (from < 0) {
-			expr_list theirs = {0};
+			expr_list theirs = last_stage(group)->reads;
 
 			if (!joins || read->tensor->rank == 0 || !reads_element(read, stage->eq))
 				continue;
-			collect_reads(w->g, last_stage(group)->eq->value, &theirs);
 			for (int k = 0; k < theirs.n; k++)
 				*linked |= theirs.item[k] == read;
 			continue;
@@ -103,13 +101,12 @@ static bool reads_fit(struct grouping *w, const struct stage *stage, int depth, 
 }
 
 /* Nothing large that does not depend on the shared loops is gone through again for each of their rounds. */
-static bool works_by_row(struct grouping *w, const struct stage *stage, int depth)
+static bool works_by_row(const struct stage *stage, int depth)
 {
-	expr_list reads = {0};
+	expr_list reads = stage->reads;
 
 	if (stage->form == FORM_SCATTER)
 		return false;
-	collect_reads(w->g, stage->eq->value, &reads);
 	for (int i = 0; i < reads.n; i++) {
 		uint64_t shared = ((uint64_t)1 << depth) - 1;
 
@@ -160,9 +157,9 @@ static int joint_depth(struct grouping *w, struct stage *stage, unsigned readers
 	if (group_cost(group) <= WRITE_OUT_LIMIT && group_cost(group) + stage_cost(stage) > WRITE_OUT_LIMIT)
 		return -1;
 	for (int i = 0; i < group->stages.n; i++)
-		if (!works_by_row(w, group->stages.item[i], depth))
+		if (!works_by_row(group->stages.item[i], depth))
 			return -1;
-	return works_by_row(w, stage, depth) ? depth : -1;
+	return works_by_row(stage, depth) ? depth : -1;
 }
 
 static void add_equation(struct grouping *w, struct equation *eq, group_list *out)
@@ -196,12 +193,11 @@ static bool joins_step(struct graph *g, const struct group *group, const struct 
 {
 	const struct stage *last = group->stages.n ? last_stage(group) : NULL;
 	int time = group->depth - 1;
-	expr_list reads = {0};
+	expr_list reads = stage->reads;
 
 	if (!last || last->form == FORM_ROW || stage->form == FORM_ROW || stage->eq->nfree != last->eq->nfree ||
 	    common_free(last, stage) != stage->eq->nfree)
 		return false;
-	collect_reads(g, stage->eq->value, &reads);
 	for (int i = 0; i < reads.n; i++) {
 		const struct expr *read = reads.item[i];
 		int from = defining_stage(group, read->tensor);

@@ -345,16 +345,29 @@ static void order_reduction(struct graph *g, struct stage *stage, int shared)
 	}
 }
 
+static void note_exprs(struct graph *g, struct stage *stage)
+{
+	const struct equation *eq = stage->eq;
+
+	collect_exprs(g, eq->value, &stage->exprs);
+	for (int i = 0; i < stage->exprs.n; i++)
+		if (stage->exprs.item[i]->op == EX_READ)
+			list_add(&g->ctx->arena, &stage->reads, stage->exprs.item[i]);
+	for (int a = 0; eq->kind == EQ_SCATTER && a < eq->tensor->rank; a++)
+		collect_reads(g, eq->target[a], &stage->reads);
+}
+
 /* An index of extent 1 is 0 everywhere. */
 static void drop_single_rounds(struct graph *g, struct stage *stage)
 {
 	struct equation *eq = stage->eq;
 	struct expr *zero[64] = {0};
+	bool any = false;
 
 	for (int s = 0; s < eq->n; s++)
 		if (eq->index[s].extent == 1 && !eq->index[s].rows && s >= eq->nfree)
-			zero[s] = ex_int(g, 0);
-	stage->term = ex_substitute(g, stage->term, zero, eq->n);
+			zero[s] = ex_int(g, 0), any = true;
+	stage->term = any ? ex_substitute(g, stage->term, zero, eq->n) : stage->term;
 	if (eq->kind != EQ_SCATTER)
 		return;
 	stage->target = arena_array(&g->ctx->arena, (size_t)eq->tensor->rank + 1, sizeof *stage->target);
@@ -368,6 +381,7 @@ struct stage *make_stage(struct graph *g, struct equation *eq, int shared)
 
 	stage->eq = eq;
 	stage->lanes = 1;
+	note_exprs(g, stage);
 	peel_term(g, stage);
 	drop_single_rounds(g, stage);
 	if (eq->kind == EQ_SCATTER) {

@@ -161,15 +161,11 @@ static void cut_groups(struct program *p, group_list *list)
 
 /* ---- locals ---- */
 
-static void note_reads(struct program *p, struct group *group)
+static void note_reads(struct group *group)
 {
 	for (int i = 0; i < group->stages.n; i++) {
-		struct equation *eq = group->stages.item[i]->eq;
-		expr_list reads = {0};
+		expr_list reads = group->stages.item[i]->reads;
 
-		collect_reads(p->g, eq->value, &reads);
-		for (int k = 0; eq->kind == EQ_SCATTER && k < eq->tensor->rank; k++)
-			collect_reads(p->g, eq->target[k], &reads);
 		for (int k = 0; k < reads.n; k++) {
 			struct layout *layout = layout_of(root_of(reads.item[k]->tensor));
 
@@ -183,25 +179,23 @@ static void note_reads(struct program *p, struct group *group)
 }
 
 /* All reads of t within the group are of the element that its stage has just made. */
-static bool read_in_place(struct program *p, const struct group *group, int at)
+static bool read_in_place(const struct group *group, int at)
 {
 	const struct stage *stage = group->stages.item[at];
 	bool same_nest = true;
 
 	for (int i = 0; i <= at && group->scan; i++) { /* read at a later step */
-		expr_list reads = {0};
+		expr_list reads = group->stages.item[i]->reads;
 
-		collect_reads(p->g, group->stages.item[i]->eq->value, &reads);
 		for (int k = 0; k < reads.n; k++)
 			if (reads.item[k]->tensor == stage->eq->tensor)
 				return false;
 	}
 	for (int i = at + 1; i < group->stages.n; i++) {
 		const struct stage *other = group->stages.item[i];
-		expr_list reads = {0};
+		expr_list reads = other->reads;
 
 		same_nest &= other->joins;
-		collect_reads(p->g, other->eq->value, &reads);
 		for (int k = 0; k < reads.n; k++) {
 			if (reads.item[k]->tensor != stage->eq->tensor)
 				continue;
@@ -221,9 +215,8 @@ static bool read_at_constants(struct program *p, const struct group *group, int 
 
 	for (int i = at + 1; i < group->stages.n; i++) {
 		const struct equation *eq = group->stages.item[i]->eq;
-		expr_list reads = {0};
+		expr_list reads = group->stages.item[i]->reads;
 
-		collect_reads(p->g, eq->value, &reads);
 		for (int k = 0; k < reads.n; k++)
 			for (int a = 0; reads.item[k]->tensor == t && a < t->rank; a++) {
 				struct expr *sub = reads.item[k]->arg[a];
@@ -257,7 +250,7 @@ static void find_locals(struct program *p, struct group *group)
 			stage->local =
 				(!sums_rows || stage_cost(stage) <= LOCAL_SUMS) && read_at_constants(p, group, i);
 		else
-			stage->local = stage->form != FORM_ROW && read_in_place(p, group, i);
+			stage->local = stage->form != FORM_ROW && read_in_place(group, i);
 	}
 }
 
@@ -269,7 +262,7 @@ void finish_groups(struct program *p, group_list *list)
 	}
 	cut_groups(p, list);
 	for (int i = 0; i < list->n; i++)
-		note_reads(p, list->item[i]);
+		note_reads(list->item[i]);
 	for (int i = 0; i < list->n; i++)
 		find_locals(p, list->item[i]);
 }
