@@ -1,7 +1,7 @@
 /* steps.c - train a model on random rows, and print its weights: the same for any way in which its code came to be.
  *
  *   steps COUNT [MODEL.nn]      with MODEL defined: the generated descriptor that is linked in; else MODEL.nn,
- *                               compiled in process with --fp=strict --batch=3
+ *                               compiled in process with --fp=strict --batch=BATCH (3)
  *
  * Prints the loss of the last step and each param, exactly (%a). */
 #include "rows.h"
@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 #ifdef MODEL
 	const nn_model *m = &MODEL;
 #else
-	nnc_options options = {.fp = NNC_FP_STRICT, .batch = 3};
+	nnc_options options = {.fp = NNC_FP_STRICT, .batch = argc > 3 ? atoi(argv[3]) : 3};
 	nnr_model *model = argc > 2 ? nnr_open(argv[2], &options, NULL) : NULL;
 	if (!model)
 		return 1;

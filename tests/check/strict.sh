@@ -6,8 +6,9 @@ compilers=('gcc -O0' 'gcc -O3 -march=native' 'clang -O2 -march=native' tcc)
 gcc -O1 -I"$ROOT/compiler" -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" "$B/libnnrun.a" "$B/libnnc.a" -o in_process \
 	${SANITIZE-} -ltcc -ldl -lpthread -ljansson -lz -lm
 for model in $(models); do
-	generate "$model" --fp=strict --batch=3
-	./in_process 100 "$model" >expected || fail "$model: in process"
+	case $model in *lenet*) rows=1 ;; *) rows=3 ;; esac # convolutions without optimisation take their time
+	generate "$model" --fp=strict --batch=$rows
+	./in_process 100 "$model" "$rows" >expected || fail "$model: in process"
 	for cc in "${compilers[@]}"; do
 		# shellcheck disable=SC2086
 		$cc -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
