@@ -2,6 +2,7 @@
 #include "emit_parts.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* One call of a static function. */
@@ -9,6 +10,7 @@ struct invocation {
 	struct function *function;
 	struct arg *args;
 	int n_args;
+	text_list sites;
 	int64_t count; /* of a flat function: elements, of one row where rows is set */
 	bool rows;
 };
@@ -241,6 +243,7 @@ static void add_invocation(struct public_call *c, struct group *group)
 	const struct equation *eq = group->stages.item[0]->eq;
 
 	call.function = find_function(c->e, group, c->call, &call.args, &call.n_args);
+	collect_sites(c->e, group, &call.sites);
 	if (group->flat) {
 		call.rows = eq->nfree && eq->index[0].rows && c->call != CALL_FORWARD1 && has_run_time_rows(group);
 		call.count = 1;
@@ -253,7 +256,7 @@ static void add_invocation(struct public_call *c, struct group *group)
 /* Two calls of a flat function whose arrays lie one behind the other are one call. */
 static bool continues(const struct invocation *a, const struct invocation *b)
 {
-	if (a->function != b->function || !a->function->takes_count || a->rows || b->rows)
+	if (a->function != b->function || !a->function->takes_count || a->rows || b->rows || a->sites.n)
 		return false;
 	for (int i = 0; i < a->n_args; i++) {
 		struct storage next = a->args[i].storage;
@@ -296,6 +299,9 @@ static void write_invocation(struct public_call *c, const struct invocation *cal
 		add_parameter(&out, c->call == CALL_FORWARD1 ? "1" : "n");
 	if (f->takes_run)
 		add_parameter(&out, "&state->run");
+	for (int i = 0; i < call->sites.n; i++)
+		add_parameter(&out, arena_printf(c->e->arena, "0x%016" PRIx64 "u /* %s */",
+						 hash_site(call->sites.item[i]), call->sites.item[i]));
 	for (int i = 0; i < call->n_args; i++)
 		add_parameter(&out, find_pointer(c, call->args[i].root)->name);
 	write_line(c->e, "%s(%s);", f->name, out.n ? out.at : "");

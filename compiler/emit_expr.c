@@ -356,15 +356,6 @@ static void print_division(struct body *b, struct text *out, const struct expr *
 		print_call(b, out, help(b->e, mod ? HELP_MODULO : HELP_DIVIDE), e);
 }
 
-static uint64_t hash_site(const char *site)
-{
-	uint64_t hash = 14695981039346656037u; /* FNV-1a */
-
-	for (; *site; site++)
-		hash = (hash ^ (unsigned char)*site) * 1099511628211u;
-	return hash;
-}
-
 static void print_draw(struct body *b, struct text *out, const struct expr *e)
 {
 	const struct equation *eq = b->eq;
@@ -373,8 +364,8 @@ static void print_draw(struct body *b, struct text *out, const struct expr *e)
 	int first = eq->nfree && eq->index[0].rows ? 1 : 0;
 
 	b->takes_run = true;
-	text_printf(out, "%s(run, 0x%016" PRIx64 "u /* %s */, ",
-		    help(b->e, e->draw == DRAW_NORMAL ? HELP_NORMAL : HELP_UNIFORM), hash_site(e->site), e->site);
+	text_printf(out, "%s(run, %s, ", help(b->e, e->draw == DRAW_NORMAL ? HELP_NORMAL : HELP_UNIFORM),
+		    b->site_names.item[find_site(&b->sites, e->site)]);
 	if (first && b->slot_name[0])
 		text_add(out, b->slot_name[0]);
 	else

@@ -20,6 +20,35 @@ static struct arg *add_arg(struct body *b, const struct tensor *t)
 	return &b->args.item[b->args.n - 1];
 }
 
+int find_site(const text_list *sites, const char *site)
+{
+	int i = 0;
+
+	while (i < sites->n && strcmp(sites->item[i], site) != 0)
+		i++;
+	return i;
+}
+
+void collect_sites(struct emitter *e, const struct group *group, text_list *sites)
+{
+	for (int i = 0; i < group->stages.n; i++)
+		for (int k = 0; k < group->stages.item[i]->exprs.n; k++) {
+			const struct expr *x = group->stages.item[i]->exprs.item[k];
+
+			if (x->op == EX_DRAW && find_site(sites, x->site) == sites->n)
+				list_add(e->arena, sites, x->site);
+		}
+}
+
+uint64_t hash_site(const char *site)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (; *site; site++)
+		hash = (hash ^ (unsigned char)*site) * 1099511628211u;
+	return hash;
+}
+
 static bool is_local(const struct group *group, const struct tensor *t)
 {
 	for (int i = 0; i < group->stages.n; i++)
@@ -105,6 +134,8 @@ static const char *parameters(struct body *b)
 		text_add(&out, out.n ? ", int n" : "int n");
 	if (b->takes_run)
 		text_add(&out, out.n ? ", const nn_run *run" : "const nn_run *run");
+	for (int i = 0; i < b->site_names.n; i++)
+		text_printf(&out, ", uint64_t %s", b->site_names.item[i]);
 	for (int i = 0; i < b->args.n; i++) {
 		const struct arg *arg = &b->args.item[i];
 
@@ -123,6 +154,8 @@ static const char *write_body(struct body *b)
 
 	for (size_t i = 0; i < sizeof params / sizeof *params; i++)
 		use_name(e, &b->scope, params[i]);
+	for (int i = 0; i < b->sites.n; i++)
+		list_add(e->arena, &b->site_names, new_name(e, &b->scope, "place"));
 	name_args(b);
 	e->out = &text;
 	e->depth = 1;
@@ -220,6 +253,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 	int n;
 
 	collect_args(&b);
+	collect_sites(e, group, &b.sites);
 	n = b.args.n;
 	key = function_key(&b);
 	function = table_get(&e->functions, key);

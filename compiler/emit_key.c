@@ -82,7 +82,7 @@ static void add_expr(struct key *k, const struct expr *e)
 	else if (e->op == EX_RUN)
 		add_number(k, e->run);
 	else if (e->op == EX_DRAW)
-		text_printf(&k->text, "%d %s", e->draw, e->site);
+		add_number(k, find_site(&k->b->sites, e->site) * 2 + (int)e->draw);
 	else if (e->op == EX_READ)
 		add_tensor(k, e->tensor);
 	for (int i = 0; i < e->n && !(e->op == EX_READ && in_flat_loop(k, find_arg(k->b, e->tensor))); i++)

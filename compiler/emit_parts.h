@@ -13,6 +13,8 @@ struct scope {
 	LIST(const char *) names; /* in the order of declaration */
 };
 
+typedef LIST(const char *) text_list;
+
 /* A static function of the generated file. */
 struct function {
 	const char *name;
@@ -142,7 +144,15 @@ struct body {
 	const char *rows_slot;	/* name of the row index that bumped pointers have used up */
 	const char *flat_index; /* of a flat group */
 	bool takes_n, takes_run;
+	text_list sites; /* where its draws stand: parameters, so that equal layers share a function */
+	text_list site_names;
 };
+
+/* The sites of a group's draws, each once, in the order in which they stand; the number of one. */
+void collect_sites(struct emitter *e, const struct group *group, text_list *sites);
+int find_site(const text_list *sites, const char *site);
+/* What stands for a site in generated code: FNV-1a of its text. */
+uint64_t hash_site(const char *site);
 
 /* A tensor's name within the function: its short one, unless another tensor has that. */
 const char *base_name(struct body *b, const struct tensor *t);

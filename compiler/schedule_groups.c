@@ -172,6 +172,8 @@ static void add_equation(struct grouping *w, struct equation *eq, group_list *ou
 
 	if (eq->kind == EQ_VIEW || (w->part == PART_INFERENCE && !readers))
 		return;
+	if (w->part == PART_INIT && eq->tensor->role != ROLE_VALUE && eq->red == RED_NONE && ex_is_num(eq->value, 0))
+		return; /* init clears everything first */
 	stage = make_stage(w->g, eq, 0);
 	stage->clears = !layout->group;
 	depth = joint_depth(w, stage, readers);
