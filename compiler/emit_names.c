@@ -284,13 +284,25 @@ const char *help(struct emitter *e, enum helper helper)
 
 const char *elem_type(const struct emitter *e, enum elem elem) { return elem == ELEM_REAL ? e->real : "int32_t"; }
 
+/* Whether a place stands in a comment: the last mark of one before it opens one. */
+static bool in_comment(const char *text, const char *at)
+{
+	while (--at > text) {
+		if (at[-1] == '/' && at[0] == '*')
+			return true;
+		if (at[-1] == '*' && at[0] == '/')
+			return false;
+	}
+	return false;
+}
+
 bool mentions(const char *text, const char *name)
 {
 	size_t n = strlen(name);
 
 	for (const char *at = text; at && (at = strstr(at, name)); at++)
 		if ((at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_')) &&
-		    !(isalnum((unsigned char)at[n]) || at[n] == '_'))
+		    !(isalnum((unsigned char)at[n]) || at[n] == '_') && !in_comment(text, at))
 			return true;
 	return false;
 }

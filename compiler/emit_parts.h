@@ -73,7 +73,7 @@ void open_block(struct emitter *e, const char *format, ...) __attribute__((forma
 void close_block(struct emitter *e, const char *line);
 /* "} else {" */
 void reopen_block(struct emitter *e, const char *line);
-/* Whether name stands in text as a word. */
+/* Whether name stands in text as a word, comments left out. */
 bool mentions(const char *text, const char *name);
 /* A comment of one or more paragraphs (separated by \n), broken where too long. */
 void write_comment(struct emitter *e, const char *text);

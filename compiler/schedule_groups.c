@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { REUSE_LIMIT = 1024 /* elements of what all rows share, for row by row to be worth it */ };
-
 struct grouping {
 	struct program *p;
 	struct graph *g;
@@ -100,19 +98,28 @@ static bool reads_fit(struct grouping *w, const struct stage *stage, int depth, 
 	return true;
 }
 
-/* Nothing large that does not depend on the shared loops is gone through again for each of their rounds. */
+/* Axes of a tensor that are more than one element long. */
+static int long_axes(const struct tensor *t)
+{
+	int n = 0;
+
+	for (int a = 0; a < t->rank; a++)
+		n += t->axis[a].extent > 1;
+	return n;
+}
+
+/* Nothing large that does not depend on the shared loops is gone through again for each of their rounds: no matrix, but
+ * vectors may be. */
 static bool works_by_row(const struct stage *stage, int depth)
 {
 	expr_list reads = stage->reads;
+	uint64_t shared = ((uint64_t)1 << depth) - 1;
 
 	if (stage->form == FORM_SCATTER)
 		return false;
-	for (int i = 0; i < reads.n; i++) {
-		uint64_t shared = ((uint64_t)1 << depth) - 1;
-
-		if (!(reads.item[i]->slots & shared) && tensor_size(reads.item[i]->tensor) > REUSE_LIMIT)
+	for (int i = 0; i < reads.n; i++)
+		if (!(reads.item[i]->slots & shared) && long_axes(reads.item[i]->tensor) > 1)
 			return false;
-	}
 	return true;
 }
 
@@ -154,7 +161,9 @@ static int joint_depth(struct grouping *w, struct stage *stage, unsigned readers
 		return -1;
 	if (depth == group->depth && last->form == FORM_ROW && stage->form == FORM_MAP)
 		return depth; /* what follows a row stands right behind it */
-	if (group_cost(group) <= WRITE_OUT_LIMIT && group_cost(group) + stage_cost(stage) > WRITE_OUT_LIMIT)
+	if (group_cost(group) + stage_cost(stage) <= WRITE_OUT_LIMIT)
+		return depth;
+	if (group_cost(group) <= WRITE_OUT_LIMIT)
 		return -1;
 	for (int i = 0; i < group->stages.n; i++)
 		if (!works_by_row(group->stages.item[i], depth))
