@@ -73,8 +73,8 @@ static void close_loops(struct body *b, int n)
 /* The loops of a stage that accumulate, and what they are in. */
 struct accumulation {
 	struct stage *stage;
-	int first; /* of stage->loop */
-	int n_blocks;
+	int first;	     /* of stage->loop */
+	int n_blocks, names; /* names of the scope before the first block */
 };
 
 /* The loop whose bound the condition becomes: the innermost one that it names; -1: it is a test. */
@@ -114,25 +114,36 @@ static const char *floor_text(struct body *b, const struct affine *a, int64_t d,
 	return out.at;
 }
 
-/* What a condition says of a slot: *at_least or the end (exclusive), and whether it matters given the extent. */
-static const char *bound_text(struct body *b, const struct affine *condition, int slot, bool *is_end, bool *matters)
+/* What a condition says of a slot. */
+struct bound {
+	bool is_end;  /* the end (exclusive), not the start */
+	bool matters; /* given the extent */
+	bool alone;   /* given it, the extent does not */
+};
+
+static const char *bound_text(struct body *b, const struct affine *condition, int slot, struct bound *bound)
 {
 	int64_t c = condition->coef[slot], extent = b->eq->index[slot].extent;
-	struct affine rest = *condition, ceiling;
+	struct affine rest = *condition;
 	struct range r;
 
 	rest.coef[slot] = 0;
-	*is_end = c < 0;
-	if (c < 0) { /* slot <= floor(rest / -c) */
-		*matters = !range_of(affine_expr(b->e->g, &rest), b->eq->index, &r) || r.low < -c * (extent - 1);
-		return floor_text(b, &rest, -c, 1);
+	bound->is_end = c < 0;
+	if (c > 0) { /* slot >= ceil(-rest / c) = floor((c - 1 - rest) / c) */
+		rest.constant = c - 1 - rest.constant;
+		for (int s = 0; s < 64; s++)
+			rest.coef[s] = -rest.coef[s];
 	}
-	/* slot >= ceil(-rest / c) = floor((c - 1 - rest) / c) */
-	ceiling = (struct affine){.constant = c - 1 - rest.constant};
-	for (int s = 0; s < 64; s++)
-		ceiling.coef[s] = -rest.coef[s];
-	*matters = !range_of(affine_expr(b->e->g, &ceiling), b->eq->index, &r) || r.high >= c;
-	return floor_text(b, &ceiling, c, 0);
+	if (!range_of(affine_expr(b->e->g, &rest), b->eq->index, &r))
+		r = (struct range){INT64_MIN / 2, INT64_MAX / 2};
+	if (c > 0) {
+		bound->matters = r.high >= c;
+		bound->alone = r.low >= 0;
+		return floor_text(b, &rest, c, 0);
+	}
+	bound->matters = r.low < -c * (extent - 1); /* slot <= floor(rest / -c) */
+	bound->alone = r.high < -c * extent && !b->eq->index[slot].rows;
+	return floor_text(b, &rest, -c, 1);
 }
 
 /* The nested calls that make the largest (smallest) of the bounds so far and another one. */
@@ -150,18 +161,19 @@ static void find_bounds(struct body *b, const struct accumulation *acc, int k, c
 	*from = "0";
 	*to = extent_text(b, &stage->eq->index[slot]);
 	for (int i = 0; i < stage->conditions.n; i++) {
-		const char *text;
-		bool is_end, matters;
+		struct bound bound;
+		const char *text, **end;
 
 		if (bounded_loop(b, acc, &stage->conditions.item[i]) != k)
 			continue;
-		text = bound_text(b, &stage->conditions.item[i], slot, &is_end, &matters);
-		if (!matters)
+		text = bound_text(b, &stage->conditions.item[i], slot, &bound);
+		end = bound.is_end ? to : from;
+		if (!bound.matters)
 			continue;
-		if (is_end)
-			*to = join_bound(b, *to, text, true);
+		if (bound.alone && !strpbrk(*end, "( "))
+			*end = text;
 		else
-			*from = join_bound(b, *from, text, false);
+			*end = join_bound(b, *end, text, bound.is_end);
 	}
 }
 
@@ -170,7 +182,7 @@ static const char *bound_variable(struct body *b, const char *text, const char *
 {
 	const char *name;
 
-	if (!strchr(text, '('))
+	if (!strpbrk(text, "( "))
 		return text;
 	name = new_name(b->e, &b->scope, arena_printf(b->e->arena, "%s_%s", index, suffix));
 	write_line(b->e, "const int %s = %s;", name, text);
@@ -193,6 +205,7 @@ static void open_tests(struct body *b, struct accumulation *acc)
 	}
 	if (!n)
 		return;
+	acc->names = b->scope.names.n;
 	open_block(b->e, "if (%s) {", tests.at);
 	acc->n_blocks++;
 }
@@ -202,12 +215,13 @@ static void open_bounded(struct body *b, struct accumulation *acc, int k, const 
 {
 	const struct equation *eq = acc->stage->eq;
 	int slot = acc->stage->loop[k];
-	const char *name = index_name(b, eq, slot);
 
 	find_bounds(b, acc, k, from, to);
-	*from = bound_variable(b, *from, name, "from");
-	*to = bound_variable(b, *to, name, "to");
-	set_slot(b, slot, name);
+	*from = bound_variable(b, *from, eq->index[slot].name, "from");
+	*to = bound_variable(b, *to, eq->index[slot].name, "to");
+	if (!acc->n_blocks)
+		acc->names = b->scope.names.n;
+	set_slot(b, slot, index_name(b, eq, slot));
 }
 
 static void open_accumulation(struct body *b, struct accumulation *acc, int until)
@@ -229,6 +243,13 @@ static void open_accumulation(struct body *b, struct accumulation *acc, int unti
 			   b->slot_name[slot]);
 		acc->n_blocks++;
 	}
+}
+
+static void close_accumulation(struct body *b, const struct accumulation *acc)
+{
+	close_loops(b, acc->n_blocks);
+	if (acc->n_blocks)
+		release_names(&b->scope, acc->names);
 }
 
 /* The value of the term where all its loops are open. */
@@ -392,8 +413,8 @@ static const char *write_dot(struct body *b, struct stage *stage)
 		open_accumulation(b, &acc, stage->n_loop);
 		write_accumulate(b, eq, name, best, term_text(b, stage), which ? winner_text(b, eq) : NULL);
 	}
-	close_loops(b, acc.n_blocks);
-	forget(b, m, acc.n_blocks > 0);
+	close_accumulation(b, &acc);
+	forget(b, m, false);
 	return name;
 }
 
@@ -504,7 +525,7 @@ static void write_row(struct body *b, struct stage *stage)
 	forget(b, m, true);
 	open_accumulation(b, &acc, stage->n_loop);
 	write_line(e, "%s += %s;", target_text(b, eq), term_text(b, stage));
-	close_loops(b, acc.n_blocks);
+	close_accumulation(b, &acc);
 }
 
 /* How many elements a row of the batch has, or the whole where it has none. */
@@ -537,7 +558,7 @@ static void write_scatter(struct body *b, struct stage *stage)
 	term = term_text(b, stage);
 	print_element(b, &target, eq->tensor, stage->target);
 	write_line(b->e, "%s += %s;", target.at, term);
-	close_loops(b, acc.n_blocks);
+	close_accumulation(b, &acc);
 }
 
 /* The terms of stages [at, end): what hoisting looks at. */

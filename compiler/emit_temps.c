@@ -215,7 +215,7 @@ static const char *temp_name(struct body *b, const struct expr *e)
 	if (e->elem == ELEM_BOOL)
 		want = "test";
 	else if (e->op == EX_READ)
-		want = base_name(b, e->tensor);
+		want = arena_printf(b->e->arena, "this_%s", base_name(b, e->tensor));
 	else if (e->elem == ELEM_INT && !want)
 		want = "place";
 	if (!want)

@@ -6,8 +6,9 @@
 #include "schedule.h"
 
 enum {
-	FLAT_MINIMUM = 16, /* elements per row from which an element-wise group is a loop */
-	LOCAL_SUMS = 16	   /* accumulators over the rows that may be local variables */
+	FLAT_MINIMUM = 16,  /* elements per row from which an element-wise group is a loop */
+	LINES_OF_SUMS = 64, /* sums over the rows that are written out */
+	LOCAL_SUMS = 16	    /* accumulators over the rows that may be local variables */
 };
 
 static bool is_rows(const struct stage *stage, int slot) { return stage->eq->index[slot].rows; }
@@ -80,6 +81,17 @@ static bool is_flat_group(struct graph *g, const struct group *group)
 	return true;
 }
 
+/* Elements of one row that a stage makes. */
+static int64_t row_elements(const struct stage *stage)
+{
+	int64_t n = 1;
+
+	for (int s = 0; s < stage->eq->nfree; s++)
+		if (!is_rows(stage, s))
+			n *= stage->eq->index[s].extent;
+	return n;
+}
+
 static bool can_be_written_out(struct graph *g, const struct stage *stage)
 {
 	const struct equation *eq = stage->eq;
@@ -87,6 +99,9 @@ static bool can_be_written_out(struct graph *g, const struct stage *stage)
 	for (int s = eq->nfree; s < eq->n; s++)
 		if (eq->index[s].rows && eq->red != RED_SUM && eq->red != RED_PROD)
 			return false;
+	if (stage->form == FORM_ROW && stage_cost(stage) > LINES_OF_SUMS &&
+	    stage_cost(stage) == (double)row_elements(stage) && g->ctx->options->unroll == NNC_UNROLL_AUTO)
+		return false; /* a sum over the rows alone: a short loop does as well */
 	return stage->form != FORM_SCATTER && !has_draw(g, eq->value);
 }
 
@@ -107,17 +122,6 @@ static void choose_shape(struct program *p, struct group *group)
 	if (group->flat && unroll == NNC_UNROLL_ALL)
 		group->flat = false;
 	group->written_out = small && !group->flat;
-}
-
-/* Elements of one row that a stage makes. */
-static int64_t row_elements(const struct stage *stage)
-{
-	int64_t n = 1;
-
-	for (int s = 0; s < stage->eq->nfree; s++)
-		if (!is_rows(stage, s))
-			n *= stage->eq->index[s].extent;
-	return n;
 }
 
 /* A group of one stage as several, none of more than FUNCTION_LIMIT multiply-adds unless one element has more. */
