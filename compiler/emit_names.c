@@ -156,8 +156,8 @@ static const char *const reserved[] = {
 
 /* Functions of libm, with every suffix. */
 static const char *const libm_names[] = {
-	"acos", "asin",	 "atan", "atan2", "ceil", "cos",  "cosh", "erf",  "exp",  "exp2", "expm1",
-	"fabs", "floor", "log",	 "log1p", "pow",  "rint", "sin",  "sinh", "sqrt", "tan",  "tanh",
+	"acos", "asin",	 "atan", "atan2", "ceil", "cos",  "cosh", "erf",  "erfc", "exp", "exp2", "expm1",
+	"fabs", "floor", "log",	 "log1p", "pow",  "rint", "sin",  "sinh", "sqrt", "tan", "tanh",
 };
 
 static bool is_reserved(const char *name)

@@ -99,45 +99,45 @@ static void write_draws(struct emitter *e)
 	close_block(e, "}");
 }
 
-/* p = c[0]; p = p*w + c[1]; ... */
-static void write_polynomial(struct emitter *e, const double *c, int n)
-{
-	write_line(e, "x = %s;", real_literal(e, c[0]));
-	for (int i = 1; i < n; i++)
-		write_line(e, "x = x * w + %s;", real_literal(e, c[i]));
-}
-
-/* M. Giles, Approximating the erfinv function (2010), good to single precision, then Newton's steps on erf. */
+/* In the middle M. Giles' polynomial (Approximating the erfinv function, 2010), good to single precision, and Newton's
+ * steps on erf; at the ends, where erf hardly moves, the leading term of erfc's expansion and steps on its logarithm.
+ */
 static void write_inverse_erf(struct emitter *e)
 {
-	static const double middle[] = {2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
-					-0.00125372503, -0.00417768164, 0.246640727,	1.50140941};
-	static const double tail[] = {-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-				      -0.0076224613,   0.00943887047,  1.00167406,    2.83297682};
-	const char *one = real_literal(e, 1);
-	int steps = e->real_kind == NNC_QUAD ? 4 : 2;
+	static const double c[] = {2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+				   -0.00125372503, -0.00417768164, 0.246640727,	   1.50140941};
+	const char *one = real_literal(e, 1), *log = math_name(e, "log", 1), *exp = math_name(e, "exp", 1);
+	const char *slope = real_literal(e, 0.88622692545275801365), *pi = real_literal(e, 3.14159265358979323846);
+	int steps = e->real_kind == NNC_QUAD ? 5 : 3;
 
 	write_blank(e);
-	write_comment(e, "The x with erf(x) = y: Giles' approximation, then Newton's method.");
+	write_comment(e, "The x with erf(x) = y, by Newton's method.");
 	write_line(e, "static %s inverse_erf(%s y)", e->real, e->real);
 	open_block(e, "{");
-	write_line(e, "%s w = -%s((%s - y) * (%s + y)), x;", e->real, math_name(e, "log", 1), one, one);
+	write_line(e, "const %s rest = %s - %s(y); /* erfc of the result's size */", e->real, one,
+		   math_name(e, "fabs", 1));
+	write_line(e, "%s w = -%s(rest * (%s + %s(y))), x = %s;", e->real, log, one, math_name(e, "fabs", 1),
+		   real_literal(e, c[0]));
 	write_blank(e);
-	write_line(e, "if (!(y > -%s && y < %s))", one, one);
-	write_line(e, "\treturn y == %s || y == -%s ? y * w : y - y + (w - w); /* infinity; outside not a number */",
-		   one, one);
+	write_line(e, "if (!(rest > %s))", real_literal(e, 0));
+	write_line(e, "\treturn y * w; /* an infinity, or outside of [-1, 1] not a number */");
 	open_block(e, "if (w < %s) {", real_literal(e, 5));
 	write_line(e, "w = w - %s;", real_literal(e, 2.5));
-	write_polynomial(e, middle, 9);
-	reopen_block(e, "} else {");
-	write_line(e, "w = %s(w) - %s;", math_name(e, "sqrt", 1), real_literal(e, 3));
-	write_polynomial(e, tail, 9);
-	close_block(e, "}");
+	for (int i = 1; i < 9; i++)
+		write_line(e, "x = x * w + %s;", real_literal(e, c[i]));
 	write_line(e, "x = x * y;");
-	write_line(e, "for (int step = 0; step < %d; step++)", steps);
-	write_line(e, "\tx -= (%s(x) - y) * %s * %s(x * x);", math_name(e, "erf", 1),
-		   real_literal(e, 0.88622692545275801365), math_name(e, "exp", 1));
+	open_block(e, "for (int step = 0; step < %d; step++) {", steps);
+	write_line(e, "x -= (%s(x) - y) * %s * %s(x * x);", math_name(e, "erf", 1), slope, exp);
+	close_block(e, "}");
 	write_line(e, "return x;");
+	close_block(e, "}");
+	write_line(e, "w = -%s(rest);", log);
+	write_line(e, "x = %s(w - %s * %s(%s * w));", math_name(e, "sqrt", 1), real_literal(e, 0.5), log, pi);
+	open_block(e, "for (int step = 0; step < %d; step++) {", steps);
+	write_line(e, "x += (%s(%s(x)) + w) * %s(x) * %s * %s(x * x);", log, math_name(e, "erfc", 1),
+		   math_name(e, "erfc", 1), slope, exp);
+	close_block(e, "}");
+	write_line(e, "return y < %s ? -x : x;", real_literal(e, 0));
 	close_block(e, "}");
 }
 

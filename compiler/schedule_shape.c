@@ -70,7 +70,7 @@ static bool is_flat_group(struct graph *g, const struct group *group)
 {
 	const struct equation *first = group->stages.item[0]->eq;
 
-	if (first->nfree == 0 && !is_element_of_param(first->tensor))
+	if ((first->nfree == 0 && !is_element_of_param(first->tensor)) || tensor_size(first->tensor) > INT32_MAX)
 		return false;
 	for (int i = 0; i < group->stages.n; i++) {
 		const struct stage *stage = group->stages.item[i];

@@ -38,8 +38,13 @@ static struct row *find_row(struct summary *s, const char *name)
 	return &s->rows.item[at - 1];
 }
 
-/* An instance's path, or the tensor's own name at top level. */
-static const char *row_name(const struct tensor *t) { return t->layer && *t->layer ? t->layer : t->name; }
+/* An instance's path, or the tensor's own name at top level, without the role of a part of it. */
+static const char *row_name(struct summary *s, const struct tensor *t)
+{
+	if (t->layer && *t->layer)
+		return t->layer;
+	return arena_copy(s->arena, t->name, strcspn(t->name, "."));
+}
 
 static int64_t per_row(const struct equation *eq)
 {
@@ -54,7 +59,7 @@ static int64_t per_row(const struct equation *eq)
 static void add_equation(void *user, struct equation *eq)
 {
 	struct summary *s = user;
-	struct row *row = find_row(s, row_name(eq->tensor));
+	struct row *row = find_row(s, row_name(s, eq->tensor));
 
 	if (eq->tensor->role != ROLE_NEXT)
 		row->last = eq->tensor;
@@ -151,8 +156,10 @@ static void write_memory(struct summary *s, struct text *out, int64_t real)
 	text_printf(out, "  work     %12" PRId64 "\n", sizes.work);
 	text_printf(out, "  work1    %12" PRId64 "  for one row\n", sizes.work1);
 	text_printf(out, "RAM to train     %12" PRId64 "  params, state, work\n", ram - sizes.grads);
-	text_printf(out, "RAM for one row  %12" PRId64 "  state, work1; params are constants\n",
-		    sizes.state + sizes.work1);
+	if (s->p->call[CALL_FORWARD1].present)
+		text_printf(out, "RAM for one row  %12" PRId64 "  %swork1; params are constants\n",
+			    sizes.work1 + (s->p->call[CALL_FORWARD1].reads_state ? sizes.state : 0),
+			    s->p->call[CALL_FORWARD1].reads_state ? "state, " : "");
 	text_printf(out, "constants        %12" PRId64 "  params, tables\n", s->p->n_param * real + sizes.tables);
 }
 
@@ -166,7 +173,7 @@ const char *summary_text(struct graph *g)
 	s.by_name.arena = s.arena;
 	visit_equations(g->part[PART_INFERENCE].item, g->part[PART_INFERENCE].n, add_equation, &s);
 	for (int i = 0; i < s.p->params.n; i++)
-		find_row(&s, row_name(s.p->params.item[i]))->params += tensor_size(s.p->params.item[i]);
+		find_row(&s, row_name(&s, s.p->params.item[i]))->params += tensor_size(s.p->params.item[i]);
 
 	text_printf(&out, "%s\n\n", g->name);
 	write_rows(&s, &out);

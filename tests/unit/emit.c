@@ -347,6 +347,48 @@ START_TEST(strict_says_so)
 }
 END_TEST
 
+START_TEST(weights_embedded)
+{
+	static const double weights[] = {0.1, -1e-300, 3, 1.0 / 3};
+	struct graph *g = build("param w[2, 2] = 0\ninput x[2]\noutput y = w @ x\n");
+	struct emit_options embed = {.freestanding = true, .weights = weights};
+	struct jit *jit = jit_compile(emit_text(g, &embed), complain, NULL);
+
+	ck_assert_mem_eq(jit_symbol(jit, "net_weights"), weights, sizeof weights);
+	jit_free(jit);
+}
+END_TEST
+
+START_TEST(weights_embedded_as_float)
+{
+	static const float weights[] = {0.1f, -1e-38f, 3e7f, 1.0f / 3};
+	struct emit_options embed = {.freestanding = true, .weights = weights};
+	struct jit *jit;
+
+	options.real = NNC_FLOAT;
+	jit = jit_compile(emit_text(build("param w[2, 2] = 0\ninput x[2]\noutput y = w @ x\n"), &embed), complain,
+			  NULL);
+	ck_assert_mem_eq(jit_symbol(jit, "net_weights"), weights, sizeof weights);
+	jit_free(jit);
+}
+END_TEST
+
+/* erf(erfinv(y)) is y, to the ends of the range. */
+START_TEST(inverse_of_erf)
+{
+	struct loaded m = load(build("input x\noutput y = erf(erfinv(x))\n"));
+	const double x[] = {0, 1e-9, -0.5, 0.9, -0.999, 0.9999999, 1 - 1e-15};
+	const void *input[] = {x};
+	double y[7];
+	void *output[] = {y};
+
+	m.nn->forward(m.params, m.state, input, output, 7, m.work);
+	for (int i = 0; i < 7; i++)
+		ck_assert_double_eq_tol(y[i], x[i], 4e-16);
+	unload(&m);
+}
+END_TEST
+
 START_TEST(inference_only)
 {
 	const char *c;
@@ -464,6 +506,9 @@ int main(void)
 	tcase_add_test(tests, writing_out_has_a_limit);
 	tcase_add_test(tests, strict_says_so);
 	tcase_add_test(tests, inference_only);
+	tcase_add_test(tests, weights_embedded);
+	tcase_add_test(tests, weights_embedded_as_float);
+	tcase_add_test(tests, inverse_of_erf);
 	tcase_add_loop_test(tests, no_value_is_lost, 0, 3);
 	tcase_add_loop_test(tests, sizes_are_those_of_the_structs, 0, 2);
 	tcase_add_test(tests, buffers_are_used_again);
