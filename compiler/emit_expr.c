@@ -83,6 +83,22 @@ void print_affine(struct body *b, struct text *out, const struct affine *a, int 
 	text_printf(out, own < level ? "(%s)" : "%s", text.at);
 }
 
+/* a >= 0, the constant on the right: "i >= 1", "i + u <= 29". */
+void print_condition(struct body *b, struct text *out, const struct affine *a)
+{
+	struct affine v = with_constants(b, a);
+	int64_t constant = v.constant;
+	bool negative = true;
+
+	for (int s = 0; s < 64; s++)
+		negative &= v.coef[s] <= 0;
+	v.constant = 0;
+	for (int s = 0; s < 64; s++)
+		v.coef[s] = negative ? -v.coef[s] : v.coef[s];
+	print_terms(b, out, &v, "");
+	text_printf(out, negative ? " <= %" PRId64 : " >= %" PRId64, negative ? constant : -constant);
+}
+
 /* ---- reads ---- */
 
 struct arg *find_arg(struct body *b, const struct tensor *t)
@@ -202,13 +218,20 @@ static int print_guard(struct body *b, struct text *out, const struct expr *read
 	}
 	if (below) {
 		text_add(out, before++ ? " && " : "");
-		print_c(b, out, sub, RELATION);
-		text_add(out, " >= 0");
+		if (affine)
+			print_condition(b, out, &low);
+		else
+			print_c(b, out, sub, SUM);
+		text_add(out, affine ? "" : " >= 0");
 	}
 	if (above) {
 		text_add(out, before++ ? " && " : "");
-		print_c(b, out, sub, RELATION);
-		text_printf(out, " < %" PRId64, t->axis[axis].extent);
+		if (affine)
+			print_condition(b, out, &high);
+		else
+			print_c(b, out, sub, SUM);
+		if (!affine)
+			text_printf(out, " < %" PRId64, t->axis[axis].extent);
 	}
 	return before;
 }

@@ -200,8 +200,7 @@ static void open_tests(struct body *b, struct accumulation *acc)
 		if (bounded_loop(b, acc, &acc->stage->conditions.item[i]) >= 0)
 			continue;
 		text_add(&tests, n++ ? " && " : "");
-		print_affine(b, &tests, &acc->stage->conditions.item[i], 11);
-		text_add(&tests, " >= 0");
+		print_condition(b, &tests, &acc->stage->conditions.item[i]);
 	}
 	if (!n)
 		return;
@@ -333,6 +332,19 @@ void write_accumulate(struct body *b, const struct equation *eq, const char *nam
 	close_block(b->e, "}");
 }
 
+/* The sum of n of the lanes, the first and every (lanes/n)th after it: in pairs, halves apart. */
+static const char *lane_total(struct body *b, const char *sums, int first, int n, int lanes)
+{
+	int apart = lanes / n;
+	const char *left, *right;
+
+	if (n == 1)
+		return arena_printf(b->e->arena, "%s[%d]", sums, first);
+	left = lane_total(b, sums, first, n / 2, lanes);
+	right = lane_total(b, sums, first + apart, n / 2, lanes);
+	return arena_printf(b->e->arena, n == lanes ? "%s + %s" : "(%s + %s)", left, right);
+}
+
 /* Several sums side by side, added up in a fixed order at the end: independent additions, which fill a vector. */
 static void write_lanes(struct body *b, struct accumulation *acc, const char *name)
 {
@@ -340,7 +352,7 @@ static void write_lanes(struct body *b, struct accumulation *acc, const char *na
 	struct stage *stage = acc->stage;
 	const struct equation *eq = stage->eq;
 	int k = stage->n_loop - 1, slot = stage->loop[k], lanes = stage->lanes;
-	const char *from, *to, *index, *lane, *sums, *half;
+	const char *from, *to, *index, *lane, *sums;
 	struct mark m;
 
 	write_temps(b, &stage->term, 1, TEMPS_BEFORE_LOOP);
@@ -365,13 +377,7 @@ static void write_lanes(struct body *b, struct accumulation *acc, const char *na
 		forget(b, m, true);
 		close_block(e, "}");
 	}
-	half = new_name(e, &b->scope, "half");
-	open_block(e, "for (int %s = %d; %s > 0; %s /= 2) {", half, lanes / 2, half, half);
-	open_block(e, "for (int %s = 0; %s < %s; %s++) {", lane, lane, half, lane);
-	write_line(e, "%s[%s] += %s[%s + %s];", sums, lane, sums, lane, half);
-	close_block(e, "}");
-	close_block(e, "}");
-	write_line(e, "%s += %s[0];", name, sums);
+	write_line(e, "%s += %s;", name, lane_total(b, sums, 0, lanes, lanes));
 }
 
 const char *value_name(struct body *b, const struct stage *stage)

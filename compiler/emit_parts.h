@@ -200,6 +200,7 @@ void write_temps(struct body *b, struct expr *const *exprs, int n, enum temps wh
 /* The element of t at subscripts subs: "weight[784 * i + j]". */
 void print_element(struct body *b, struct text *out, const struct tensor *t, struct expr *const *subs);
 void print_affine(struct body *b, struct text *out, const struct affine *a, int level);
+void print_condition(struct body *b, struct text *out, const struct affine *a);
 struct arg *find_arg(struct body *b, const struct tensor *t);
 
 /* ---- the rest of the file ---- */
