@@ -4,6 +4,7 @@
  * conditions, an accumulator or a row, the stores at the end of a nest's body. */
 #include "emit_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- indices ---- */
@@ -146,9 +147,13 @@ static const char *bound_text(struct body *b, const struct affine *condition, in
 	return floor_text(b, &rest, -c, 1);
 }
 
+static bool is_number(const char *text) { return text[strspn(text, "-0123456789")] == 0; }
+
 /* The nested calls that make the largest (smallest) of the bounds so far and another one. */
 static const char *join_bound(struct body *b, const char *bound, const char *other, bool is_end)
 {
+	if (is_number(bound) && is_number(other))
+		return (strtoll(bound, NULL, 10) < strtoll(other, NULL, 10)) == is_end ? bound : other;
 	return arena_printf(b->e->arena, "%s(%s, %s)", help(b->e, is_end ? HELP_SMALLER : HELP_LARGER), bound, other);
 }
 
@@ -157,6 +162,7 @@ static void find_bounds(struct body *b, const struct accumulation *acc, int k, c
 {
 	const struct stage *stage = acc->stage;
 	int slot = stage->loop[k];
+	bool bounded[2] = {false, false}; /* start, end: by a condition before */
 
 	*from = "0";
 	*to = extent_text(b, &stage->eq->index[slot]);
@@ -170,10 +176,8 @@ static void find_bounds(struct body *b, const struct accumulation *acc, int k, c
 		end = bound.is_end ? to : from;
 		if (!bound.matters)
 			continue;
-		if (bound.alone && !strpbrk(*end, "( "))
-			*end = text;
-		else
-			*end = join_bound(b, *end, text, bound.is_end);
+		*end = bound.alone && !bounded[bound.is_end] ? text : join_bound(b, *end, text, bound.is_end);
+		bounded[bound.is_end] = true;
 	}
 }
 
