@@ -211,7 +211,7 @@ static number run_loss(struct interpreter *in, const equation_list *eqs, const s
 /* d loss / d *x by differences over five points. */
 static number difference(struct interpreter *in, const equation_list *eqs, const struct tensor *loss, number *x)
 {
-	const number h = 5e-4L, old = *x;
+	const number h = 1e-4L, old = *x;
 	number at[4];
 
 	for (int i = 0; i < 4; i++) {
@@ -302,7 +302,7 @@ static const char *check_second(struct net *net, struct interpreter *in)
 	for (int i = 0; i < n && !in->fault; i++) {
 		number worst = worst_error(in, &all, total, wrt[i], grad[i]);
 
-		if (!(worst < 1e-5L))
+		if (!(worst < 1e-7L))
 			return arena_printf(arena, "the second derivative by %s is off by %.2Le", wrt[i]->name, worst);
 	}
 	return in->fault;
