@@ -204,27 +204,14 @@ static void assign_next(struct elaborator *E, const struct node *lhs, struct val
 		return;
 	}
 	struct value own = tensor_value(E, s);
-	struct value shaped =
-		lift(E, lhs->at, EX_SELECT, 3,
-		     (struct value[]){as_tensor(E, &(struct value){.kind = VAL_BOOL, .integer = 1}), v, own});
-	if (shaped.kind == VAL_ERROR)
+	struct expr *e = stretch_value(E, lhs->at, v, &own, "next value", lhs->name, "state");
+	if (!e)
 		return;
-	if (shaped.rank != s->rank) {
-		fail(E, lhs->at, "the next value of '%s' has shape %s, the state %s", lhs->name, value_shape(E, &v),
-		     value_shape(E, &own));
-		return;
-	}
 	struct tensor *next = graph_tensor(E->g, ROLE_NEXT, arena_printf(&E->ctx->arena, "%s'", s->name), s->elem,
 					   s->batched, s->rank, s->axis, user_place(E, lhs->at));
 	next->of = s;
 	next->layer = s->layer;
-	struct index index[64];
-	for (int i = 0; i < s->rank; i++)
-		index[i] = (struct index){
-			i == 0 && s->batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - s->batched),
-			s->axis[i].extent, s->axis[i].rows};
-	struct expr *e = s->elem == ELEM_REAL ? ex_real(E->g, shaped.expr) : shaped.expr;
-	emit_equation(E, graph_equation(E->g, next, RED_NONE, s->rank, s->rank, index, e, next->at));
+	define_whole(E, next, &own, e, next->at);
 	b->next = next;
 	b->next_value = tensor_value(E, next);
 }

@@ -232,6 +232,12 @@ struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const
 struct value tensor_value(struct elaborator *E, struct tensor *t);
 struct value as_tensor(struct elaborator *E, const struct value *v); /* numbers become rank 0 tensors */
 bool to_indexed(struct elaborator *E, struct span at, struct value *v);
+/* v in the shape of `own`, a value that is a tensor itself, and of its type; NULL, reported, where it does not fit:
+ * "the WHAT of 'NAME' has shape .., the KIND .." */
+struct expr *stretch_value(struct elaborator *E, struct span at, struct value v, const struct value *own,
+			   const char *what, const char *name, const char *kind);
+/* The equation t = e, element by element over all axes, those of `own`. */
+void define_whole(struct elaborator *E, struct tensor *t, const struct value *own, struct expr *e, struct span at);
 bool is_tensor_itself(const struct value *v);
 struct tensor *materialize(struct elaborator *E, struct value v, const char *name, struct span at);
 struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red, struct value v, bool mean);

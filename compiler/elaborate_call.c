@@ -130,7 +130,6 @@ static bool bind_arguments(struct elaborator *E, struct scope *s, const struct a
 		*o = (struct override){.value = a->value, .at = a->at};
 		table_set(&s->overrides, a->name, o);
 	}
-	struct building *eq = E->eq;
 	for (int f = 0; f < nformal; f++) {
 		const struct node *formal = def->kid[0]->kid[f];
 		const struct node *otherwise = formal->n > 2 ? formal->kid[2] : NULL;
@@ -145,7 +144,6 @@ static bool bind_arguments(struct elaborator *E, struct scope *s, const struct a
 		if (!ok)
 			return false;
 	}
-	E->eq = eq;
 	return ok;
 }
 
@@ -222,9 +220,6 @@ static struct value call_definition(struct elaborator *E, const struct node *def
 	s->shared |= shared;
 	struct value v = error_value();
 	if (bind_arguments(E, s, arg, n) && E->call_depth <= MAX_CALL_DEPTH) {
-		const char *last = strrchr(path, '.');
-		s->hint = last ? last + 1 : path;
-		s->hint = "value";
 		run_block(E, def->kid[1]);
 		if (s->returned)
 			v = returned_value(E, s, at);

@@ -134,21 +134,9 @@ void set_initial(struct elaborator *E, struct tensor *t, struct value v, struct 
 		last->tensor = t;
 		return;
 	}
-	struct value shaped = lift(E, at, EX_SELECT, 3, (struct value[]){bool_value(true), v, own});
-	if (shaped.kind == VAL_ERROR)
-		return;
-	if (shaped.rank != t->rank) {
-		fail(E, at, "the initial value of '%s' has shape %s, the tensor %s", t->name, value_shape(E, &v),
-		     value_shape(E, &own));
-		return;
-	}
-	struct index index[64];
-	for (int i = 0; i < t->rank; i++)
-		index[i] = (struct index){
-			i == 0 && t->batched ? "batch" : arena_printf(&E->ctx->arena, "%c", 'i' + i - t->batched),
-			t->axis[i].extent, t->axis[i].rows};
-	struct expr *e = t->elem == ELEM_REAL ? ex_real(E->g, shaped.expr) : shaped.expr;
-	list_add(&E->ctx->arena, list, graph_equation(E->g, t, RED_NONE, t->rank, t->rank, index, e, at));
+	struct expr *e = stretch_value(E, at, v, &own, "initial value", t->name, "tensor");
+	if (e)
+		define_whole(E, t, &own, e, at);
 }
 
 /* = e: per element, so that a draw in it is one for each; or a tensor of the shape. */

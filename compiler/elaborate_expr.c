@@ -194,6 +194,29 @@ struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const
 	return out;
 }
 
+struct expr *stretch_value(struct elaborator *E, struct span at, struct value v, const struct value *own,
+			   const char *what, const char *name, const char *kind)
+{
+	v = as_tensor(E, &v);
+	/* a choice that is settled: the value, in the shape of both */
+	struct value shaped = lift(E, at, EX_SELECT, 3, (struct value[]){bool_value(true), v, *own});
+	if (shaped.kind == VAL_ERROR)
+		return NULL;
+	if (shaped.rank != own->rank || shaped.lead != own->lead) {
+		fail(E, at, "the %s of '%s' has shape %s%s, the %s %s", what, name, value_shape(E, &v),
+		     is_batched(&v) && !is_batched(own) ? " per sample" : "", kind, value_shape(E, own));
+		return NULL;
+	}
+	return own->expr->tensor->elem == ELEM_REAL ? ex_real(E->g, shaped.expr) : shaped.expr;
+}
+
+void define_whole(struct elaborator *E, struct tensor *t, const struct value *own, struct expr *e, struct span at)
+{
+	struct index index[64];
+	whole_index(E, own, index);
+	emit_equation(E, graph_equation(E->g, t, RED_NONE, t->rank, t->rank, index, e, at));
+}
+
 /* The value is a tensor of the graph as it is: all of it, at its own places. */
 bool is_tensor_itself(const struct value *v)
 {
@@ -224,9 +247,7 @@ struct tensor *materialize(struct elaborator *E, struct value v, const char *nam
 	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, name, v.expr->elem, is_batched(&v), v.rank, v.axis, at);
 	t->classes = v.classes;
 	t->layer = E->scope->path;
-	struct index index[64];
-	whole_index(E, &v, index);
-	emit_equation(E, graph_equation(E->g, t, RED_NONE, v.rank, v.rank, index, v.expr, at));
+	define_whole(E, t, &v, v.expr, at);
 	return t;
 }
 

@@ -82,8 +82,6 @@ void note_optimizer(struct elaborator *E, const struct node *var, struct tensor 
 
 /* ---- equations ---- */
 
-static void append(struct elaborator *E, struct equation *eq) { list_add(&E->ctx->arena, &E->g->part[E->part], eq); }
-
 static void bind_value(struct elaborator *E, const char *name, struct tensor *t, struct span at)
 {
 	bind(E, name, tensor_value(E, t), at);
@@ -127,7 +125,7 @@ static void read_view(struct elaborator *E, const struct node *lhs, const struct
 	}
 	struct equation *eq = arena_alloc(&E->ctx->arena, sizeof *eq);
 	*eq = (struct equation){.kind = EQ_VIEW, .tensor = t, .at = lhs->at};
-	append(E, eq);
+	emit_equation(E, eq);
 	bind_value(E, lhs->name, t, lhs->name_at);
 }
 
@@ -294,7 +292,7 @@ static void read_scatter(struct elaborator *E, const struct node *n)
 	eq->target = arena_array(&E->ctx->arena, (size_t)t->rank + 1, sizeof *eq->target);
 	for (int i = 0; i < t->rank; i++)
 		eq->target[i] = ex_substitute(E->g, target[i], map, b.n);
-	append(E, eq);
+	emit_equation(E, eq);
 }
 
 static void read_part_loss(struct elaborator *E, const struct node *n)
@@ -372,7 +370,7 @@ static void read_scan(struct elaborator *E, const struct node *n, int depth)
 	list->n = mark;
 	struct equation *eq = arena_alloc(&E->ctx->arena, sizeof *eq);
 	*eq = (struct equation){.kind = EQ_SCAN, .scan = scan, .at = n->at};
-	append(E, eq);
+	emit_equation(E, eq);
 }
 
 static void read_body(struct elaborator *E, const struct node *block, int depth)

@@ -128,19 +128,9 @@ bool assign_carried(struct elaborator *E, const struct node *lhs, struct value v
 	own.lead = s->lead;
 	b->next = s->all;
 	b->next_value = own;
-	v = as_tensor(E, &v);
-	struct value shaped = lift(E, lhs->at, EX_SELECT, 3, (struct value[]){bool_value(true), v, own});
-	if (shaped.kind == VAL_ERROR)
-		return true;
-	if (shaped.rank != own.rank || shaped.lead != own.lead) {
-		fail(E, lhs->at, "the next value of '%s' has shape %s%s, the state %s", lhs->name, value_shape(E, &v),
-		     is_batched(&v) && !is_batched(&own) ? " per sample" : "", value_shape(E, &own));
-		return true;
-	}
-	struct index index[64];
-	whole_index(E, &own, index);
-	emit_equation(E, graph_equation(E->g, s->all, RED_NONE, own.rank, own.rank, index, ex_real(E->g, shaped.expr),
-					user_place(E, lhs->at)));
+	struct expr *e = stretch_value(E, lhs->at, v, &own, "next value", lhs->name, "state");
+	if (e)
+		define_whole(E, s->all, &own, e, user_place(E, lhs->at));
 	return true;
 }
 

@@ -65,8 +65,6 @@ void add_loss(struct elaborator *E, const struct node *n)
 	struct value v = eval(E, n->kid[0]);
 	E->scope->hint = hint;
 	v = as_tensor(E, &v);
-	if (v.kind == VAL_TUPLE && v.n && v.item[0].kind == VAL_TENSOR)
-		v = v.item[0];
 	if (v.kind == VAL_ERROR)
 		return;
 	if (v.kind != VAL_TENSOR || own_rank(&v)) {
@@ -132,24 +130,27 @@ static const char *value_name(const struct node *arg, const char *otherwise)
 	return (e->kind == NODE_NAME || e->kind == NODE_CALL) && e->name && !strchr(e->name, '.') ? e->name : otherwise;
 }
 
+/* A value that is shown, as a tensor of its name; NULL after an error. */
+static struct tensor *shown_tensor(struct elaborator *E, const struct node *arg, const char *name, bool metric)
+{
+	E->scope->hint = name;
+	struct value v = eval(E, arg->kid[0]);
+	E->scope->hint = "value";
+	v = as_tensor(E, &v);
+	if (metric && v.kind != VAL_TENSOR && v.kind != VAL_ERROR) {
+		fail(E, arg->at, "a metric is a number or a tensor, not %s", kind_text(&v));
+		return NULL;
+	}
+	if (metric && v.kind == VAL_TENSOR)
+		v.expr = ex_real(E->g, v.expr);
+	return materialize(E, v, name, arg->at);
+}
+
 void add_metrics(struct elaborator *E, const struct node *n)
 {
 	for (int i = 0; i < n->n; i++) {
 		const char *name = value_name(n->kid[i], "metric");
-		E->scope->hint = name;
-		struct value v = eval(E, n->kid[i]->kid[0]);
-		E->scope->hint = "value";
-		if (v.kind == VAL_TUPLE && v.n && !is_known(&v))
-			v = v.item[0]; /* of several results the first is meant */
-		v = as_tensor(E, &v);
-		if (v.kind == VAL_ERROR)
-			continue;
-		if (v.kind != VAL_TENSOR) {
-			fail(E, n->kid[i]->at, "a metric is a number or a tensor, not %s", kind_text(&v));
-			continue;
-		}
-		v.expr = ex_real(E->g, v.expr);
-		struct tensor *t = materialize(E, v, name, n->kid[i]->at);
+		struct tensor *t = shown_tensor(E, n->kid[i], name, true);
 		if (t && E->second)
 			list_add(&E->ctx->arena, &E->g->metrics, (struct metric){name, t});
 	}
@@ -159,15 +160,7 @@ void add_outputs(struct elaborator *E, const struct node *n)
 {
 	for (int i = 0; i < n->n; i++) {
 		const char *name = value_name(n->kid[i], "output");
-		E->scope->hint = name;
-		struct value v = eval(E, n->kid[i]->kid[0]);
-		E->scope->hint = "value";
-		if (v.kind == VAL_TUPLE && v.n && !is_known(&v))
-			v = v.item[0]; /* of several results the first is meant */
-		v = as_tensor(E, &v);
-		if (v.kind == VAL_ERROR)
-			continue;
-		struct tensor *t = materialize(E, v, name, n->kid[i]->at);
+		struct tensor *t = shown_tensor(E, n->kid[i], name, false);
 		if (t && E->second)
 			list_add(&E->ctx->arena, &E->g->outputs, (struct output){name, t});
 	}

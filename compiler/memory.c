@@ -21,7 +21,7 @@ struct arena_block {
 	alignas(ALIGNMENT) char data[];
 };
 
-static void *allocate_from_c_library(void *user, void *block, size_t size)
+void *allocate_from_c_library(void *user, void *block, size_t size)
 {
 	(void)user;
 	if (size == 0) {

@@ -19,12 +19,15 @@ typedef void *allocate_fn(void *user, void *block, size_t size);
 struct arena {
 	struct arena_block *block; /* newest block; blocks form a list */
 	allocate_fn *allocate;
-	void *user;	   /* passed to allocate */
-	jmp_buf *unwind;   /* where to go when memory runs out; never NULL while allocating */
-	size_t used;	   /* bytes handed out, for statistics */
+	void *user;	 /* passed to allocate */
+	jmp_buf *unwind; /* where to go when memory runs out; never NULL while allocating */
+	size_t used;	 /* bytes handed out, for statistics */
 };
 
-/* Set up an empty arena. allocate may be NULL: realloc and free are used. */
+/* The allocator where the host gives none: realloc and free. */
+void *allocate_from_c_library(void *user, void *block, size_t size);
+
+/* Set up an empty arena. allocate may be NULL: that of the C library is used. */
 void arena_init(struct arena *arena, allocate_fn *allocate, void *user);
 void arena_free(struct arena *arena);
 /* Zeroed, 16-byte aligned memory. Does not return on failure. */
@@ -45,8 +48,9 @@ _Noreturn void arena_fail(struct arena *arena);
 		int n, room;                                                                                           \
 	}
 #define list_add(arena, list, ...)                                                                                     \
-	((list)->n == (list)->room ? (list)->item = list_grow(arena, (list)->item, &(list)->room, sizeof *(list)->item) \
-				   : (list)->item,                                                                     \
+	((list)->n == (list)->room                                                                                     \
+		 ? (list)->item = list_grow(arena, (list)->item, &(list)->room, sizeof *(list)->item)                  \
+		 : (list)->item,                                                                                       \
 	 (list)->item[(list)->n++] = (__VA_ARGS__))
 void *list_grow(struct arena *arena, void *item, int *room, size_t size);
 

@@ -70,16 +70,6 @@ static bool run_passes(nnc_model *m, const struct source *src)
 
 /* ---- handles ---- */
 
-static void *allocate_from_c_library(void *user, void *block, size_t size)
-{
-	(void)user;
-	if (size == 0) {
-		free(block);
-		return NULL;
-	}
-	return realloc(block, size);
-}
-
 static void report_out_of_memory(const nnc_options *host)
 {
 	nnc_message message = {.severity = NNC_ERROR, .text = "out of memory"};
