@@ -159,7 +159,7 @@ struct scan_frame {
 	equation_list body;
 };
 
-enum { MAX_CALL_DEPTH = 200, MAX_EXPR_DEPTH = 2000, MAX_SCAN_DEPTH = 8 };
+enum { MAX_CALL_DEPTH = 200, MAX_EXPR_DEPTH = 2000 };
 
 struct elaborator {
 	struct context *ctx;

@@ -175,21 +175,6 @@ static void note_defined(struct sorting *s, const struct equation *eq, int numbe
 		table_set(&s->defined, eq->tensor->name, (void *)(uintptr_t)(number + 1));
 }
 
-/* What the schedule of scans does not do yet: rows that depend on each other, and a recurrence in a recurrence. */
-static bool can_recur(struct elaborator *E, const struct equation *eq, const struct node *n)
-{
-	if (eq->kind == EQ_SCAN) {
-		fail(E, n->at, "a scan that is part of another scan's recurrence is not supported yet");
-		return false;
-	}
-	for (int k = eq->nfree; eq->kind != EQ_VIEW && k < eq->n; k++)
-		if (eq->index[k].rows) {
-			fail(E, eq->at, "a step of a scan that reduces over batch is not supported yet");
-			return false;
-		}
-	return true;
-}
-
 /* A cycle: states reach it (it reads an earlier step, through others perhaps), and it reaches what an earlier step is
  * read of. */
 static void sort_body(struct elaborator *E, const struct scan_frame *frame, const struct node *n)
@@ -214,9 +199,6 @@ static void sort_body(struct elaborator *E, const struct scan_frame *frame, cons
 	for (s.now = count - 1; s.now >= 0; s.now--)
 		if (s.to[s.now])
 			follow(&s, frame->body.item[s.now]);
-	for (int i = 0; i < count; i++)
-		if (s.from[i] && s.to[i] && !can_recur(E, frame->body.item[i], n))
-			return;
 	struct scan *scan = arena_alloc(&E->ctx->arena, sizeof *scan);
 	*scan = (struct scan){.index = frame->index, .trips = frame->trips, .depth = E->scans};
 	scan->body = arena_array(&E->ctx->arena, (size_t)count + 1, sizeof *scan->body);

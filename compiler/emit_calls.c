@@ -8,6 +8,7 @@
 /* One call of a static function. */
 struct invocation {
 	struct function *function;
+	const struct step_loop *steps; /* the scan it stands in, or NULL */
 	struct arg *args;
 	int n_args;
 	text_list sites;
@@ -31,6 +32,9 @@ struct public_call {
 	struct signature sig;
 	LIST(struct invocation) invocations;
 	LIST(struct pointer) pointers;
+	const struct step_loop *steps; /* the innermost open loop over the steps of a scan, or NULL */
+	const char *step_name[MAX_SCAN_DEPTH];
+	int names[MAX_SCAN_DEPTH]; /* in the scope before each of the loops */
 };
 
 const char *call_name(enum call call)
@@ -244,6 +248,7 @@ static void add_invocation(struct public_call *c, struct group *group)
 
 	call.function = find_function(c->e, group, c->call, &call.args, &call.n_args);
 	collect_sites(c->e, group, &call.sites);
+	call.steps = group->steps;
 	if (group->flat) {
 		call.rows = eq->nfree && eq->index[0].rows && c->call != CALL_FORWARD1 && has_run_time_rows(group);
 		call.count = 1;
@@ -297,6 +302,9 @@ static void write_invocation(struct public_call *c, const struct invocation *cal
 		add_parameter(&out, arena_printf(c->e->arena, "%lld", (long long)call->count));
 	if (f->takes_n)
 		add_parameter(&out, c->call == CALL_FORWARD1 ? "1" : "n");
+	for (int d = 0; call->steps && d <= call->steps->scan->depth; d++)
+		if (f->takes_step[d])
+			add_parameter(&out, c->step_name[d]);
 	if (f->takes_run)
 		add_parameter(&out, "&state->run");
 	for (int i = 0; i < call->sites.n; i++)
@@ -305,6 +313,45 @@ static void write_invocation(struct public_call *c, const struct invocation *cal
 	for (int i = 0; i < call->n_args; i++)
 		add_parameter(&out, find_pointer(c, call->args[i].root)->name);
 	write_line(c->e, "%s(%s);", f->name, out.n ? out.at : "");
+}
+
+/* ---- scans ---- */
+
+static bool is_around(const struct step_loop *loop, const struct step_loop *inner)
+{
+	while (inner && inner != loop)
+		inner = inner->outer;
+	return inner == loop;
+}
+
+static void open_steps(struct public_call *c, const struct step_loop *loop)
+{
+	const struct scan *scan = loop->scan;
+	const char *name;
+
+	if (loop == c->steps)
+		return;
+	if (loop->outer)
+		open_steps(c, loop->outer);
+	c->names[scan->depth] = c->scope.names.n;
+	c->step_name[scan->depth] = name = new_name(c->e, &c->scope, scan->index);
+	if (scan->reverse)
+		open_block(c->e, "for (int %s = %lld; %s >= 0; %s--) {", name, (long long)scan->trips - 1, name, name);
+	else
+		open_block(c->e, "for (int %s = 0; %s < %lld; %s++) {", name, name, (long long)scan->trips, name);
+	c->steps = loop;
+}
+
+/* Close and open loops so that the innermost is `loop`. */
+static void enter_steps(struct public_call *c, const struct step_loop *loop)
+{
+	while (c->steps && !is_around(c->steps, loop)) {
+		close_block(c->e, "}");
+		release_names(&c->scope, c->names[c->steps->scan->depth]);
+		c->steps = c->steps->outer;
+	}
+	if (loop)
+		open_steps(c, loop);
 }
 
 /* ---- before and after ---- */
@@ -447,8 +494,11 @@ static void write_body(struct public_call *c)
 		start_init(c);
 	if (c->call == CALL_BACKWARD || c->call == CALL_STEP)
 		clear_missing_grads(c);
-	for (int i = 0; i < c->invocations.n; i++)
+	for (int i = 0; i < c->invocations.n; i++) {
+		enter_steps(c, c->invocations.item[i].steps);
 		write_invocation(c, &c->invocations.item[i]);
+	}
+	enter_steps(c, NULL);
 	finish(c);
 }
 

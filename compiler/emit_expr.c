@@ -178,14 +178,17 @@ static int64_t constant_place(struct body *b, const struct expr *read)
 		return -1;
 	flat = with_constants(b, &flat);
 	for (int s = 0; s < 64; s++)
-		if (flat.coef[s] && !(b->rows_slot && b->slot_name[s] == b->rows_slot))
+		if (flat.coef[s] && !is_step(b->eq, count_steps(b->group), s) &&
+		    !(b->rows_slot && b->slot_name[s] == b->rows_slot))
 			return -1;
 	return flat.constant;
 }
 
 static const char *read_local(struct body *b, const struct expr *read)
 {
-	return b->locals.n ? find_local(b, read->tensor, constant_place(b, read)) : NULL;
+	if (!b->locals.n || reads_other_step(read, b->eq, count_steps(b->group)))
+		return NULL;
+	return find_local(b, read->tensor, constant_place(b, read));
 }
 
 static bool is_known(const struct body *b, const struct affine *condition)

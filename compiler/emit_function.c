@@ -124,7 +124,7 @@ static const char *arg_shape(struct body *b, const struct arg *arg)
 	return *shape ? arena_printf(b->e->arena, " /* %s */", shape) : "";
 }
 
-static const char *parameters(struct body *b)
+static const char *parameters(struct body *b, const struct function *function)
 {
 	struct text out = {.arena = b->e->arena};
 
@@ -132,6 +132,9 @@ static const char *parameters(struct body *b)
 		text_add(&out, "int count");
 	if (b->takes_n)
 		text_add(&out, out.n ? ", int n" : "int n");
+	for (int d = 0; d < count_steps(b->group); d++)
+		if (function->takes_step[d])
+			text_printf(&out, out.n ? ", int %s" : "int %s", b->step_name[d]);
 	if (b->takes_run)
 		text_add(&out, out.n ? ", const nn_run *run" : "const nn_run *run");
 	for (int i = 0; i < b->site_names.n; i++)
@@ -156,6 +159,9 @@ static const char *write_body(struct body *b)
 		use_name(e, &b->scope, params[i]);
 	for (int i = 0; i < b->sites.n; i++)
 		list_add(e->arena, &b->site_names, new_name(e, &b->scope, "place"));
+	for (const struct step_loop *loop = b->group->steps; loop; loop = loop->outer)
+		if (loop->scan->trips > 1)
+			b->step_name[loop->scan->depth] = new_name(e, &b->scope, loop->scan->index);
 	name_args(b);
 	e->out = &text;
 	e->depth = 1;
@@ -271,6 +277,8 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 	text = write_body(&b);
 	for (int i = 0; i < n; i++)
 		function->keeps[i] = mentions(text, b.args.item[i].name);
+	for (int d = 0; d < count_steps(group); d++)
+		function->takes_step[d] = b.step_name[d] && mentions(text, b.step_name[d]);
 	keep_args(&b, function);
 	*args = b.args.item;
 	*n_args = b.args.n;
@@ -281,7 +289,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 	e->out = &e->bodies;
 	write_blank(e);
 	write_equations(e, group);
-	write_line(e, "static void %s(%s)", function->name, parameters(&b));
+	write_line(e, "static void %s(%s)", function->name, parameters(&b, function));
 	write_line(e, "{");
 	text_add(e->out, text);
 	write_line(e, "}");

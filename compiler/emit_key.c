@@ -131,7 +131,7 @@ const char *function_key(struct body *b)
 	add_number(&k, has_run_time_rows(group));
 	add_number(&k, group->flat ? 0 : group->depth);
 	add_number(&k, group->written_out * 2 + group->flat);
-	add_number(&k, group->scan ? 1 + group->scan->reverse : 0);
+	add_number(&k, count_steps(group));
 	add_number(&k, b->args.n);
 	for (int i = 0; i < group->stages.n; i++)
 		add_stage(&k, group->stages.item[i]);

@@ -9,9 +9,11 @@
 
 /* ---- indices ---- */
 
-static bool runs_once(const struct body *b, const struct index *index)
+static bool runs_once(const struct body *b, const struct equation *eq, int slot)
 {
-	return index->extent == 1 || (index->rows && b->one_row);
+	const struct index *index = &eq->index[slot];
+
+	return index->extent == 1 || (index->rows && b->one_row) || is_step(eq, count_steps(b->group), slot);
 }
 
 void set_slot(struct body *b, int slot, const char *name)
@@ -29,6 +31,8 @@ void start_stage(struct body *b, const struct equation *eq, int n_open)
 		b->slot_value[s] = 0;
 	}
 	b->open &= n_open < 64 ? ((uint64_t)1 << n_open) - 1 : UINT64_MAX;
+	for (int d = 0; d < count_steps(b->group); d++)
+		set_slot(b, eq->tensor->batched + d, b->step_name[d]);
 }
 
 static const char *index_name(struct body *b, const struct equation *eq, int slot)
@@ -50,15 +54,10 @@ static int open_loop(struct body *b, const struct equation *eq, int slot)
 	const char *name;
 
 	b->open |= (uint64_t)1 << slot;
-	if (runs_once(b, &eq->index[slot]))
+	if (runs_once(b, eq, slot))
 		return 0;
 	name = index_name(b, eq, slot);
-	if (b->group->scan && b->group->scan->reverse && slot == b->group->depth - 1)
-		open_block(b->e, "for (int %s = %s - 1; %s >= 0; %s--) {", name, extent_text(b, &eq->index[slot]), name,
-			   name);
-	else
-		open_block(b->e, "for (int %s = 0; %s < %s; %s++) {", name, name, extent_text(b, &eq->index[slot]),
-			   name);
+	open_block(b->e, "for (int %s = 0; %s < %s; %s++) {", name, name, extent_text(b, &eq->index[slot]), name);
 	set_slot(b, slot, name);
 	return 1;
 }
@@ -84,7 +83,7 @@ static int bounded_loop(const struct body *b, const struct accumulation *acc, co
 	for (int k = acc->stage->n_loop - 1; k >= acc->first; k--) {
 		int slot = acc->stage->loop[k];
 
-		if (condition->coef[slot] && !runs_once(b, &acc->stage->eq->index[slot]))
+		if (condition->coef[slot] && !runs_once(b, acc->stage->eq, slot))
 			return k;
 	}
 	return -1;
@@ -235,7 +234,7 @@ static void open_accumulation(struct body *b, struct accumulation *acc, int unti
 		const char *from, *to;
 
 		b->open |= (uint64_t)1 << slot;
-		if (runs_once(b, &acc->stage->eq->index[slot]))
+		if (runs_once(b, acc->stage->eq, slot))
 			continue;
 		b->open &= ~((uint64_t)1 << slot);
 		write_temps(b, &acc->stage->term, 1,

@@ -20,7 +20,8 @@ struct function {
 	const char *name;
 	struct group *group;
 	bool takes_n, takes_run, takes_count;
-	bool *keeps; /* for each parameter that a body like it could use: whether it does */
+	bool takes_step[MAX_SCAN_DEPTH]; /* of the scans around it, from the outermost */
+	bool *keeps;			 /* for each parameter that a body like it could use: whether it does */
 };
 
 /* Routines that stand at the top of the file if something calls them. */
@@ -139,10 +140,11 @@ struct body {
 	const struct equation *eq; /* whose slots the following are */
 	const char *slot_name[64]; /* C text of an index's value; NULL where it is constant */
 	int64_t slot_value[64];
-	uint64_t open;		/* slots that have a value */
-	condition_list *known;	/* conditions that hold where the expression stands */
-	const char *rows_slot;	/* name of the row index that bumped pointers have used up */
-	const char *flat_index; /* of a flat group */
+	uint64_t open;			       /* slots that have a value */
+	const char *step_name[MAX_SCAN_DEPTH]; /* parameters that are the steps of the scans around; NULL: always 0 */
+	condition_list *known;		       /* conditions that hold where the expression stands */
+	const char *rows_slot;		       /* name of the row index that bumped pointers have used up */
+	const char *flat_index;		       /* of a flat group */
 	bool takes_n, takes_run;
 	text_list sites; /* where its draws stand: parameters, so that equal layers share a function */
 	text_list site_names;

@@ -14,13 +14,21 @@ struct text_list {
 	int n, room;
 };
 
-/* The values of a stage's slots, NULL where a slot stays an index (rows). */
+/* The values of a stage's slots, NULL where a slot stays an index (rows, steps of scans). */
 struct place_values {
 	struct expr *slot[64];
 	int64_t value[64];
 };
 
-static bool stays_index(const struct body *b, const struct index *index) { return index->rows && !b->one_row; }
+static bool is_row(const struct body *b, const struct equation *eq, int slot)
+{
+	return eq->index[slot].rows && !b->one_row;
+}
+
+static bool stays_index(const struct body *b, const struct equation *eq, int slot)
+{
+	return is_row(b, eq, slot) || is_step(eq, count_steps(b->group), slot);
+}
 
 static const char *rows_text(const struct body *b)
 {
@@ -30,7 +38,7 @@ static const char *rows_text(const struct body *b)
 static void set_value(struct body *b, struct place_values *v, const struct equation *eq, int slot, int64_t value)
 {
 	v->value[slot] = value;
-	v->slot[slot] = stays_index(b, &eq->index[slot]) ? NULL : ex_int(b->e->g, value);
+	v->slot[slot] = stays_index(b, eq, slot) ? NULL : ex_int(b->e->g, value);
 }
 
 static int64_t rounds(const struct index *index) { return index->rows ? 1 : index->extent; }
@@ -76,7 +84,7 @@ static const char *target_at(struct body *b, const struct equation *eq, const st
 static bool sums_rows(const struct body *b, const struct equation *eq)
 {
 	for (int s = eq->nfree; s < eq->n; s++)
-		if (stays_index(b, &eq->index[s]))
+		if (is_row(b, eq, s))
 			return true;
 	return false;
 }
@@ -87,7 +95,7 @@ static int bound_slots(const struct body *b, const struct stage *stage, int *slo
 	int n = 0;
 
 	for (int k = 0; k < stage->n_loop; k++)
-		if (stage->loop[k] >= stage->eq->nfree && !stays_index(b, &stage->eq->index[stage->loop[k]]))
+		if (stage->loop[k] >= stage->eq->nfree && !is_row(b, stage->eq, stage->loop[k]))
 			slots[n++] = stage->loop[k];
 	return n;
 }
@@ -134,7 +142,7 @@ static const char *element_suffix(struct body *b, const struct equation *eq, con
 	struct text out = {.arena = b->e->arena};
 
 	for (int s = 0; s < eq->nfree; s++)
-		if (!eq->index[s].rows && eq->index[s].extent > 1)
+		if (!eq->index[s].rows && eq->index[s].extent > 1 && !is_step(eq, count_steps(b->group), s))
 			text_printf(&out, "_%lld", (long long)v->value[s]);
 	return out.at;
 }
@@ -247,7 +255,7 @@ static int start_elements(struct body *b, const struct stage *stage, struct plac
 	for (int s = 0; s < eq->n; s++)
 		set_value(b, v, eq, s, 0);
 	for (int s = 0; s < eq->nfree; s++)
-		if (!eq->index[s].rows)
+		if (!eq->index[s].rows && !is_step(eq, count_steps(b->group), s))
 			slots[n++] = s;
 	for (int k = n - 1; k >= 0; k--) {
 		set_value(b, v, eq, slots[k], at % eq->index[slots[k]].extent);
@@ -263,7 +271,8 @@ static void start_row_sums(struct body *b, const struct stage *stage, struct tex
 	struct place_values v;
 	int slots[64], n = start_elements(b, stage, &v, slots);
 	int64_t element = stage->from;
-	bool block = !stage->local && !eq->tensor->batched && eq->red == RED_SUM && stage_cost(stage) > LINES_TO_CLEAR;
+	bool block = !stage->local && !eq->tensor->batched && !stage->n_steps && eq->red == RED_SUM &&
+		     stage_cost(stage) > LINES_TO_CLEAR;
 
 	if (block) {
 		b->e->uses_memset = true;
@@ -297,7 +306,7 @@ static void write_row_sums(struct body *b, int at)
 	struct mark m;
 
 	b->eq = eq;
-	while (!stays_index(b, &eq->index[rows]))
+	while (!is_row(b, eq, rows))
 		rows++;
 	start_row_sums(b, stage, &targets);
 	hoist_terms(b, at, at + 1);
@@ -379,7 +388,7 @@ void write_unrolled(struct body *b)
 
 	start_stage(b, first, 0);
 	hoist_terms(b, 0, group->stages.n);
-	if (group->depth > 0 && stays_index(b, &first->index[0]))
+	if (group->depth > 0 && is_row(b, first, 0))
 		blocks = open_rows(b, first);
 	for (int at = 0; at < group->stages.n;) {
 		int end = at + 1;

@@ -118,6 +118,8 @@ enum eq_kind {
  * next. In a step, an equation may read what stands before it in `body` at t, and anything of the body at an earlier
  * step. Only equations that take part in the recurrence stand in a scan; what none of them needs, or what needs none
  * of them, is an ordinary equation over all t, before or behind it. Bodies hold MAPs, VIEWs and inner SCANs. */
+enum { MAX_SCAN_DEPTH = 8 /* scans in scans */ };
+
 struct scan {
 	const char *index;  /* its name, as printed */
 	int64_t trips;

@@ -105,20 +105,53 @@ static void place_fixed(struct program *p)
 
 /* ---- lifetimes ---- */
 
+/* The groups that are run again and again with this one: those of the outermost scan around it. */
+static const struct scan *scan_around(const struct group *group)
+{
+	const struct step_loop *loop = group->steps;
+
+	while (loop && loop->outer)
+		loop = loop->outer;
+	return loop ? loop->scan : NULL;
+}
+
+static int first_round(const struct placing *w, int at)
+{
+	const group_list *groups = &w->plan->groups;
+	const struct scan *scan = scan_around(groups->item[at]);
+
+	while (scan && at > 0 && scan_around(groups->item[at - 1]) == scan)
+		at--;
+	return at;
+}
+
+static int last_round(const struct placing *w, int at)
+{
+	const group_list *groups = &w->plan->groups;
+	const struct scan *scan = scan_around(groups->item[at]);
+
+	while (scan && at + 1 < groups->n && scan_around(groups->item[at + 1]) == scan)
+		at++;
+	return at;
+}
+
 static void find_lifetimes(struct placing *w)
 {
 	const group_list *groups = &w->plan->groups;
 
-	for (int at = 0; at < groups->n; at++)
+	for (int at = 0; at < groups->n; at++) {
+		int until = last_round(w, at);
+
 		for (int i = 0; i < groups->item[at]->stages.n; i++) {
 			const struct stage *stage = groups->item[at]->stages.item[i];
 			struct layout *layout = layout_of(root_of(stage->eq->tensor));
 			expr_list reads = stage->reads;
 
-			layout->dies = at;
+			layout->dies = until;
 			for (int k = 0; k < reads.n; k++)
-				layout_of(root_of(reads.item[k]->tensor))->dies = at;
+				layout_of(root_of(reads.item[k]->tensor))->dies = until;
 		}
+	}
 }
 
 static int end_of(const struct placing *w) { return w->plan->groups.n; }
@@ -154,7 +187,7 @@ static bool may_overwrite(const struct group *group, int at, const struct tensor
 	const struct stage *stage = group->stages.item[at];
 	int nest_end = at + 1; /* values are stored at the end of the nest's body */
 
-	if (group->scan || /* other steps still read it */
+	if (group->steps || /* other steps still read it */
 	    accumulates_in_memory(group, stage) || tensor_size(old) != tensor_size(stage->eq->tensor) ||
 	    old->elem != stage->eq->tensor->elem)
 		return false;
@@ -431,7 +464,7 @@ static void place_call(struct program *p, enum call call)
 
 			if (group->stages.item[i]->eq->tensor->role == ROLE_NEXT)
 				place_next(&w, group, i, at);
-			add_value(&w, group, i, at);
+			add_value(&w, group, i, first_round(&w, at));
 		}
 	for (int i = 0; call == CALL_STEP && i < p->g->grads.n; i++) { /* those that no equation gives: cleared */
 		struct layout *layout = layout_of(p->g->grads.item[i]);

@@ -80,6 +80,23 @@ static void pass_need(struct graph *g, const struct equation *eq, unsigned also)
 		layout_of(root_of(reads.item[k]->tensor))->need |= layout->need;
 }
 
+struct scan_need {
+	struct graph *g;
+	unsigned calls;
+};
+
+static void join_need(void *user, struct equation *eq)
+{
+	((struct scan_need *)user)->calls |= layout_of(root_of(eq->tensor))->need;
+}
+
+static void pass_scan_need(void *user, struct equation *eq)
+{
+	const struct scan_need *need = user;
+
+	pass_need(need->g, eq, need->calls);
+}
+
 /* Which calls need which tensors of part inference, from its last equation to its first. */
 static void find_needs(struct program *p, const equation_list *list)
 {
@@ -93,16 +110,15 @@ static void find_needs(struct program *p, const equation_list *list)
 		layout_of(root_of(g->inference_loss))->need |= bit(CALL_LOSS);
 	for (int i = list->n - 1; i >= 0; i--) {
 		struct equation *eq = list->item[i];
-		unsigned need = 0;
+		struct scan_need need = {g, 0};
 
 		if (eq->kind != EQ_SCAN) {
 			pass_need(g, eq, eq->tensor->role == ROLE_NEXT ? bit(CALL_FORWARD) : 0);
 			continue;
 		}
-		for (int k = 0; k < eq->scan->n; k++) /* all of a scan is needed as soon as some of it is */
-			need |= layout_of(root_of(eq->scan->body[k]->tensor))->need;
-		for (int k = 0; k < eq->scan->n; k++)
-			pass_need(g, eq->scan->body[k], need);
+		/* all of a scan is needed as soon as some of it is */
+		visit_equations(eq->scan->body, eq->scan->n, join_need, &need);
+		visit_equations(eq->scan->body, eq->scan->n, pass_scan_need, &need);
 	}
 }
 

@@ -21,9 +21,17 @@ typedef LIST(struct affine) condition_list;
 
 typedef LIST(struct expr *) expr_list;
 
+/* A scan around groups. Each of its steps is a call of every one of them in turn, over all samples; for a function the
+ * step is a number that it is given. */
+struct step_loop {
+	const struct scan *scan;
+	const struct step_loop *outer;
+};
+
 /* An equation within a group. Its loops are the group's shared ones and then `loop`, outermost first. */
 struct stage {
 	struct equation *eq;
+	int n_steps; /* scans around it; the slots of their steps are the first behind the sample's */
 	enum form form;
 	struct expr *term;	/* eq->value without what `conditions` say already */
 	struct expr **target;	/* SCATTER: eq->target likewise */
@@ -39,20 +47,29 @@ struct stage {
 	bool local;	      /* only this group reads it, element by element: it needs no memory */
 };
 
-/* Equations that become one function: loops that are fused, or a scan, whose steps are the last of the shared loops. */
+/* Equations that become one function: loops that are fused. */
 struct group {
 	struct stage_list {
 		struct stage **item;
 		int n, room;
 	} stages;
-	int depth;		 /* slots 0..depth-1 are loops around all stages */
-	bool written_out;	 /* no loops but those over rows */
-	const struct scan *scan; /* NULL: none. Then slot depth-1 is its index */
+	int depth;		       /* slots 0..depth-1 are loops around all stages */
+	bool written_out;	       /* no loops but those over rows */
+	const struct step_loop *steps; /* the innermost scan around it, or NULL */
 	bool flat; /* element by element over whole tensors: one loop over all elements, whatever the shape */
 	enum part part;
 	unsigned readers; /* INFERENCE: which calls need it, a bit each */
 };
 typedef LIST(struct group *) group_list;
+
+static inline int count_steps(const struct group *group) { return group->steps ? group->steps->scan->depth + 1 : 0; }
+/* Whether the slot of an equation within n_steps scans is the step of one of them. */
+static inline bool is_step(const struct equation *eq, int n_steps, int slot)
+{
+	return eq->kind == EQ_MAP && slot >= eq->tensor->batched && slot < eq->tensor->batched + n_steps;
+}
+/* A read of what another step has made. */
+bool reads_other_step(const struct expr *read, const struct equation *eq, int n_steps);
 /* Whether the elements of a stage are complete only after loops that have stored parts of them. */
 bool accumulates_in_memory(const struct group *group, const struct stage *stage);
 /* init and update know of no rows: what has a sample axis is set for the whole batch. */
@@ -177,9 +194,8 @@ bool reads_element(const struct expr *read, const struct equation *eq);
 void finish_groups(struct program *p, group_list *list);
 
 /* schedule_loops.c: the form of an equation and the order of its loops. */
-/* shared: free slots whose loops stand around the stage whatever its form. */
-struct stage *make_stage(struct graph *g, struct equation *eq, int shared);
-/* Multiply-adds (or terms) of an equation for one row. */
+struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps);
+/* Multiply-adds (or terms) of an equation for one row and step. */
 double stage_cost(const struct stage *stage);
 /* Every distinct expression within e, in the order in which a walk from the left meets them; every distinct READ. */
 void collect_exprs(struct graph *g, struct expr *e, expr_list *out);

@@ -2,7 +2,7 @@
  *
  * Equations that follow one another join a group where that is legal and saves memory traffic: element by element in
  * the same loops (a sum, the bias, the activation), or row by row within shared outer loops (the parts of a softmax).
- * The chain rule's equations and an optimiser's are treated like any others. A scan is a group of its own. */
+ * The chain rule's equations and an optimiser's are treated like any others, and so are those of one step of a scan. */
 #include "schedule.h"
 
 #include <string.h>
@@ -10,8 +10,10 @@
 struct grouping {
 	struct program *p;
 	struct graph *g;
-	struct group *group; /* open for more, or NULL */
+	struct group *group;	       /* open for more, or NULL */
+	const struct step_loop *steps; /* the scan that is gone through, or NULL */
 	enum part part;
+	unsigned readers; /* INFERENCE: calls that need that scan */
 };
 
 static const struct stage *last_stage(const struct group *group) { return group->stages.item[group->stages.n - 1]; }
@@ -47,6 +49,17 @@ bool reads_element(const struct expr *read, const struct equation *eq)
 		if (read->tensor->axis[a].extent != eq->index[a].extent)
 			return false;
 	return true;
+}
+
+bool reads_other_step(const struct expr *read, const struct equation *eq, int n_steps)
+{
+	const struct tensor *t = read->tensor;
+
+	for (int d = 0; d < n_steps; d++)
+		if (t->rank <= t->batched + d || read->arg[t->batched + d]->op != EX_INDEX ||
+		    read->arg[t->batched + d]->slot != eq->tensor->batched + d)
+			return true;
+	return false;
 }
 
 /* The stage of the group that defines t's memory, or -1. */
@@ -89,6 +102,8 @@ static bool reads_fit(struct grouping *w, const struct stage *stage, int depth, 
 				*linked |= theirs.item[k] == read;
 			continue;
 		}
+		if (reads_other_step(read, stage->eq, stage->n_steps))
+			continue; /* the call for that step has stored it */
 		if (read->tensor->role == ROLE_VIEW || group->stages.item[from]->eq->tensor->role == ROLE_VIEW)
 			return false;
 		if (joins && from >= nest_start(group) ? !reads_element(read, stage->eq) : !reads_identity(read, depth))
@@ -175,7 +190,7 @@ static void add_equation(struct grouping *w, struct equation *eq, group_list *ou
 {
 	struct arena *arena = &w->g->ctx->arena;
 	struct layout *layout = layout_of(root_of(eq->tensor));
-	unsigned readers = w->part == PART_INFERENCE ? layout->need : 0;
+	unsigned readers = w->part != PART_INFERENCE ? 0 : w->steps ? w->readers : layout->need;
 	struct stage *stage;
 	int depth;
 
@@ -183,13 +198,14 @@ static void add_equation(struct grouping *w, struct equation *eq, group_list *ou
 		return;
 	if (w->part == PART_INIT && eq->tensor->role != ROLE_VALUE && eq->red == RED_NONE && ex_is_num(eq->value, 0))
 		return; /* init clears everything first */
-	stage = make_stage(w->g, eq, 0);
+	stage = make_stage(w->g, eq, w->steps ? w->steps->scan->depth + 1 : 0);
 	stage->clears = !layout->group;
 	depth = joint_depth(w, stage, readers);
 	if (depth < 0) {
 		w->group = arena_alloc(arena, sizeof *w->group);
 		w->group->part = w->part;
 		w->group->readers = readers;
+		w->group->steps = w->steps;
 		list_add(arena, out, w->group);
 		depth = stage->form == FORM_SCATTER ? 0 : stage->n_free;
 	}
@@ -198,65 +214,45 @@ static void add_equation(struct grouping *w, struct equation *eq, group_list *ou
 	layout->group = w->group;
 }
 
-/* Whether a stage of a scan may stand in the free loops of the stages before: what it reads of them at this step is the
- * element they have just made. What it reads of other steps is stored. */
-static bool joins_step(struct graph *g, const struct group *group, const struct stage *stage)
+static void add_equations(struct grouping *w, struct equation *const *item, int n, group_list *out);
+
+/* All of a scan is computed where some of it is needed. */
+static unsigned scan_readers(const struct scan *scan)
 {
-	const struct stage *last = group->stages.n ? last_stage(group) : NULL;
-	int time = group->depth - 1;
-	expr_list reads = stage->reads;
+	const struct equation *first = scan->body[0];
 
-	if (!last || last->form == FORM_ROW || stage->form == FORM_ROW || stage->eq->nfree != last->eq->nfree ||
-	    common_free(last, stage) != stage->eq->nfree)
-		return false;
-	for (int i = 0; i < reads.n; i++) {
-		const struct expr *read = reads.item[i];
-		int from = defining_stage(group, read->tensor);
-		bool now = read->tensor->rank > time && read->arg[time] == ex_index(g, time);
-
-		if (from >= nest_start(group) && now && !reads_element(read, stage->eq))
-			return false;
-	}
-	return true;
+	return first->kind == EQ_SCAN ? scan_readers(first->scan) : layout_of(root_of(first->tensor))->need;
 }
 
-/* A scan is a group: loops over rows and steps around all its equations. */
+/* The groups of a step. */
 static void add_scan(struct grouping *w, const struct equation *eq, group_list *out)
 {
-	const struct scan *scan = eq->scan;
-	unsigned readers = 0;
-	struct group *group = arena_alloc(&w->g->ctx->arena, sizeof *group);
+	const struct step_loop *outer = w->steps;
+	struct step_loop *steps = arena_alloc(&w->g->ctx->arena, sizeof *steps);
 
+	*steps = (struct step_loop){eq->scan, outer};
+	w->readers = scan_readers(eq->scan);
 	w->group = NULL;
-	group->part = w->part;
-	group->scan = scan;
-	for (int i = 0; i < scan->n; i++) {
-		struct equation *body = scan->body[i];
-		struct stage *stage;
+	w->steps = steps;
+	add_equations(w, eq->scan->body, eq->scan->n, out);
+	w->steps = outer;
+	w->group = NULL;
+}
 
-		if (body->kind != EQ_MAP)
-			continue;
-		group->depth = body->tensor->batched + scan->depth + 1;
-		stage = make_stage(w->g, body, group->depth);
-		stage->joins = joins_step(w->g, group, stage);
-		list_add(&w->g->ctx->arena, &group->stages, stage);
-		layout_of(root_of(body->tensor))->group = group;
-		readers |= w->part == PART_INFERENCE ? layout_of(root_of(body->tensor))->need : 0;
-	}
-	group->readers = readers;
-	if (group->stages.n && (w->part != PART_INFERENCE || readers))
-		list_add(&w->g->ctx->arena, out, group);
+static void add_equations(struct grouping *w, struct equation *const *item, int n, group_list *out)
+{
+	for (int i = 0; i < n; i++)
+		if (item[i]->kind == EQ_SCAN)
+			add_scan(w, item[i], out);
+		else
+			add_equation(w, item[i], out);
 }
 
 void group_equations(struct program *p, enum part part, const equation_list *list, group_list *out)
 {
 	struct grouping w = {.p = p, .g = p->g, .part = part};
 
-	for (int i = 0; i < list->n; i++)
-		if (list->item[i]->kind == EQ_SCAN)
-			add_scan(&w, list->item[i], out);
-		else
-			add_equation(&w, list->item[i], out);
+	add_equations(&w, list->item, list->n, out);
 }
 
 /* Loops that the group shares are no longer the stage's own. */

@@ -303,7 +303,7 @@ static void add_bound_loops(struct stage *stage, int last)
 /* The first of equals wins: the bound indices run as they are written. */
 static bool keeps_order(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
 
-static void order_reduction(struct graph *g, struct stage *stage, int shared)
+static void order_reduction(struct graph *g, struct stage *stage)
 {
 	struct equation *eq = stage->eq;
 	bool strict = g->ctx->options->fp == NNC_FP_STRICT;
@@ -320,8 +320,8 @@ static void order_reduction(struct graph *g, struct stage *stage, int shared)
 			inner = keeps_order(eq->red) ? inner : s;
 		}
 	}
-	if (eq->red == RED_SUM && row >= shared && eq->index[row].extent > 1 && !eq->index[row].rows &&
-	    iteration_cost(eq, &reads, row, 2, 3) < dot_cost) {
+	if (eq->red == RED_SUM && row >= 0 && !is_step(eq, stage->n_steps, row) && eq->index[row].extent > 1 &&
+	    !eq->index[row].rows && iteration_cost(eq, &reads, row, 2, 3) < dot_cost) {
 		stage->form = FORM_ROW;
 		for (int s = 0; s < row; s++)
 			stage->loop[stage->n_loop++] = s;
@@ -375,11 +375,12 @@ static void drop_single_rounds(struct graph *g, struct stage *stage)
 		stage->target[a] = ex_substitute(g, eq->target[a], zero, eq->n);
 }
 
-struct stage *make_stage(struct graph *g, struct equation *eq, int shared)
+struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps)
 {
 	struct stage *stage = arena_alloc(&g->ctx->arena, sizeof *stage);
 
 	stage->eq = eq;
+	stage->n_steps = n_steps;
 	stage->lanes = 1;
 	note_exprs(g, stage);
 	peel_term(g, stage);
@@ -393,7 +394,7 @@ struct stage *make_stage(struct graph *g, struct equation *eq, int shared)
 			stage->loop[stage->n_loop++] = s;
 		stage->n_free = stage->n_loop;
 	} else {
-		order_reduction(g, stage, shared);
+		order_reduction(g, stage);
 	}
 	return stage;
 }
@@ -413,7 +414,7 @@ double stage_cost(const struct stage *stage)
 	double cost = 1;
 
 	for (int s = 0; s < stage->eq->n; s++)
-		if (!stage->eq->index[s].rows)
+		if (!stage->eq->index[s].rows && !is_step(stage->eq, stage->n_steps, s))
 			cost *= (double)stage->eq->index[s].extent;
 	return cost;
 }

@@ -81,13 +81,13 @@ static bool is_flat_group(struct graph *g, const struct group *group)
 	return true;
 }
 
-/* Elements of one row that a stage makes. */
+/* Elements of one row that a stage makes, in one step. */
 static int64_t row_elements(const struct stage *stage)
 {
 	int64_t n = 1;
 
 	for (int s = 0; s < stage->eq->nfree; s++)
-		if (!is_rows(stage, s))
+		if (!is_rows(stage, s) && !is_step(stage->eq, stage->n_steps, s))
 			n *= stage->eq->index[s].extent;
 	return n;
 }
@@ -112,11 +112,11 @@ static void choose_shape(struct program *p, struct group *group)
 	bool small = (unroll == NNC_UNROLL_ALL && (cost <= FUNCTION_LIMIT || group->stages.n == 1)) ||
 		     (unroll == NNC_UNROLL_AUTO && cost <= WRITE_OUT_LIMIT);
 
-	if (group->part == PART_INIT || group->scan)
+	if (group->part == PART_INIT)
 		small = false;
 	for (int i = 0; small && i < group->stages.n; i++)
 		small = can_be_written_out(p->g, group->stages.item[i]);
-	group->flat = !group->scan && is_flat_group(p->g, group);
+	group->flat = !group->steps && is_flat_group(p->g, group);
 	if (group->flat && small && group->part != PART_UPDATE && cost <= FLAT_MINIMUM)
 		group->flat = false;
 	if (group->flat && unroll == NNC_UNROLL_ALL)
@@ -188,13 +188,6 @@ static bool read_in_place(const struct group *group, int at)
 	const struct stage *stage = group->stages.item[at];
 	bool same_nest = true;
 
-	for (int i = 0; i <= at && group->scan; i++) { /* read at a later step */
-		expr_list reads = group->stages.item[i]->reads;
-
-		for (int k = 0; k < reads.n; k++)
-			if (reads.item[k]->tensor == stage->eq->tensor)
-				return false;
-	}
 	for (int i = at + 1; i < group->stages.n; i++) {
 		const struct stage *other = group->stages.item[i];
 		expr_list reads = other->reads;
@@ -226,7 +219,7 @@ static bool read_at_constants(struct program *p, const struct group *group, int 
 				struct expr *sub = reads.item[k]->arg[a];
 				bool own_row = a == 0 && t->batched && sub == ex_index(p->g, 0);
 
-				if (own_row)
+				if (own_row || (a >= t->batched && a < t->batched + count_steps(group)))
 					continue;
 				for (int s = 0; s < eq->n; s++)
 					if (!sub->affine || (eq->index[s].rows && sub->slots >> s & 1))
@@ -234,6 +227,20 @@ static bool read_at_constants(struct program *p, const struct group *group, int 
 			}
 	}
 	return true;
+}
+
+/* A later step reads what this one has made. */
+static bool read_by_other_step(const struct group *group, const struct tensor *t)
+{
+	for (int i = 0; i < group->stages.n; i++) {
+		const struct stage *stage = group->stages.item[i];
+		expr_list reads = stage->reads;
+
+		for (int k = 0; k < reads.n; k++)
+			if (reads.item[k]->tensor == t && reads_other_step(reads.item[k], stage->eq, stage->n_steps))
+				return true;
+	}
+	return false;
 }
 
 static void find_locals(struct program *p, struct group *group)
@@ -248,7 +255,7 @@ static void find_locals(struct program *p, struct group *group)
 			continue;
 		for (int s = stage->eq->nfree; s < stage->eq->n; s++)
 			sums_rows |= is_rows(stage, s);
-		if (stage->form == FORM_SCATTER)
+		if (stage->form == FORM_SCATTER || read_by_other_step(group, t))
 			continue;
 		if (group->written_out)
 			stage->local =
