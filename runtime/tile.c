@@ -1,0 +1,58 @@
+/* tile.c - which of the precompiled tiles this processor can run. */
+#include "tile_set.h"
+
+#include <string.h>
+
+#define DECLARE(set, real)                                                                                             \
+	void tile_run_##set##_##real(const nn_tile *t, const real *scalar, const real *vector, real *result);          \
+	void tile_dot_##set##_##real(const nn_tile *t, const real *scalar, const real *vector, real *result)
+#define SET(set, real, bytes, registers)                                                                               \
+	{                                                                                                              \
+#set, bytes / (int)sizeof(real), registers, (tile_function *)tile_run_##set##_##real,                  \
+			(tile_function *)tile_dot_##set##_##real                                                       \
+	}
+
+#if defined(__x86_64__)
+DECLARE(avx512, float);
+DECLARE(avx512, double);
+DECLARE(avx2, float);
+DECLARE(avx2, double);
+#endif
+DECLARE(base, float);
+DECLARE(base, double);
+
+/* The best first; within a set float, then double. */
+static const struct tile_set sets[][2] = {
+#if defined(__x86_64__)
+	{SET(avx512, float, 64, 32), SET(avx512, double, 64, 32)},
+	{SET(avx2, float, 32, 16), SET(avx2, double, 32, 16)},
+#endif
+	{SET(base, float, 16, 16), SET(base, double, 16, 16)},
+};
+
+static bool can_run(const char *instructions)
+{
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+	if (strcmp(instructions, "avx512") == 0)
+		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+		       __builtin_cpu_supports("fma");
+	if (strcmp(instructions, "avx2") == 0)
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+	return strcmp(instructions, "base") == 0;
+}
+
+const struct tile_set *find_tile_set(size_t real_size, const char *instructions)
+{
+	for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
+		if (can_run(sets[i][0].instructions) &&
+		    (!instructions || strcmp(sets[i][0].instructions, instructions) == 0))
+			return &sets[i][real_size == sizeof(double)];
+	return NULL;
+}
+
+const struct tile_set *select_tile_set(size_t real_size, bool strict)
+{
+	return find_tile_set(real_size, strict ? "base" : NULL);
+}

@@ -1,0 +1,160 @@
+/* tile_kernels.c - the tiles of tile.h for one instruction set and one type of reals.
+ *
+ * The Makefile compiles this file once for each of them. A kernel is made for every pair of rows and vectors that fits
+ * the registers. Its accumulators are an array all of whose indices are known while compiling, so that each of them
+ * becomes a register. Nothing is unrolled over k, which would gain nothing. */
+#include "tile_kernels.h"
+
+/* One step of k. rows and vectors are literals; mask tells the lanes of the last vector. Of the two operands
+ * the one with fewer values is held in registers, the other streamed past it. */
+INLINE void add_step(const int rows, const int vectors, const real *const row[], const real *const column[],
+		     ptrdiff_t s, ptrdiff_t v, lanes_mask mask, vec sum[][NN_TILE_VECTORS])
+{
+#define LOAD_COLUMN(j) (j + 1 < vectors ? *(const vec *)(column[j] + v) : load_part(column[j] + v, mask))
+	if (rows >= vectors) {
+		vec held[NN_TILE_VECTORS];
+		UNROLL for (int j = 0; j < vectors; j++) held[j] = LOAD_COLUMN(j);
+		UNROLL for (int i = 0; i < rows; i++)
+		{
+			const real factor = row[i][s];
+			UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += factor * held[j];
+		}
+	} else {
+		real held[NN_TILE_ROWS];
+		UNROLL for (int i = 0; i < rows; i++) held[i] = row[i][s];
+		UNROLL for (int j = 0; j < vectors; j++)
+		{
+			const vec streamed = LOAD_COLUMN(j);
+			UNROLL for (int i = 0; i < rows; i++) sum[i][j] += held[i] * streamed;
+		}
+	}
+#undef LOAD_COLUMN
+}
+
+INLINE void run_tile(const int rows, const int vectors, const nn_tile *t, const real *scalar, const real *vector,
+		     real *result)
+{
+	const real *row[NN_TILE_ROWS], *column[NN_TILE_VECTORS];
+	vec sum[NN_TILE_ROWS][NN_TILE_VECTORS];
+	const lanes_mask mask = first_lanes(t->lanes);
+	const ptrdiff_t scalar_k = t->scalar_k[2], vector_k = t->vector_k[2];
+	const int k0_end = t->k[0], k1_end = t->k[1], k_end = t->k[2];
+	UNROLL for (int j = 0; j < vectors; j++) column[j] = vector + t->vector[j];
+	UNROLL for (int i = 0; i < rows; i++)
+	{
+		row[i] = scalar + t->scalar[i];
+		UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = (vec){0};
+	}
+	for (int k0 = 0; k0 < k0_end; k0++)
+		for (int k1 = 0; k1 < k1_end; k1++) {
+			ptrdiff_t s = k0 * t->scalar_k[0] + k1 * t->scalar_k[1];
+			ptrdiff_t v = k0 * t->vector_k[0] + k1 * t->vector_k[1];
+			for (int k = 0; k < k_end; k++, s += scalar_k, v += vector_k)
+				add_step(rows, vectors, row, column, s, v, mask, sum);
+		}
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++)
+	{
+		real *at = result + t->result_row[i] + t->result_vector[j];
+		if (t->accumulate)
+			sum[i][j] += j + 1 < vectors ? *(const vec *)at : load_part(at, mask);
+		if (j + 1 < vectors)
+			*(vec *)at = sum[i][j];
+		else
+			store_part(at, sum[i][j], mask);
+	}
+}
+
+typedef void tile_kernel(const nn_tile *t, const real *scalar, const real *vector, real *result);
+
+#define KERNEL(rows, vectors)                                                                                          \
+	static void tile_##rows##x##vectors(const nn_tile *t, const real *scalar, const real *vector, real *result)    \
+	{                                                                                                              \
+		run_tile(rows, vectors, t, scalar, vector, result);                                                    \
+	}
+#define ENTRY(rows, vectors) [rows][vectors] = tile_##rows##x##vectors,
+
+/* All pairs with rows * vectors + min(rows, vectors) + 1 <= TILE_REGISTERS for which tile.h has room. */
+#define ROWS_2(X, v) X(1, v) X(2, v)
+#define ROWS_3(X, v) ROWS_2(X, v) X(3, v)
+#define ROWS_4(X, v) ROWS_3(X, v) X(4, v)
+#define ROWS_5(X, v) ROWS_4(X, v) X(5, v)
+#define ROWS_6(X, v) ROWS_5(X, v) X(6, v)
+#define ROWS_9(X, v) ROWS_6(X, v) X(7, v) X(8, v) X(9, v)
+#define ROWS_14(X, v) ROWS_9(X, v) X(10, v) X(11, v) X(12, v) X(13, v) X(14, v)
+#define ROWS_16(X, v) ROWS_14(X, v) X(15, v) X(16, v)
+#if TILE_REGISTERS >= 32
+#define PAIRS(X) ROWS_16(X, 1) ROWS_14(X, 2) ROWS_9(X, 3) ROWS_6(X, 4) ROWS_5(X, 5) ROWS_4(X, 6)
+#else
+#define PAIRS(X) ROWS_14(X, 1) ROWS_6(X, 2) ROWS_4(X, 3) ROWS_3(X, 4) ROWS_2(X, 5) ROWS_2(X, 6)
+#endif
+
+PAIRS(KERNEL)
+
+static tile_kernel *const kernels[NN_TILE_ROWS + 1][NN_TILE_VECTORS + 1] = {PAIRS(ENTRY)};
+
+void TILE_FUNCTION(run)(const nn_tile *t, const real *scalar, const real *vector, real *result)
+{
+	tile_kernel *kernel = kernels[t->rows][t->vectors];
+	for (int i = 0; i < t->count; i++)
+		kernel(t, scalar + i * t->scalar_step, vector + i * t->vector_step, result + i * t->result_step);
+}
+
+/* ---- dot products ---- */
+
+/* The lanes added in pairs. */
+INLINE real add_lanes(vec v)
+{
+	real lane[WIDTH];
+	memcpy(lane, &v, sizeof lane);
+	UNROLL for (int n = WIDTH / 2; n > 0; n /= 2) UNROLL for (int i = 0; i < n; i++) lane[i] += lane[i + n];
+	return lane[0];
+}
+
+INLINE void run_dot(const int rows, const int columns, const nn_tile *t, const real *scalar, const real *vector,
+		    real *result)
+{
+	vec sum[NN_DOT_ROWS][NN_DOT_VECTORS], left[NN_DOT_VECTORS];
+	const int k_end = t->k[2], rest = k_end % WIDTH;
+	const lanes_mask mask = first_lanes(rest);
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++) sum[i][j] = (vec){0};
+	for (int k0 = 0; k0 < t->k[0]; k0++)
+		for (int k1 = 0; k1 < t->k[1]; k1++) {
+			const real *s = scalar + k0 * t->scalar_k[0] + k1 * t->scalar_k[1];
+			const real *v = vector + k0 * t->vector_k[0] + k1 * t->vector_k[1];
+			int k = 0;
+			for (; k + WIDTH <= k_end; k += WIDTH) {
+				UNROLL for (int j = 0; j < columns; j++) left[j] = *(const vec *)(v + t->vector[j] + k);
+				UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++)
+					sum[i][j] += *(const vec *)(s + t->scalar[i] + k) * left[j];
+			}
+			if (!rest)
+				continue;
+			UNROLL for (int j = 0; j < columns; j++) left[j] = load_part(v + t->vector[j] + k, mask);
+			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++) sum[i][j] +=
+				load_part(s + t->scalar[i] + k, mask) * left[j];
+		}
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++)
+	{
+		real *at = result + t->result_row[i] + t->result_vector[j], total = add_lanes(sum[i][j]);
+		*at = t->accumulate ? *at + total : total;
+	}
+}
+
+#define DOT(rows, vectors)                                                                                             \
+	static void dot_##rows##x##vectors(const nn_tile *t, const real *scalar, const real *vector, real *result)     \
+	{                                                                                                              \
+		run_dot(rows, vectors, t, scalar, vector, result);                                                     \
+	}
+#define DOT_ENTRY(rows, vectors) [rows][vectors] = dot_##rows##x##vectors,
+#define DOT_PAIRS(X) ROWS_4(X, 1) ROWS_4(X, 2)
+
+DOT_PAIRS(DOT)
+
+static tile_kernel *const dots[NN_DOT_ROWS + 1][NN_DOT_VECTORS + 1] = {DOT_PAIRS(DOT_ENTRY)};
+
+void TILE_FUNCTION(dot)(const nn_tile *t, const real *scalar, const real *vector, real *result)
+{
+	tile_kernel *kernel = dots[t->rows][t->vectors];
+	for (int i = 0; i < t->count; i++)
+		kernel(t, scalar + i * t->scalar_step, vector + i * t->vector_step, result + i * t->result_step);
+}
