@@ -29,6 +29,11 @@ struct source *add_source(struct context *ctx, const char *name, const char *tex
 	return src;
 }
 
+bool is_within(struct span inner, struct span outer)
+{
+	return inner.src == outer.src && inner.begin >= outer.begin && inner.end <= outer.end;
+}
+
 /* Number, from 0, of the line that holds a byte: the last line that starts at or before it. */
 static int find_line(const struct source *src, uint32_t byte)
 {
@@ -78,18 +83,51 @@ static void set_place(struct context *ctx, struct span at, nnc_message *message)
 		message->column_end = message->column + 1;
 }
 
+static void send(struct context *ctx, enum nnc_severity severity, struct span at, const char *group, const char *text)
+{
+	nnc_message message = {.severity = severity, .group = group, .text = text};
+	if (at.src)
+		set_place(ctx, at, &message);
+	ctx->options->report(ctx->options->user, &message);
+}
+
+static bool was_reported(const struct context *ctx, struct span at, const char *text)
+{
+	for (int i = 0; i < ctx->reported.n; i++) {
+		const struct reported *r = &ctx->reported.item[i];
+		if (r->at.src == at.src && r->at.begin == at.begin && r->at.end == at.end && !strcmp(r->text, text))
+			return true;
+	}
+	return false;
+}
+
+/* The way from the model's file to one that it includes, said with the first message about that. */
+static void note_include(struct context *ctx, const struct source *src)
+{
+	for (int i = 0; i < ctx->reported.n; i++)
+		if (ctx->reported.item[i].at.src == src)
+			return;
+	for (; src && src->included_at.src; src = src->included_at.src)
+		send(ctx, NNC_NOTE, src->included_at, NULL, "included here");
+}
+
 static void report(struct context *ctx, enum nnc_severity severity, struct span at, const char *group,
 		   const char *format, va_list args)
 {
-	const nnc_options *options = ctx->options;
-	if (ctx->errors > NNC_MAX_ERRORS || !options || !options->report)
-		return;
 	struct text text = {.arena = &ctx->arena};
 	text_vprintf(&text, format, args);
-	nnc_message message = {.severity = severity, .group = group, .text = text.at};
-	if (at.src)
-		set_place(ctx, at, &message);
-	options->report(options->user, &message);
+	if (severity != NNC_NOTE) {
+		ctx->muted = was_reported(ctx, at, text.at);
+		if (!ctx->muted && severity == NNC_ERROR)
+			ctx->muted = ++ctx->distinct > NNC_MAX_ERRORS;
+	}
+	if (ctx->muted || !ctx->options || !ctx->options->report)
+		return;
+	send(ctx, severity, at, group, text.at);
+	if (severity == NNC_NOTE)
+		return;
+	note_include(ctx, at.src);
+	list_add(&ctx->arena, &ctx->reported, (struct reported){at, text.at});
 }
 
 void report_error(struct context *ctx, struct span at, const char *format, ...)

@@ -5,36 +5,48 @@
 #include "memory.h"
 #include "nnc.h"
 
-/* A text that was read: a file, the library built in, or a string from the host. */
-struct source {
-	const char *name;   /* as shown in messages, e.g. "mnist.nn" or "std/linear.nn" */
-	const char *text;   /* size bytes and a 0 */
-	size_t size;
-	bool builtin;	    /* part of the standard library */
-	LIST(uint32_t) line; /* byte offset at which each line starts; line.item[0] == 0 */
-};
-
 /* Bytes [begin, end) of a source. Also Bison's location type. src NULL: no place. */
 struct span {
 	const struct source *src;
 	uint32_t begin, end;
 };
 
+/* A text that was read: a file, the library built in, or a string from the host. */
+struct source {
+	const char *name; /* as shown in messages, e.g. "mnist.nn" or "std/linear.nn" */
+	const char *text; /* size bytes and a 0 */
+	size_t size;
+	bool builtin; /* part of the standard library */
+	struct span included_at;
+	LIST(uint32_t) line; /* byte offset at which each line starts; line.item[0] == 0 */
+};
+
+struct reported {
+	struct span at;
+	const char *text;
+};
+
 /* State of one compile that every pass shares. */
 struct context {
 	struct arena arena;
 	const nnc_options *options;
-	int errors, warnings;	     /* reported so far; errors beyond NNC_MAX_ERRORS are counted, not shown */
+	struct includes *includes;	/* NULL: `include` finds nothing */
+	int errors, warnings;		/* reported so far, repetitions counted */
+	int distinct;			/* errors without repetitions; those beyond NNC_MAX_ERRORS are not shown */
+	bool muted;			/* the last message was not shown, so its notes are not either */
+	LIST(struct reported) reported; /* errors and warnings that were shown */
 	LIST(struct source *) sources;
 };
 enum { NNC_MAX_ERRORS = 20 };
 
+bool is_within(struct span inner, struct span outer);
 struct source *add_source(struct context *ctx, const char *name, const char *text, size_t size, bool builtin);
 /* Line and column of a byte, both from 1; the column counts characters (UTF-8), tabs count 1. */
 void find_place(const struct source *src, uint32_t byte, int *line, int *column);
 
 /* Report to options->report. The message is one sentence without a final period. A note belongs to the
- * error or warning before it. Messages past the 20th error are dropped, with their notes. */
+ * error or warning before it. Messages past the 20th error are dropped, with their notes, and so is what was said of
+ * the same place before: a definition is gone through once for each of its calls. */
 void report_error(struct context *ctx, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void report_note(struct context *ctx, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void report_warning(struct context *ctx, struct span at, const char *group, const char *format, ...)

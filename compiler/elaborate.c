@@ -8,6 +8,7 @@
  * elaborate_builtin.c (functions the language has), elaborate_train.c (losses, rules, what update does). */
 #include "elaborate.h"
 #include "builtin.h"
+#include "include.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,19 @@ struct span user_place(struct elaborator *E, struct span at)
 	for (struct scope *s = E->scope; s && at.src && at.src->builtin && s->call_at.src; s = s->caller)
 		at = s->call_at;
 	return at;
+}
+
+/* The calls that led into a user's definition: what is wrong there may be their arguments' doing. */
+static void note_calls(struct elaborator *E, const struct scope *s, struct span at)
+{
+	enum { MOST = 3 };
+	for (int n = 0; n < MOST && s && s->def; s = s->caller) {
+		if (!is_within(at, s->def->at))
+			continue;
+		at = s->call_at;
+		report_note(E->ctx, at, "in this call of %s", s->def->name);
+		n++;
+	}
 }
 
 /* An error inside the standard library is shown where the user's text called it, with a note about the inside. */
@@ -40,6 +54,7 @@ void fail(struct elaborator *E, struct span at, const char *format, ...)
 	report_error(E->ctx, shown, "%s", t.at);
 	if (inside && inside->def)
 		report_note(E->ctx, at, "in the definition of %s", inside->def->name);
+	note_calls(E, s, shown);
 	if (E->eq)
 		E->eq->failed = true;
 }
@@ -49,6 +64,33 @@ const char *join_path(struct elaborator *E, const char *path, const char *name)
 	return *path ? arena_printf(&E->ctx->arena, "%s.%s", path, name) : name;
 }
 
+/* The text of some arithmetic with the values of its names put in, "7 / 2"; at: as far as it is written. */
+static void add_arithmetic(struct elaborator *E, const struct node *n, struct text *t, uint32_t *at)
+{
+	struct binding *b = n->kind == NODE_NAME ? lookup(E, n->name) : NULL;
+	if (b && is_number(&b->value)) {
+		text_add_bytes(t, n->at.src->text + *at, n->at.begin - *at);
+		text_add(t, value_text(E, &b->value));
+		*at = n->at.end;
+	}
+	for (int i = 0; i < n->n && (n->kind == NODE_BINARY || n->kind == NODE_UNARY); i++)
+		add_arithmetic(E, n->kid[i], t, at);
+}
+
+static void report_fraction(struct elaborator *E, const struct node *n, const struct value *v, const char *what)
+{
+	struct text t = {.arena = &E->ctx->arena};
+	uint32_t at = n->at.begin;
+	add_arithmetic(E, n, &t, &at);
+	text_add_bytes(&t, n->at.src->text + at, n->at.end - at);
+	const char *value = value_text(E, v);
+	bool plain = !strcmp(t.at, value) || strchr(t.at, '\n');
+	fail(E, n->at, "%s is a whole number, not %s%s%s", what, plain ? "" : t.at, plain ? "" : " = ", value);
+	struct binding *b = n->kind == NODE_NAME ? lookup(E, n->name) : NULL;
+	if (b && b->at.src)
+		report_note(E->ctx, b->at, "'%s' is %s from here", n->name, value);
+}
+
 bool expect_int(struct elaborator *E, const struct node *n, struct value v, const char *what, int64_t *out)
 {
 	if (v.kind == VAL_INT) {
@@ -56,7 +98,7 @@ bool expect_int(struct elaborator *E, const struct node *n, struct value v, cons
 		return true;
 	}
 	if (v.kind == VAL_REAL)
-		fail(E, n->at, "%s is a whole number, not %s", what, value_text(E, &v));
+		report_fraction(E, n, &v, what);
 	else if (v.kind == VAL_TENSOR)
 		fail(E, n->at, "%s must be known while compiling; this is a tensor", what);
 	else if (v.kind != VAL_ERROR)
@@ -282,11 +324,25 @@ static bool known_condition(struct elaborator *E, const struct node *n, bool *ou
 	return false;
 }
 
+/* The names that a block which could not be run assigns: what reads them is no error of its own. */
+static void bind_errors(struct elaborator *E, const struct node *n)
+{
+	if (n->kind == NODE_LHS && !n->primed && !find_binding(E->scope, n->name))
+		bind(E, n->name, error_value(), n->name_at);
+	bool holds = n->kind == NODE_BLOCK || n->kind == NODE_IFBLOCK || n->kind == NODE_REPEAT ||
+		     n->kind == NODE_ASSIGN || n->kind == NODE_ITEMS;
+	for (int i = 0; i < n->n && holds; i++)
+		if (n->kid[i])
+			bind_errors(E, n->kid[i]);
+}
+
 static void run_if(struct elaborator *E, const struct node *n)
 {
 	bool yes;
-	if (!known_condition(E, n->kid[0], &yes))
+	if (!known_condition(E, n->kid[0], &yes)) {
+		bind_errors(E, n);
 		return;
+	}
 	const struct node *side = yes ? n->kid[1] : n->n > 2 ? n->kid[2] : NULL;
 	if (side && side->kind == NODE_IFBLOCK)
 		run_if(E, side);
@@ -297,10 +353,13 @@ static void run_if(struct elaborator *E, const struct node *n)
 static void run_repeat(struct elaborator *E, const struct node *n)
 {
 	int64_t count;
-	if (!expect_int(E, n->kid[0], eval(E, n->kid[0]), "a repeat count", &count))
-		return;
-	if (count < 0 || count > 1000000) {
+	bool ok = expect_int(E, n->kid[0], eval(E, n->kid[0]), "a repeat count", &count);
+	if (ok && (count < 0 || count > 1000000)) {
 		fail(E, n->kid[0]->at, "a repeat count is 0 to 1,000,000, not %lld", (long long)count);
+		ok = false;
+	}
+	if (!ok) {
+		bind_errors(E, n);
 		return;
 	}
 	struct scope *s = E->scope;
@@ -407,36 +466,42 @@ static void collect_definitions(struct elaborator *E, const struct node *block)
 			define(E, block->kid[i]);
 }
 
-static const char *open_include(struct elaborator *E, const struct node *n, size_t *size)
+/* What an include statement names, read and parsed when it is met first; NULL after an error. */
+static struct inclusion *find_inclusion(struct elaborator *E, const struct node *n)
 {
-	const nnc_options *o = E->ctx->options;
-	if (o && o->open)
-		return o->open(o->user, n->name, size);
-	return NULL;
+	const char *key = arena_printf(&E->ctx->arena, "%s\n%s", n->at.src->name, n->name);
+	struct inclusion *found = table_get(&E->named, key);
+	if (found)
+		return found;
+	struct included file = {0};
+	if (E->ctx->includes)
+		file = read_include(E->ctx->includes, n->at.src->name, n->name);
+	if (!file.text) {
+		fail(E, n->at, "cannot read \"%s\"", n->name);
+		return NULL;
+	}
+	found = table_get(&E->included, file.key);
+	if (!found) {
+		struct source *src = add_source(E->ctx, file.path, file.text, file.size, false);
+		src->included_at = n->at;
+		found = arena_alloc(&E->ctx->arena, sizeof *found);
+		found->tree = parse_source(E->ctx, src);
+		table_set(&E->included, file.key, found);
+	}
+	table_set(&E->named, key, found);
+	return found;
 }
 
+/* A text is included once, however many others name it. */
 static void include(struct elaborator *E, const struct node *n)
 {
-	struct node *tree = table_get(&E->included, n->name);
-	if (tree) {
-		if (!E->second)
-			return;
-	} else {
-		size_t size = 0;
-		const char *text = open_include(E, n, &size);
-		if (!text) {
-			fail(E, n->at, "cannot read \"%s\"", n->name);
-			return;
-		}
-		struct source *src =
-			add_source(E->ctx, arena_copy(&E->ctx->arena, n->name, strlen(n->name)), text, size, false);
-		tree = parse_source(E->ctx, src);
-		if (!tree)
-			return;
-		table_set(&E->included, n->name, tree);
-	}
-	collect_definitions(E, tree);
-	run_block(E, tree);
+	struct inclusion *found = find_inclusion(E, n);
+	enum run_mark mark = E->second ? RAN_SECOND : RAN_FIRST;
+	if (!found || !found->tree || found->ran & mark)
+		return;
+	found->ran |= mark;
+	collect_definitions(E, found->tree);
+	run_block(E, found->tree);
 }
 
 static void run_statement(struct elaborator *E, const struct node *n)
@@ -509,22 +574,29 @@ static void load_library(struct elaborator *E)
 	}
 }
 
-/* -D NAME=VALUE: an integer, a real, yes, no, none or a string. */
+/* -D NAME=VALUE: an assignment of a known value; -D NAME is NAME=yes. */
 static void read_defines(struct elaborator *E)
 {
 	const nnc_options *o = E->ctx->options;
 	for (int i = 0; o && o->define && o->define[i]; i++) {
-		const char *eq = strchr(o->define[i], '='), *text = eq ? eq + 1 : "yes";
-		size_t n = eq ? (size_t)(eq - o->define[i]) : strlen(o->define[i]);
-		char *statement = arena_printf(&E->ctx->arena, "x = %s", text);
-		struct source *src = add_source(E->ctx, "-D", statement, strlen(statement), false);
-		int errors = E->ctx->errors;
+		const char *text = o->define[i];
+		if (!strchr(text, '='))
+			text = arena_printf(&E->ctx->arena, "%s=yes", text);
+		struct source *src = add_source(E->ctx, "<command line>", text, strlen(text), false);
 		struct node *tree = parse_source(E->ctx, src);
-		if (!tree || E->ctx->errors != errors || tree->n != 1)
+		if (!tree)
 			continue;
+		const struct node *n = tree->n ? tree->kid[0] : NULL;
+		const struct node *lhs = n && n->kind == NODE_ASSIGN ? n->kid[0]->kid[0] : NULL;
+		if (!lhs || tree->n > 1 || n->kid[0]->n > 1 || lhs->kid[0] || lhs->primed || strchr(lhs->name, '.')) {
+			fail(E, (struct span){src, 0, (uint32_t)src->size}, "-D takes NAME=VALUE");
+			continue;
+		}
 		struct value *v = arena_alloc(&E->ctx->arena, sizeof *v);
-		*v = eval(E, tree->kid[0]->kid[1]);
-		table_set(&E->defines, arena_copy(&E->ctx->arena, o->define[i], n), v);
+		*v = eval(E, n->kid[1]);
+		if (v->kind != VAL_ERROR && !is_known(v))
+			fail(E, n->kid[1]->at, "the value of '%s' is not known while compiling", lhs->name);
+		table_set(&E->defines, lhs->name, v);
 	}
 }
 
@@ -637,6 +709,7 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 				 .optimizers = {.arena = arena},
 				 .params = {.arena = arena},
 				 .included = {.arena = arena},
+				 .named = {.arena = arena},
 				 .defines = {.arena = arena},
 				 .layers = {.arena = arena},
 				 .instances = {.arena = arena},
@@ -647,6 +720,8 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 	load_library(E);
 	read_defines(E);
 	collect_definitions(E, tree);
+	struct inclusion own = {tree, RAN_FIRST | RAN_SECOND}; /* the file itself is there */
+	table_set(&E->included, ctx->includes ? file_key(ctx->includes, src->name) : src->name, &own);
 	E->graph_text = is_graph_text(tree);
 	run_file(E, tree, true);
 	if (!ctx->errors && E->graph_text)

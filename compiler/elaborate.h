@@ -159,6 +159,13 @@ struct scan_frame {
 	equation_list body;
 };
 
+/* An included text, and which of the two runs of the model have met it. */
+enum run_mark { RAN_FIRST = 1, RAN_SECOND = 2 };
+struct inclusion {
+	const struct node *tree; /* NULL after errors */
+	unsigned ran;
+};
+
 enum { MAX_CALL_DEPTH = 200, MAX_EXPR_DEPTH = 2000 };
 
 struct elaborator {
@@ -170,10 +177,11 @@ struct elaborator {
 	bool training;
 	struct table defs, inits, optimizers; /* struct node (DEFINE) */
 	struct table params;		      /* full name -> struct tensor: params and states */
-	struct table included;
-	struct table defines; /* -D name -> struct value */
-	struct table met;     /* params and states that the second run met */
-	struct table layers;  /* full name -> struct layer */
+	struct table included;		      /* the key of a file -> struct inclusion */
+	struct table named;		      /* the file and what it includes, as written there -> struct inclusion */
+	struct table defines;		      /* -D name -> struct value */
+	struct table met;		      /* params and states that the second run met */
+	struct table layers;		      /* full name -> struct layer */
 	LIST(struct node *) trains;
 	LIST(struct goal) goals;
 	LIST(const struct node *) goal_nodes;
@@ -232,6 +240,8 @@ struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const
 struct value tensor_value(struct elaborator *E, struct tensor *t);
 struct value as_tensor(struct elaborator *E, const struct value *v); /* numbers become rank 0 tensors */
 bool to_indexed(struct elaborator *E, struct span at, struct value *v);
+/* A note where the shape of a value comes from, unless that is in the text the error shows. */
+void note_origin(struct elaborator *E, struct span at, const struct value *v);
 /* v in the shape of `own`, a value that is a tensor itself, and of its type; NULL, reported, where it does not fit:
  * "the WHAT of 'NAME' has shape .., the KIND .." */
 struct expr *stretch_value(struct elaborator *E, struct span at, struct value v, const struct value *own,
@@ -284,8 +294,15 @@ int add_slot(struct elaborator *E, const char *name, int64_t extent, bool bound,
 int find_slot(struct elaborator *E, const char *name);
 bool declare_indices(struct elaborator *E, const struct node *items, bool bound, int *slot, int *n, bool *batch);
 bool check_extents(struct elaborator *E);
+const char *read_name(const struct node *n);
+/* A subscript of `name` that leaves its axis (from 1), or of unknown range (r NULL). */
+void report_outside(struct elaborator *E, struct span at, const char *name, const struct range *r, int64_t extent,
+		    int axis);
+/* "'x' has shape [3, 4]: 3 subscripts for 2 axes" */
+void report_subscripts(struct elaborator *E, struct span at, const char *name, const struct value *v, int given);
 struct value eval_reduce(struct elaborator *E, const struct node *n);
 struct value eval_read(struct elaborator *E, const struct node *n, struct value base);
+struct value eval_read_alone(struct elaborator *E, const struct node *n, struct value base);
 void assign_equation(struct elaborator *E, const struct node *lhs, const struct node *rhs);
 struct value pending_draw(struct elaborator *E, struct span at, enum draw draw, const char *site);
 /* Turn what was built into equations of the current part. lhs: slots of the left side's own axes in order.

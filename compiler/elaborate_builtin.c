@@ -244,6 +244,7 @@ static struct value reshape(struct elaborator *E, const struct node *n, struct v
 	if (before != after) {
 		fail(E, n->at, "shape %s has %lld elements, %s has %lld", value_shape(E, &x), (long long)before,
 		     value_shape(E, &shaped), (long long)after);
+		note_origin(E, n->at, &x);
 		return error_value();
 	}
 	if (rank == own_rank(&x) && !memcmp(axis + lead, own_axis(&x), (size_t)rank * sizeof *axis))

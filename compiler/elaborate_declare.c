@@ -105,6 +105,7 @@ static bool use_override(struct elaborator *E, const struct node *var, int n, co
 		if (!same) {
 			fail(E, o->at, "'%s' has shape %s%s, but parameter '%s' is %s", var->name, value_shape(E, &v),
 			     is_batched(&v) ? " per sample" : "", var->name, value_shape(E, &shape));
+			note_origin(E, o->at, &v);
 			v = error_value();
 		}
 	} else if (v.kind != VAL_ERROR) {

@@ -171,6 +171,16 @@ static void add_check(struct elaborator *E, struct expr *sub, int64_t extent, in
 		 (struct range_check){.subscript = sub, .extent = extent, .axis = axis, .at = at, .tensor = name});
 }
 
+/* What is subscripted, for messages. */
+const char *read_name(const struct node *n) { return n->kid[0]->name ? n->kid[0]->name : "the value"; }
+
+void report_subscripts(struct elaborator *E, struct span at, const char *name, const struct value *v, int given)
+{
+	int rank = own_rank(v);
+	fail(E, at, "'%s' has shape %s: %d subscript%s for %d ax%ss", name, value_shape(E, v), given,
+	     given == 1 ? "" : "s", rank, rank == 1 ? "i" : "e");
+}
+
 struct value eval_read(struct elaborator *E, const struct node *n, struct value base)
 {
 	const struct node *items = n->kid[1], *otherwise = n->n > 2 ? n->kid[2] : NULL;
@@ -184,12 +194,11 @@ struct value eval_read(struct elaborator *E, const struct node *n, struct value 
 	if (E->graph_text && is_batched(&base) && !first)
 		base.lead = 0; /* another sample's: x[r, ..] */
 	int rank = own_rank(&base);
-	const char *name = n->kid[0]->name ? n->kid[0]->name : "the value";
+	const char *name = read_name(n);
 	if (!otherwise && wants_slice(E, items, given, rank, has_dots))
 		return slice(E, n, base);
 	if (has_dots ? given > rank : given != rank) {
-		fail(E, n->at, "'%s' has shape %s: %d subscript%s for %d ax%ss", name, value_shape(E, &base), given,
-		     given == 1 ? "" : "s", rank, rank == 1 ? "i" : "e");
+		report_subscripts(E, n->at, name, &base, given);
 		return error_value();
 	}
 	struct expr *map[64];
@@ -462,6 +471,17 @@ struct value eval_reduce(struct elaborator *E, const struct node *n)
 	return v;
 }
 
+/* x[2*k else 0] where no equation is being built: one without indices. */
+struct value eval_read_alone(struct elaborator *E, const struct node *n, struct value base)
+{
+	struct building b;
+	begin_equation(E, &b);
+	struct value v = eval_read(E, n, base);
+	v = finish_equation(E, v, NULL, 0, false, NULL, role_name(E, "element"), n->at);
+	E->eq = NULL;
+	return v;
+}
+
 struct value pending_draw(struct elaborator *E, struct span at, enum draw draw, const char *site)
 {
 	struct building *b = E->eq;
@@ -557,6 +577,31 @@ static void name_slots(struct building *b)
 	}
 }
 
+void report_outside(struct elaborator *E, struct span at, const char *name, const struct range *r, int64_t extent,
+		    int axis)
+{
+	long long last = (long long)extent - 1;
+	if (!r)
+		fail(E, at, "the range of this subscript of '%s' is not known (axis %d goes from 0 to %lld)", name,
+		     axis, last);
+	else if (r->low == r->high)
+		fail(E, at, "this subscript of '%s' is %lld, but axis %d goes from 0 to %lld", name, (long long)r->low,
+		     axis, last);
+	else
+		fail(E, at, "this subscript of '%s' runs from %lld to %lld, but axis %d goes from 0 to %lld", name,
+		     (long long)r->low, (long long)r->high, axis, last);
+	if (r && r->low == r->high && r->low < 0)
+		report_note(E->ctx, (struct span){0}, "subscripts count from 0: the last one is %s[%lld]", name, last);
+	else if (r && r->low < r->high)
+		report_note(E->ctx, (struct span){0},
+			    "a value for the places outside stands inside the brackets: %s[.. else 0]", name);
+	else if (!r)
+		report_note(E->ctx, (struct span){0},
+			    "declare the integers as class[n], cut them with clamp, or give a value for the places "
+			    "outside: %s[.. else 0]",
+			    name);
+}
+
 bool check_extents(struct elaborator *E)
 {
 	struct building *b = E->eq;
@@ -579,22 +624,10 @@ bool check_extents(struct elaborator *E)
 		for (int k = 0; k < b->n; k++)
 			index[k] = (struct index){b->slot[k].name, b->slot[k].extent, b->slot[k].rows};
 		struct range r;
-		if (range_of(c->subscript, index, &r)) {
-			if (r.low >= 0 && r.high < c->extent)
-				continue;
-			fail(E, c->at, "this subscript of '%s' runs from %lld to %lld, but axis %d goes from 0 to %lld",
-			     c->tensor, (long long)r.low, (long long)r.high, c->axis, (long long)c->extent - 1);
-			report_note(E->ctx, (struct span){0},
-				    "a value for the places outside stands inside the brackets: %s[.. else 0]",
-				    c->tensor);
-		} else {
-			fail(E, c->at, "the range of this subscript of '%s' is not known (axis %d goes from 0 to %lld)",
-			     c->tensor, c->axis, (long long)c->extent - 1);
-			report_note(E->ctx, (struct span){0},
-				    "declare the integers as class[n], cut them with clamp, or give a value "
-				    "for the places outside: %s[.. else 0]",
-				    c->tensor);
-		}
+		bool known = range_of(c->subscript, index, &r);
+		if (known && r.low >= 0 && r.high < c->extent)
+			continue;
+		report_outside(E, c->at, c->tensor, known ? &r : NULL, c->extent, c->axis);
 		return false;
 	}
 	return true;

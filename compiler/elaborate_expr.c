@@ -115,10 +115,10 @@ static struct value lift_indexed(struct elaborator *E, struct span at, enum ex o
 	return (struct value){.kind = VAL_TENSOR, .expr = ex_make(E->g, op, n, e), .indexed = true};
 }
 
-/* Where the shape of a value comes from. */
-static void note_origin(struct elaborator *E, const struct value *v)
+void note_origin(struct elaborator *E, struct span at, const struct value *v)
 {
-	if (v->expr->op == EX_READ && v->expr->tensor->at.src)
+	if (v->kind == VAL_TENSOR && v->expr->op == EX_READ && v->expr->tensor->at.src &&
+	    !is_within(v->expr->tensor->at, at))
 		report_note(E->ctx, v->expr->tensor->at, "'%s' of shape %s is made here", v->expr->tensor->name,
 			    value_shape(E, v));
 }
@@ -138,8 +138,8 @@ static const struct value *widest(struct elaborator *E, struct span at, int n, c
 			const struct value *l = &v[i] < w ? &v[i] : w, *rr = &v[i] < w ? w : &v[i];
 			fail(E, at, "shapes %s and %s do not agree: they must be equal, or one the end of the other",
 			     value_shape(E, l), value_shape(E, rr));
-			note_origin(E, l);
-			note_origin(E, rr);
+			note_origin(E, at, l);
+			note_origin(E, at, rr);
 			report_note(E->ctx, (struct span){0},
 				    "anything else is written as an equation, y[i, j] = a[i] - b[j]");
 			return NULL;
@@ -205,6 +205,8 @@ struct expr *stretch_value(struct elaborator *E, struct span at, struct value v,
 	if (shaped.rank != own->rank || shaped.lead != own->lead) {
 		fail(E, at, "the %s of '%s' has shape %s%s, the %s %s", what, name, value_shape(E, &v),
 		     is_batched(&v) && !is_batched(own) ? " per sample" : "", kind, value_shape(E, own));
+		note_origin(E, at, &v);
+		note_origin(E, at, own);
 		return NULL;
 	}
 	return own->expr->tensor->elem == ELEM_REAL ? ex_real(E->g, shaped.expr) : shaped.expr;
@@ -307,8 +309,8 @@ static bool slice_range(struct elaborator *E, const struct node *item, struct va
 }
 
 /* One place of an axis: a known integer, or an integer scalar of the graph. */
-static bool slice_place(struct elaborator *E, const struct node *item, const struct value *out, struct value at,
-			int64_t extent, int axis, struct expr **map)
+static bool slice_place(struct elaborator *E, const char *name, const struct node *item, const struct value *out,
+			struct value at, int64_t extent, int axis, struct expr **map)
 {
 	bool scalar = at.kind == VAL_TENSOR && at.expr->elem == ELEM_INT && !own_rank(&at);
 	struct expr *lead[MAX_SCAN_DEPTH + 1];
@@ -323,18 +325,12 @@ static bool slice_place(struct elaborator *E, const struct node *item, const str
 	if (at.classes > 0 && scalar && (*map)->op == EX_INT)
 		r = (struct range){(*map)->integer, (*map)->integer};
 	else if (!range_of(*map, index, &r)) {
-		fail(E, item->at, "the range of this subscript is not known (axis %d goes from 0 to %lld)", axis,
-		     (long long)extent - 1);
+		report_outside(E, item->at, name, NULL, extent, axis);
 		return false;
 	}
 	if (r.low >= 0 && r.high < extent)
 		return true;
-	if (r.low == r.high)
-		fail(E, item->at, "subscript %lld is outside axis %d, which goes from 0 to %lld", (long long)r.low,
-		     axis, (long long)extent - 1);
-	else
-		fail(E, item->at, "this subscript runs from %lld to %lld, but axis %d goes from 0 to %lld",
-		     (long long)r.low, (long long)r.high, axis, (long long)extent - 1);
+	report_outside(E, item->at, name, &r, extent, axis);
 	return false;
 }
 
@@ -360,7 +356,7 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 		out.lead |= place[i].kind == VAL_TENSOR ? place[i].lead : 0;
 	}
 	if (given > rank) {
-		fail(E, n->at, "%d subscript%s for shape %s", given, given == 1 ? "" : "s", value_shape(E, &base));
+		report_subscripts(E, n->at, read_name(n), &base, given);
 		return error_value();
 	}
 	int leading = lead_rank(base.lead);
@@ -382,7 +378,7 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 		int64_t extent = own_axis(&base)[axis].extent;
 		struct expr **sub = &map[leading + axis++];
 		if (item->kind == NODE_SLICE ? !slice_range(E, item, &out, extent, axis, sub)
-					     : !slice_place(E, item, &out, place[i], extent, axis, sub))
+					     : !slice_place(E, read_name(n), item, &out, place[i], extent, axis, sub))
 			return error_value();
 	}
 	out.expr = ex_substitute(E->g, base.expr, map, base.rank);
@@ -405,10 +401,16 @@ static struct value matmul(struct elaborator *E, const struct node *n, struct va
 	for (int i = 0; ok && i < more; i++)
 		ok = own_axis(&a)[ra - 1 - more - (ra - 1 > more ? 1 : 0) + i].extent == own_axis(&b)[i].extent;
 	if (!ok) {
-		fail(E, n->at,
-		     "shapes %s @ %s do not fit: the last axis of the left (%lld) meets the %s of the right (%lld)",
-		     value_shape(E, &a), value_shape(E, &b), (long long)k, rb > 1 ? "second last" : "only axis",
-		     (long long)kb);
+		const char *shapes = arena_printf(&E->ctx->arena, "shapes %s @ %s do not fit", value_shape(E, &a),
+						  value_shape(E, &b));
+		if (k != kb)
+			fail(E, n->at, "%s: the last axis of the left (%lld) meets the %s axis of the right (%lld)",
+			     shapes, (long long)k, rb > 1 ? "second last" : "only", (long long)kb);
+		else
+			fail(E, n->at, "%s: the left must have the axes that the right has before its last two",
+			     shapes);
+		note_origin(E, n->at, &a);
+		note_origin(E, n->at, &b);
 		return error_value();
 	}
 	unsigned lead = a.lead | b.lead;
@@ -703,7 +705,9 @@ static struct value eval_subscript(struct elaborator *E, const struct node *n)
 		fail(E, n->at, "this is a scalar already and takes no subscript");
 		return error_value();
 	}
-	return E->eq ? eval_read(E, n, base) : slice(E, n, base);
+	if (E->eq)
+		return eval_read(E, n, base);
+	return n->n > 2 && n->kid[2] ? eval_read_alone(E, n, base) : slice(E, n, base);
 }
 
 static struct value eval_tuple(struct elaborator *E, const struct node *n)

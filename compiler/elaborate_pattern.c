@@ -15,11 +15,7 @@ static void pattern_fails(struct elaborator *E, const struct node *formal, const
 	E->scope = inner->caller;
 	fail(E, at, "%s: argument of shape %s does not fit %s: %s", inner->def->name, value_shape(E, v), text, why);
 	E->scope = inner;
-	bool elsewhere =
-		v->expr && v->expr->op == EX_READ && v->expr->tensor->at.src && v->expr->tensor->at.begin != at.begin;
-	if (elsewhere)
-		report_note(E->ctx, v->expr->tensor->at, "'%s' of shape %s is made here", v->expr->tensor->name,
-			    value_shape(E, v));
+	note_origin(E, at, v);
 }
 
 /* An axis of the argument against a pattern's item: a new name takes the extent, all else must equal it. */

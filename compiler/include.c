@@ -1,9 +1,11 @@
-/* include.c - finding and reading included files: the host's callback, or files in the folder of the model and along
- * include_path. What was found is kept for -MD. */
+/* include.c - finding and reading included files: the host's callback, or files in the folder of the
+ * file that includes them and along include_path. What was found is kept for -MD. */
+#define _POSIX_C_SOURCE 200809L
 #include "include.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { CHUNK = 1 << 14 };
 
@@ -40,33 +42,43 @@ static void remember(struct includes *includes, const char *path)
 	list_add(includes->arena, &includes->path, NULL);
 }
 
-/* Try one folder, its name n bytes long with the slash. */
-static const char *read_from(struct includes *includes, const char *folder, size_t n, const char *path, size_t *size)
+const char *file_key(struct includes *includes, const char *path)
 {
-	char *whole =
-		arena_printf(includes->arena, "%.*s%s%s", (int)n, folder, n && folder[n - 1] != '/' ? "/" : "", path);
-	struct text text = {.arena = includes->arena};
-	if (!read_stream(whole, &text))
-		return NULL;
-	remember(includes, whole);
-	*size = text.n;
-	return text.at;
+	struct stat s;
+	if (includes->host->open || stat(path, &s))
+		return path;
+	return arena_printf(includes->arena, "%llu:%llu", (unsigned long long)s.st_dev, (unsigned long long)s.st_ino);
 }
 
-const char *read_include(struct includes *includes, const nnc_options *host, const char *path, size_t *size)
+/* Try one folder, its name n bytes long with the slash. */
+static bool read_from(struct includes *includes, const char *folder, size_t n, const char *path, struct included *file)
 {
+	struct text text = {.arena = includes->arena};
+	while (!strncmp(path, "./", 2))
+		path += 2;
+	const char *slash = n && folder[n - 1] != '/' ? "/" : "";
+	const char *whole = arena_printf(includes->arena, "%.*s%s%s", (int)n, folder, slash, path);
+	if (!read_stream(whole, &text))
+		return false;
+	remember(includes, whole);
+	*file = (struct included){whole, file_key(includes, whole), text.at ? text.at : "", text.n};
+	return true;
+}
+
+struct included read_include(struct includes *includes, const char *from, const char *path)
+{
+	const nnc_options *host = includes->host;
+	struct included file = {.path = path, .key = path};
 	if (host->open) {
-		const char *text = host->open(host->user, path, size);
-		if (text)
+		file.text = host->open(host->user, path, &file.size);
+		if (file.text)
 			remember(includes, path);
-		return text;
+		return file;
 	}
-	if (*path == '/')
-		return read_from(includes, "", 0, path, size);
-	const char *slash = strrchr(includes->beside, '/');
-	const char *text =
-		read_from(includes, includes->beside, slash ? (size_t)(slash - includes->beside) + 1 : 0, path, size);
-	for (int i = 0; !text && host->include_path && host->include_path[i]; i++)
-		text = read_from(includes, host->include_path[i], strlen(host->include_path[i]), path, size);
-	return text;
+	const char *slash = strrchr(from, '/');
+	size_t folder = *path != '/' && slash ? (size_t)(slash - from) + 1 : 0;
+	bool found = read_from(includes, from, folder, path, &file);
+	for (int i = 0; *path != '/' && !found && host->include_path && host->include_path[i]; i++)
+		found = read_from(includes, host->include_path[i], strlen(host->include_path[i]), path, &file);
+	return file;
 }

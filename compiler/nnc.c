@@ -83,12 +83,6 @@ static void forward_report(void *user, const nnc_message *message)
 	m->host.report(m->host.user, message);
 }
 
-static const char *open_include(void *user, const char *path, size_t *size)
-{
-	nnc_model *m = user;
-	return read_include(&m->includes, &m->host, path, size);
-}
-
 /* A handle without a model. */
 static nnc_model *make_handle(const nnc_options *host)
 {
@@ -103,11 +97,12 @@ static nnc_model *make_handle(const nnc_options *host)
 	}
 	*m = (nnc_model){.host = *host, .options = *host};
 	m->options.report = host->report ? forward_report : NULL;
-	m->options.open = open_include;
 	m->options.user = m;
 	m->ctx.options = &m->options;
 	arena_init(&m->ctx.arena, allocate, host->user);
 	m->includes.arena = &m->ctx.arena;
+	m->includes.host = &m->host;
+	m->ctx.includes = &m->includes;
 	return m;
 }
 
@@ -149,7 +144,7 @@ struct compile_request {
 /* The report of many errors ends here (report_error dropped the rest). */
 static void report_dropped(nnc_model *m)
 {
-	int dropped = m->ctx.errors - NNC_MAX_ERRORS;
+	int dropped = m->ctx.distinct - NNC_MAX_ERRORS;
 	nnc_message message = {.severity = NNC_NOTE};
 	if (dropped <= 0 || !m->host.report)
 		return;
@@ -162,7 +157,6 @@ static void compile(nnc_model *m, void *argument)
 {
 	struct compile_request *request = argument;
 	struct arena *arena = &m->ctx.arena;
-	m->includes.beside = arena_copy(arena, request->name, strlen(request->name));
 	m->options.prefix = m->host.prefix ? m->host.prefix : prefix_of_file(arena, request->name);
 	struct source *src = add_source(&m->ctx, request->name, request->text, request->size, false);
 	request->ok = m->ctx.errors == 0 && run_passes(m, src) && m->ctx.errors == 0;

@@ -38,7 +38,8 @@ typedef struct nnc_options {
 	void (*report)(void *user, const nnc_message *message); /* NULL: messages are dropped */
 	void *user;                                             /* handed to the callbacks */
 	void *(*allocate)(void *user, void *block, size_t size); /* realloc's contract; size 0 frees. NULL: the C library's */
-	/* Return the text of an included file (kept until nnc_free) or NULL; *size its length. NULL: fopen along include_path. */
+	/* Return the text of an included file (kept until nnc_free) or NULL; *size its length. NULL: files, beside the one
+	 * that includes them or along include_path. */
 	const char *(*open)(void *user, const char *path, size_t *size);
 	const char *const *include_path; /* NULL-terminated */
 	const char *const *define;       /* NULL-terminated "NAME=VALUE" of -D: overrides const */

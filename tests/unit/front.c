@@ -246,11 +246,14 @@ END_TEST
 START_TEST(only_twenty_errors_are_shown)
 {
 	for (int i = 0; i < 25; i++) {
-		report_error(&ctx, (struct span){0}, "e");
+		report_error(&ctx, (struct span){0}, "e%c", 'a' + i);
+		report_note(&ctx, (struct span){0}, "n");
+		report_error(&ctx, (struct span){0}, "e%c", 'a' + i); /* said already */
 		report_note(&ctx, (struct span){0}, "n");
 	}
-	ck_assert_int_eq(ctx.errors, 25);
-	ck_assert_uint_eq(said.n, 20 * (strlen("0:0-0 error: e\n") + strlen("0:0-0 note: n\n")));
+	ck_assert_int_eq(ctx.errors, 50);
+	ck_assert_int_eq(ctx.distinct, 30);
+	ck_assert_uint_eq(said.n, 20 * (strlen("0:0-0 error: ea\n") + strlen("0:0-0 note: n\n")));
 }
 END_TEST
 
