@@ -56,10 +56,22 @@ static const char *values_text(struct run *run, const double *v, size_t n)
 
 static bool close_enough(double a, double b) { return a == b || fabs(a - b) <= fmax(1e-6, 1e-5 * fabs(b)); }
 
-/* Both outputs of a model over its rows, as doubles. */
-static void compare_outputs(struct run *run, const struct node *example, nnr_model *model)
+/* The numbers of both metrics of a model over its rows; one array. */
+static double *measure(struct run *run, nnr_model *model)
 {
-	const nn_tensor *t[2] = {nnr_tensor(model, NN_OUTPUT, 0), nnr_tensor(model, NN_OUTPUT, 1)};
+	double *value = arena_array(&run->ctx->arena, (size_t)nnr_metric_count(model), sizeof *value);
+	nnr_data *data = NULL;
+	nnr_status status = nnr_wrap_data(model, NULL, NULL, nnr_descriptor(model)->batch, &data);
+	if (status == NNR_OK)
+		status = nnr_evaluate(model, data, NULL, value);
+	nnr_free_data(data);
+	return status == NNR_OK ? value : NULL;
+}
+
+/* Both sides of an example, outputs of a model over its rows or its metrics. */
+static void compare_sides(struct run *run, const struct node *example, nnr_model *model, enum nn_kind kind)
+{
+	const nn_tensor *t[2] = {nnr_tensor(model, kind, 0), nnr_tensor(model, kind, 1)};
 	size_t rows = nnr_descriptor(model)->batch, count[2];
 	void *out[2];
 	double *value[2];
@@ -68,13 +80,16 @@ static void compare_outputs(struct run *run, const struct node *example, nnr_mod
 		out[k] = arena_array(&run->ctx->arena, t[k]->count * rows, sizeof(double));
 		value[k] = arena_array(&run->ctx->arena, count[k], sizeof(double));
 	}
-	if (nnr_predict(model, NULL, out, (int64_t)rows) != NNR_OK) {
+	double *metric = kind == NN_METRIC ? measure(run, model) : NULL;
+	if (kind == NN_METRIC ? !metric : nnr_predict(model, NULL, out, (int64_t)rows) != NNR_OK) {
 		complain(run, example, "the example cannot be run");
 		return;
 	}
 	for (int k = 0; k < 2; k++)
 		for (size_t i = 0; i < count[k]; i++)
-			value[k][i] = t[k]->elem == NN_REAL ? ((double *)out[k])[i] : ((int32_t *)out[k])[i];
+			value[k][i] = metric		      ? metric[t[k]->offset + i]
+				      : t[k]->elem == NN_REAL ? ((double *)out[k])[i]
+							      : ((int32_t *)out[k])[i];
 	bool same = count[0] == count[1] && t[0]->rank == t[1]->rank;
 	for (int a = 0; same && a < t[0]->rank; a++)
 		same = t[0]->dim[a] == t[1]->dim[a];
@@ -88,9 +103,16 @@ static void compare_outputs(struct run *run, const struct node *example, nnr_mod
 				      values_text(run, value[0], count[0]), values_text(run, value[1], count[1])));
 }
 
+/* An example of a formula over a whole set: no output can depend on that, a metric can. */
+static bool is_over_data(const struct capture *capture)
+{
+	return strstr(capture->text, "depends on a total over `data`");
+}
+
 static void run_example(struct run *run, const struct node *example)
 {
 	struct capture capture = {0};
+	enum nn_kind kind = NN_OUTPUT;
 	nnc_options options = run->cli->options;
 	options.report = capture_message;
 	options.user = &capture;
@@ -105,6 +127,12 @@ static void run_example(struct run *run, const struct node *example)
 			     : arena_printf(&run->ctx->arena, "%soutput left = %s, right = %s\n", run->definitions,
 					    left, source_text(run, right));
 	nnr_model *model = nnr_open_text(example->at.src->name, text, strlen(text), &options, NULL);
+	if (right && !tuple && !model && is_over_data(&capture)) {
+		text = arena_printf(&run->ctx->arena, "%soutput none = 0.0\nmetric left = %s, right = %s\n",
+				    run->definitions, left, source_text(run, right));
+		kind = NN_METRIC;
+		model = nnr_open_text(example->at.src->name, text, strlen(text), &options, NULL);
+	}
 	if (!right && model)
 		complain(run, example, "this should have been an error");
 	else if (!right && !strstr(capture.text, example->name))
@@ -114,7 +142,7 @@ static void run_example(struct run *run, const struct node *example)
 	else if (!model)
 		complain(run, example, capture.any ? capture.text : "the example does not compile");
 	else
-		compare_outputs(run, example, model);
+		compare_sides(run, example, model, kind);
 	nnr_close(model);
 }
 

@@ -1,6 +1,7 @@
 /* cli_train.c - the commands that run a model on data: train, eval, predict. */
 #define _POSIX_C_SOURCE 200809L
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,18 +50,30 @@ static nnr_status read_data(struct cli *cli, nnr_model *model, const char *path,
 	return status;
 }
 
-/* Loss and metrics, one a line; either may be NULL. */
+/* One number; a count in full. */
+static void print_number(double value) { printf(" %.*g", fabs(value) < 1e15 && value == floor(value) ? 15 : 6, value); }
+
+/* Loss and metrics, one a line; either may be NULL. A vector stands in a line, a matrix in a line for each row. */
 static void print_results(nnr_model *model, const double *loss, const double *metric)
 {
 	if (loss)
 		printf("loss %.6g\n", *loss);
-	for (int k = 0; metric && k < nnr_count(model, NN_METRIC); k++)
-		printf("%s %.6g\n", nnr_tensor(model, NN_METRIC, k)->name, metric[k]);
+	for (int k = 0; metric && k < nnr_count(model, NN_METRIC); k++) {
+		const nn_tensor *t = nnr_tensor(model, NN_METRIC, k);
+		size_t width = t->rank ? (size_t)t->dim[t->rank - 1] : 1;
+		for (size_t i = 0; i < t->count; i++) {
+			if (i % width == 0)
+				fputs(i ? "" : t->name, stdout);
+			print_number(metric[t->offset + i]);
+			if (i % width == width - 1)
+				putchar('\n');
+		}
+	}
 }
 
 static nnr_status evaluate(nnr_model *model, const nnr_data *data)
 {
-	double loss, *metric = calloc((size_t)nnr_count(model, NN_METRIC) + 1, sizeof *metric);
+	double loss, *metric = calloc((size_t)nnr_metric_count(model) + 1, sizeof *metric);
 	if (!metric)
 		return NNR_MEMORY;
 	bool has_loss = nnr_descriptor(model)->loss != NULL;
@@ -101,9 +114,12 @@ static void print_progress(const struct display *display, const nnr_progress *p)
 				    p->epoch + 1, p->epochs, p->step, p->steps, p->loss);
 	if (p->test_loss) {
 		n += (size_t)snprintf(line + n, sizeof line - n, "  test loss %.5g", *p->test_loss);
-		for (int k = 0; k < nnr_count(display->model, NN_METRIC) && n < sizeof line / 2; k++)
-			n += (size_t)snprintf(line + n, sizeof line - n, "  %.100s %.4g",
-					      nnr_tensor(display->model, NN_METRIC, k)->name, p->test_metric[k]);
+		for (int k = 0; k < nnr_count(display->model, NN_METRIC) && n < sizeof line / 2; k++) {
+			const nn_tensor *t = nnr_tensor(display->model, NN_METRIC, k);
+			if (t->count == 1)
+				n += (size_t)snprintf(line + n, sizeof line - n, "  %.100s %.4g", t->name,
+						      p->test_metric[t->offset]);
+		}
 	}
 	if (elapsed > 0)
 		snprintf(line + n, sizeof line - n, "  %.0f rows/s", (double)(p->row - display->first_row) / elapsed);
@@ -132,7 +148,7 @@ static bool on_progress(void *user, const nnr_progress *p)
 		display->tested = (int32_t)p->step;
 		display->test_loss = *p->test_loss;
 		memcpy(display->test_metric, p->test_metric,
-		       (size_t)nnr_count(display->model, NN_METRIC) * sizeof *p->test_metric);
+		       (size_t)nnr_metric_count(display->model) * sizeof *p->test_metric);
 	}
 	return !interrupted;
 }
@@ -174,7 +190,7 @@ static nnr_status train_and_save(struct cli *cli, nnr_model *model, const nnr_da
 				  .terminal = isatty(STDERR_FILENO),
 				  .epoch = -1,
 				  .tested = -1,
-				  .test_metric = calloc((size_t)nnr_count(model, NN_METRIC) + 1, sizeof(double))};
+				  .test_metric = calloc((size_t)nnr_metric_count(model) + 1, sizeof(double))};
 	nnr_status status = display.test_metric ? train(cli, model, data, test, &display) : NNR_MEMORY;
 	if (status == NNR_OK)
 		status = nnr_save(model, output);

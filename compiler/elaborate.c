@@ -148,7 +148,7 @@ bool is_predefined(const char *name)
 {
 	static const char *const names[] = {"yes",	"no",	 "none",  "inf",   "pi",
 					    "training", "step",	 "epoch", "steps", "steps_per_epoch",
-					    "row",	"batch", "data",  "nrows"};
+					    "row",	"batch", "data",  "nrows", "ndata"};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (!strcmp(names[i], name))
 			return true;
@@ -726,6 +726,8 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 	run_file(E, tree, true);
 	if (!ctx->errors && E->graph_text)
 		finish_graph_text(E);
+	if (!ctx->errors && !E->graph_text)
+		drop_totals(E);
 	if (!ctx->errors && !E->graph_text) {
 		build_training(E);
 		if (!ctx->errors) {
@@ -738,6 +740,8 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 		if (!ctx->errors) {
 			E->g->inference_loss = total_loss(E);
 			default_output(E);
+			E->part = PART_INFERENCE;
+			finish_metrics(E);
 			check_unused_defines(E);
 		}
 		if (o && o->batch > 0)

@@ -99,6 +99,7 @@ struct pending {
 	uint64_t bound; /* slots it reduces */
 	uint64_t uses;	/* free slots, once known */
 	bool draw;
+	bool total;	   /* its rows are the whole evaluated set's */
 	int batch_slot;	   /* of the place it stands in */
 	struct expr *read; /* how the rest reads it, once known */
 	struct span at;
@@ -109,6 +110,7 @@ struct slot {
 	int64_t extent; /* -1: not known yet */
 	int64_t weak;	/* from a read with `else`, taken where nothing else gives an extent; -1: none */
 	bool rows, bound;
+	bool data;	     /* the rows of the whole evaluated set */
 	struct scope *scope; /* its name is visible here only */
 	bool visible;
 	struct span at, extent_at;
@@ -319,6 +321,10 @@ struct tensor *total_loss(struct elaborator *E);
 void read_options(struct elaborator *E, const struct node *options);
 void default_output(struct elaborator *E);
 bool matches(const char *pattern, const char *name);
+
+/* ---- elaborate_totals.c: `data` ---- */
+void drop_totals(struct elaborator *E);	   /* of the run with training = yes */
+void finish_metrics(struct elaborator *E); /* of the other */
 
 /* ---- elaborate_graph.c: the text of a graph ---- */
 bool is_graph_text(const struct node *tree);

@@ -369,6 +369,11 @@ static struct value gradient(struct elaborator *E, const struct node *n, struct 
 		return error_value();
 	}
 	equation_list out = {0}, *part = &E->g->part[E->part];
+	if (find_passes(E->g, part)[of->id].pass) {
+		fail(E, n->at, "grad has no derivative of a total over `data`: take it inside, sum[data] grad(e, %s)",
+		     x->name);
+		return error_value();
+	}
 	differentiate(E->g, part, of, &wrt, 1, ".grad", &out, &grad);
 	if (!grad) {
 		fail(E, n->at, "the first argument of grad does not depend on '%s'", x->name);

@@ -181,10 +181,17 @@ void report_subscripts(struct elaborator *E, struct span at, const char *name, c
 	     given == 1 ? "" : "s", rank, rank == 1 ? "i" : "e");
 }
 
+/* `batch` may be written first in any read, and `data` under a reducer over it. */
+static bool names_samples(struct elaborator *E, const char *name)
+{
+	bool data = E->eq && E->eq->slot[E->eq->batch_slot].data;
+	return !strcmp(name, "batch") || (data && !strcmp(name, "data"));
+}
+
 struct value eval_read(struct elaborator *E, const struct node *n, struct value base)
 {
 	const struct node *items = n->kid[1], *otherwise = n->n > 2 ? n->kid[2] : NULL;
-	bool first = items->n && items->kid[0]->kind == NODE_NAME && !strcmp(items->kid[0]->name, "batch");
+	bool first = items->n && items->kid[0]->kind == NODE_NAME && names_samples(E, items->kid[0]->name);
 	bool has_dots = false;
 	int given = 0;
 	for (int i = first; i < items->n; i++) {
@@ -262,9 +269,16 @@ struct value eval_read(struct elaborator *E, const struct node *n, struct value 
 
 /* ---- indices of a left side or a reducer ---- */
 
+/* `batch`, or `data`: the samples of the call, or of the whole evaluated set. */
+static bool is_samples_index(const struct node *n)
+{
+	return n->kind == NODE_NAME && (!strcmp(n->name, "batch") || !strcmp(n->name, "data"));
+}
+
 /* Declare them; own axes into slot[], `batch` into *batch. `..` opens a frame: marked by -1 in slot[]. */
 bool declare_indices(struct elaborator *E, const struct node *items, bool bound, int *slot, int *n, bool *batch)
 {
+	bool data = false;
 	*n = 0;
 	for (int i = 0; i < items->n; i++) {
 		const struct node *item = items->kid[i], *name = item;
@@ -292,21 +306,24 @@ bool declare_indices(struct elaborator *E, const struct node *items, bool bound,
 			fail(E, item->at, "only index names stand here: i, i < n, or ..");
 			return false;
 		}
-		if (!strcmp(name->name, "batch")) {
+		if (!strcmp(name->name, "data") && !bound) {
+			fail(E, item->at, "`data` is an index of reducers: sum[data] x");
+			return false;
+		}
+		if (is_samples_index(name)) {
 			if (i && !bound) {
 				fail(E, item->at, "batch stands first");
 				return false;
 			}
 			if (*batch) {
-				fail(E, item->at, "batch stands here twice");
+				fail(E, item->at, "%s stands here %s", name->name,
+				     data == !strcmp(name->name, "data") ? "twice"
+									 : "beside the other index of the samples");
 				return false;
 			}
 			*batch = true;
+			data = !strcmp(name->name, "data");
 			continue;
-		}
-		if (!strcmp(name->name, "data")) {
-			fail(E, item->at, "reducing over `data`, the whole evaluated set, is not supported yet");
-			return false;
 		}
 		int s = add_slot(E, name->name, extent, bound, item->at);
 		if (s < 0)
@@ -354,30 +371,51 @@ const char *role_name(struct elaborator *E, const char *role)
 	return join_path(E, strcmp(hint, "value") ? join_path(E, E->scope->path, hint) : E->scope->path, role);
 }
 
-/* The samples' index of a reducer over the batch. It stands among the other slots where it is written, first or last,
- * since that is the order in which the terms are added. */
-static void bind_batch(struct elaborator *E, struct span at)
+/* Whether a reducer's samples are those of the whole evaluated set. */
+static bool reduces_data(const struct node *items)
+{
+	for (int i = 0; i < items->n; i++)
+		if (items->kid[i]->kind == NODE_NAME && !strcmp(items->kid[i]->name, "data"))
+			return true;
+	return false;
+}
+
+/* The samples' index of a reducer over the batch or the data. It stands among the other slots where it is written,
+ * first or last, since that is the order in which the terms are added. */
+static void bind_batch(struct elaborator *E, bool data, struct span at)
 {
 	int s = add_slot(E, NULL, E->g->batch, true, at);
 	if (s < 0)
 		return;
-	E->eq->slot[s] =
-		(struct slot){.name = "batch", .extent = E->g->batch, .rows = true, .bound = true, .scope = E->scope};
+	E->eq->slot[s] = (struct slot){.name = data ? "data" : "batch",
+				       .extent = E->g->batch,
+				       .rows = true,
+				       .data = data,
+				       .bound = true,
+				       .scope = E->scope};
 	E->eq->batch_slot = s;
 }
 
 static struct value reduce(struct elaborator *E, const struct node *n)
 {
 	struct building *b = E->eq;
-	bool mean, over_batch = false;
+	bool mean, over_batch = false, total = reduces_data(n->kid[0]);
 	enum reducer red = reducer_of(n->name, &mean);
+	if (total && red != RED_SUM && red != RED_MIN && red != RED_MAX) {
+		fail(E, n->at, "`data` is reduced by sum, mean, min and max, not by %s", n->name);
+		return error_value();
+	}
+	if (total && E->scans) {
+		fail(E, n->at, "`data` is not an index inside a scan: reduce over it behind the scan");
+		return error_value();
+	}
 	int first = b->n, dots = b->dots.n, old_batch = b->batch_slot, slot[64], count;
-	bool leads = n->kid[0]->kid[0]->kind == NODE_NAME && !strcmp(n->kid[0]->kid[0]->name, "batch");
+	bool leads = is_samples_index(n->kid[0]->kid[0]);
 	if (leads)
-		bind_batch(E, n->kid[0]->at);
+		bind_batch(E, total, n->kid[0]->at);
 	bool ok = declare_indices(E, n->kid[0], true, slot, &count, &over_batch);
 	if (ok && over_batch && !leads)
-		bind_batch(E, n->kid[0]->at);
+		bind_batch(E, total, n->kid[0]->at);
 	struct value term = ok ? eval(E, n->kid[1]) : error_value();
 	if (term.kind != VAL_ERROR && !to_indexed(E, n->kid[1]->at, &term))
 		term = error_value();
@@ -408,7 +446,7 @@ static struct value reduce(struct elaborator *E, const struct node *n)
 		e = ex1(E->g, EX_TO_INT, e);
 	if (mean)
 		e = ex_real(E->g, e);
-	struct pending p = {.red = red, .value = e, .bound = bound, .batch_slot = here, .at = n->at};
+	struct pending p = {.red = red, .value = e, .bound = bound, .total = total, .batch_slot = here, .at = n->at};
 	p.tensor = placeholder(E, role_name(E, mean ? "sum" : n->name), arg ? ELEM_INT : e->elem, n->at);
 	struct value out = add_pending(E, p, mean);
 	if (arg)
@@ -543,7 +581,8 @@ static struct expr *count_of(struct elaborator *E, const struct pending *p)
 			continue;
 		struct slot *s = &E->eq->slot[i];
 		e = ex2(E->g, EX_MUL, e,
-			s->rows ? ex_real(E->g, ex_run(E->g, RUN_ROWS)) : ex_num(E->g, (double)s->extent));
+			s->rows ? ex_real(E->g, ex_run(E->g, s->data ? RUN_DATA : RUN_ROWS))
+				: ex_num(E->g, (double)s->extent));
 	}
 	return e;
 }
@@ -744,7 +783,7 @@ struct value finish_equation(struct elaborator *E, struct value v, const int *lh
 	for (int i = 0; i < b->pending.n; i++) {
 		struct pending *p = &b->pending.item[i];
 		if (i == b->pending.n - 1 && v.expr->op == EX_READ && v.expr->tensor == p->tensor &&
-		    (p->uses == free || E->graph_text)) {
+		    (p->uses == free || E->graph_text) && !(into && p->total)) {
 			merged = i;
 			break;
 		}
@@ -754,6 +793,7 @@ struct value finish_equation(struct elaborator *E, struct value v, const int *lh
 		struct tensor *t = new_tensor(E, p->tensor->name, p->tensor->elem, own_batch, axes, k, p->at);
 		if (p->red == RED_ARGMAX || p->red == RED_ARGMIN)
 			t->classes = count_terms(b, p->bound);
+		t->total = p->total;
 		define(E, t, p->red, axes, k, p->bound, p->value, p->at);
 		struct expr *subs[64];
 		for (int a = 0; a < k; a++)
@@ -766,6 +806,7 @@ struct value finish_equation(struct elaborator *E, struct value v, const int *lh
 		value = ex_real(E->g, value);
 	enum elem elem = whole ? whole->tensor->elem : value->elem;
 	struct tensor *t = into ? into : new_tensor(E, name, elem, lead & 1, order, n, at);
+	t->total = whole && whole->total;
 	if (!into)
 		t->classes = resolve_classes(E, v.classes);
 	if (!into && t->elem == ELEM_INT && !t->classes && !whole)

@@ -558,11 +558,9 @@ static struct value special_name(struct elaborator *E, const struct node *n, boo
 	static const struct {
 		const char *name;
 		enum run run;
-	} runs[] = {{"step", RUN_STEP},
-		    {"epoch", RUN_EPOCH},
-		    {"steps", RUN_STEPS},
-		    {"steps_per_epoch", RUN_STEPS_PER_EPOCH},
-		    {"nrows", RUN_ROWS}};
+	} runs[] = {{"step", RUN_STEP},	  {"epoch", RUN_EPOCH},
+		    {"steps", RUN_STEPS}, {"steps_per_epoch", RUN_STEPS_PER_EPOCH},
+		    {"ndata", RUN_DATA},  {"nrows", RUN_ROWS}};
 	*found = true;
 	if (!strcmp(n->name, "yes"))
 		return bool_value(true);

@@ -221,11 +221,12 @@ void default_output(struct elaborator *E)
 			fail(E, g->outputs.item[i].value->at,
 			     "output '%s' depends on a target; targets are for losses and metrics",
 			     g->outputs.item[i].name);
+	const struct known_when *when = find_passes(g, &g->part[PART_INFERENCE]);
 	for (int i = g->part[PART_INFERENCE].n - 1; i >= 0 && !g->outputs.n; i--) {
 		const struct equation *eq = g->part[PART_INFERENCE].item[i];
 		const struct equation *last = eq->kind == EQ_SCAN ? eq->scan->body[eq->scan->n - 1] : eq;
 		struct tensor *t = last->tensor;
-		const char *name = t && (uintptr_t)t->pass == 1 ? name_in_file(E, t) : NULL;
+		const char *name = t && !when[t->id].pass && (uintptr_t)t->pass == 1 ? name_in_file(E, t) : NULL;
 		if (name)
 			list_add(&E->ctx->arena, &g->outputs, (struct output){name, t});
 	}

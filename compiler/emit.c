@@ -10,7 +10,7 @@
 static void name_fields(struct emitter *e)
 {
 	const struct program *p = e->p;
-	struct scope params = {0}, state = {0};
+	struct scope params = {0}, state = {0}, totals = {0};
 
 	for (int i = 0; i < p->params.n; i++)
 		layout_of(p->params.item[i])->c_name = new_name(e, &params, p->params.item[i]->name);
@@ -24,6 +24,10 @@ static void name_fields(struct emitter *e)
 	e->rule_fields = arena_array(e->arena, (size_t)p->rules.n + 1, sizeof *e->rule_fields);
 	for (int i = 0; i < p->rules.n; i++)
 		e->rule_fields[i] = new_name(e, &state, p->rules.item[i].name);
+	use_name(e, &totals, "rows");
+	use_name(e, &totals, "rows2");
+	for (int i = 0; i < p->totals.n; i++)
+		layout_of(p->totals.item[i].tensor)->c_name = new_name(e, &totals, p->totals.item[i].tensor->name);
 	for (int i = 0; i < p->tables.n; i++)
 		layout_of(p->tables.item[i])->c_name =
 			new_name(e, &e->globals, arena_printf(e->arena, "%s_table", p->tables.item[i]->name));
@@ -39,7 +43,7 @@ const char *rule_field(const struct emitter *e, const char *rule)
 
 static void reserve_globals(struct emitter *e)
 {
-	static const char *const types[] = {"params", "grads", "state", "work", "work1", "model", "weights"};
+	static const char *const types[] = {"params", "grads", "state", "work", "work1", "totals", "model", "weights"};
 
 	for (enum call call = 0; call < CALL_COUNT; call++) {
 		use_name(e, &e->globals, arena_printf(e->arena, "%s_%s", e->prefix, call_name(call)));

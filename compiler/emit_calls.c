@@ -39,8 +39,8 @@ struct public_call {
 
 const char *call_name(enum call call)
 {
-	static const char *const names[CALL_COUNT] = {"init",	 "forward",  "forward1", "loss",
-						      "metrics", "backward", "update",	 "step"};
+	static const char *const names[CALL_COUNT] = {"init",	  "forward",	    "forward1", "loss",	  "metrics",
+						      "metrics2", "metrics_finish", "backward", "update", "step"};
 
 	return names[call];
 }
@@ -70,7 +70,7 @@ static bool takes_state(const struct emitter *e, enum call call)
 }
 static bool writes_state(const struct emitter *e, enum call call)
 {
-	if (call == CALL_LOSS || call == CALL_METRICS)
+	if (call >= CALL_LOSS && call <= CALL_METRICS_FINISH)
 		return false;
 	return call == CALL_INIT || call == CALL_UPDATE || call == CALL_STEP || e->p->call[call].writes_state;
 }
@@ -78,11 +78,11 @@ static bool writes_params(enum call call) { return call == CALL_INIT || call == 
 
 struct signature make_signature(struct emitter *e, enum call call, struct scope *scope)
 {
-	static const char *const fixed[] = {"params", "state", "grads", "work", "n", "metrics", "seed"};
+	static const char *const fixed[] = {"params", "state", "grads", "work", "n", "totals", "metrics", "seed"};
 	struct signature sig = {0};
 	struct text out = {.arena = e->arena};
 	struct program *p = e->p;
-	bool rows = call != CALL_INIT && call != CALL_UPDATE;
+	bool finish = call == CALL_METRICS_FINISH, rows = call != CALL_INIT && call != CALL_UPDATE && !finish;
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		use_name(e, scope, fixed[i]);
@@ -106,13 +106,15 @@ struct signature make_signature(struct emitter *e, enum call call, struct scope 
 			list_add(e->arena, &sig.outputs,
 				 pointer_parameter(e, scope, &out, e->g->outputs.item[i].value,
 						   e->g->outputs.item[i].name, false));
-	if (call == CALL_METRICS)
+	if (call == CALL_METRICS || call == CALL_METRICS2 || finish)
+		add_struct(e, &out, "totals", "totals", finish);
+	if (finish)
 		add_parameter(&out, arena_printf(e->arena, "%s *metrics", e->real));
 	if (call == CALL_BACKWARD)
 		add_struct(e, &out, "grads", "grads", false);
 	if (rows && call != CALL_FORWARD1)
 		add_parameter(&out, "int n");
-	if (rows)
+	if (rows || finish)
 		add_struct(e, &out, call == CALL_FORWARD1 ? "work1" : "work", "work", false);
 	sig.result = call == CALL_LOSS || call == CALL_BACKWARD || call == CALL_STEP ? e->real : "void";
 	sig.parameters = out.at;
@@ -164,15 +166,15 @@ static const char *at_offset(struct public_call *c, const char *base, int64_t of
 	return offset ? arena_printf(c->e->arena, "%s + %lld", base, (long long)offset) : base;
 }
 
-/* The first element of a field of the state. */
-static const char *field_text(struct public_call *c, const struct tensor *t)
+/* The first element of a field of the state, or of the totals. */
+static const char *field_text(struct public_call *c, const char *base, const struct tensor *t)
 {
 	struct text out = {.arena = c->e->arena};
 
 	t = t->role == ROLE_NEXT ? t->of : t;
 	if (t->rank == 1)
-		return arena_printf(c->e->arena, "state->%s", layout_of(t)->c_name);
-	text_printf(&out, "&state->%s", layout_of(t)->c_name);
+		return arena_printf(c->e->arena, "%s->%s", base, layout_of(t)->c_name);
+	text_printf(&out, "&%s->%s", base, layout_of(t)->c_name);
 	for (int a = 0; a < t->rank; a++)
 		text_add(&out, "[0]");
 	return out.at;
@@ -188,7 +190,7 @@ static const char *storage_text(struct public_call *c, const struct pointer *poi
 	case MEM_WORK_INT: return at_offset(c, "work->whole", offset);
 	case MEM_PARAMS: return at_offset(c, "params->flat", offset);
 	case MEM_GRADS: return at_offset(c, "grads->flat", offset);
-	case MEM_STATE: return field_text(c, pointer->root);
+	case MEM_STATE: return field_text(c, "state", pointer->root);
 	case MEM_RULE:
 		return at_offset(c,
 				 arena_printf(c->e->arena, "state->%s.flat", rule_field(c->e, pointer->storage.rule)),
@@ -199,6 +201,7 @@ static const char *storage_text(struct public_call *c, const struct pointer *poi
 	case MEM_TARGET: return c->sig.targets.item[offset];
 	case MEM_OUTPUT: return c->sig.outputs.item[offset];
 	case MEM_METRIC: return at_offset(c, "metrics", offset);
+	case MEM_TOTAL: return field_text(c, "totals", pointer->root);
 	case MEM_DATA: return layout_of(pointer->root)->c_name;
 	default: return "NULL";
 	}
@@ -267,7 +270,8 @@ static bool continues(const struct invocation *a, const struct invocation *b)
 		struct storage next = a->args[i].storage;
 
 		if (a->args[i].by_element) {
-			if (next.memory == MEM_STATE || next.memory == MEM_LOCAL || next.memory == MEM_DATA)
+			if (next.memory == MEM_STATE || next.memory == MEM_LOCAL || next.memory == MEM_DATA ||
+			    next.memory == MEM_TOTAL)
 				return false;
 			next.offset += a->count;
 		}
@@ -305,6 +309,8 @@ static void write_invocation(struct public_call *c, const struct invocation *cal
 	for (int d = 0; call->steps && d <= call->steps->scan->depth; d++)
 		if (f->takes_step[d])
 			add_parameter(&out, c->step_name[d]);
+	if (f->takes_data)
+		add_parameter(&out, "totals->rows");
 	if (f->takes_run)
 		add_parameter(&out, "&state->run");
 	for (int i = 0; i < call->sites.n; i++)
@@ -418,13 +424,104 @@ static struct tensor *loss_of(const struct public_call *c)
 	return c->call == CALL_LOSS ? c->e->g->inference_loss : c->e->g->loss;
 }
 
+/* ---- totals over the evaluated set ---- */
+
+static bool is_of_call(const struct public_call *c, const struct total *total)
+{
+	return c->call == (total->pass == 1 ? CALL_METRICS : CALL_METRICS2);
+}
+
+/* Element i of a total's field, and of what a pointer points to; i "" for one number. */
+static const char *total_element(struct public_call *c, const struct tensor *t, const char *i)
+{
+	const char *field = field_text(c, "totals", t);
+
+	if (t->rank == 0)
+		return arena_printf(c->e->arena, "totals->%s", layout_of(t)->c_name);
+	return arena_printf(c->e->arena, t->rank == 1 ? "%s[%s]" : "(%s)[%s]", field, i);
+}
+
+/* The loop over the elements of a total; returns its index. */
+static const char *open_elements(struct public_call *c, const struct tensor *t)
+{
+	const char *i = t->rank ? new_name(c->e, &c->scope, "i") : "0";
+
+	if (t->rank)
+		open_block(c->e, "for (int %s = 0; %s < %lld; %s++) {", i, i, (long long)tensor_size(t), i);
+	return i;
+}
+
+static void close_elements(struct public_call *c, const struct tensor *t, int names)
+{
+	if (t->rank)
+		close_block(c->e, "}");
+	release_names(&c->scope, names);
+}
+
+/* Whether the call reads a total as the program's reals, in memory of its own. */
+static bool is_copied(const struct public_call *c, const struct tensor *t)
+{
+	enum memory memory = layout_of(t)->storage[c->call].memory;
+
+	return memory != MEM_NONE && memory != MEM_TOTAL;
+}
+
+static void convert_totals(struct public_call *c)
+{
+	for (int k = 0; k < c->e->p->totals.n; k++) {
+		struct tensor *t = c->e->p->totals.item[k].tensor;
+		int names = c->scope.names.n;
+		const char *i;
+
+		if (!is_copied(c, t))
+			continue;
+		i = open_elements(c, t);
+		write_line(c->e, "%s[%s] = (%s)%s;", find_pointer(c, t)->name, i, c->e->real, total_element(c, t, i));
+		close_elements(c, t, names);
+	}
+}
+
+/* What this call has found goes into the totals. */
+static void finish_totals(struct public_call *c)
+{
+	struct emitter *e = c->e;
+	const char *rows = c->call == CALL_METRICS ? "rows" : "rows2";
+
+	for (int k = 0; k < e->p->totals.n; k++) {
+		const struct total *total = &e->p->totals.item[k];
+		int names = c->scope.names.n;
+		const char *i, *field, *part;
+
+		if (!is_of_call(c, total))
+			continue;
+		part = find_pointer(c, total->part)->name;
+		i = open_elements(c, total->tensor);
+		field = total_element(c, total->tensor, i);
+		if (total->red == RED_SUM) {
+			write_line(e, "%s += %s[%s];", field, part, i);
+		} else {
+			open_block(e, "if (totals->%s == 0 || %s[%s] %c %s) {", rows, part, i,
+				   total->red == RED_MAX ? '>' : '<', field);
+			write_line(e, "%s = %s[%s];", field, part, i);
+			close_block(e, "}");
+		}
+		close_elements(c, total->tensor, names);
+	}
+	write_line(e, "totals->%s += n;", rows);
+}
+
 static void finish(struct public_call *c)
 {
 	for (int i = 0; i < c->plan->copies.n; i++) {
 		const struct result *r = &c->plan->copies.item[i];
 
-		write_copy(c, c->sig.outputs.item[r->index], r->value);
+		write_copy(c,
+			   c->call == CALL_METRICS_FINISH ? at_offset(c, "metrics", r->index)
+							  : c->sig.outputs.item[r->index],
+			   r->value);
 	}
+	if (c->call == CALL_METRICS || c->call == CALL_METRICS2)
+		finish_totals(c);
 	for (int i = 0; i < c->plan->next.n; i++) {
 		const struct tensor *t = c->plan->next.item[i];
 
@@ -439,6 +536,14 @@ static void finish(struct public_call *c)
 /* Everything that is read or written gets a pointer. */
 static void collect_pointers(struct public_call *c)
 {
+	for (int i = 0; i < c->e->p->totals.n; i++) {
+		const struct total *total = &c->e->p->totals.item[i];
+
+		if (is_of_call(c, total))
+			need_pointer(c, total->part, true);
+		if (is_copied(c, total->tensor))
+			need_pointer(c, total->tensor, true);
+	}
 	for (int i = 0; i < c->invocations.n; i++)
 		for (int k = 0; k < c->invocations.item[i].n_args; k++) {
 			const struct arg *arg = &c->invocations.item[i].args[k];
@@ -494,6 +599,7 @@ static void write_body(struct public_call *c)
 		start_init(c);
 	if (c->call == CALL_BACKWARD || c->call == CALL_STEP)
 		clear_missing_grads(c);
+	convert_totals(c);
 	for (int i = 0; i < c->invocations.n; i++) {
 		enter_steps(c, c->invocations.item[i].steps);
 		write_invocation(c, &c->invocations.item[i]);

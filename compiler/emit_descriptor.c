@@ -135,7 +135,7 @@ static int write_state_tensors(struct emitter *e)
 static int write_tensors(struct emitter *e)
 {
 	const struct program *p = e->p;
-	int n = p->params.n + p->inputs.n + p->targets.n + e->g->outputs.n + p->metrics.n;
+	int n = p->params.n + p->inputs.n + p->targets.n + e->g->outputs.n + e->g->metrics.n;
 
 	write_blank(e);
 	open_block(e, "static const nn_tensor tensors[] = {");
@@ -152,8 +152,12 @@ static int write_tensors(struct emitter *e)
 		write_tensor(e, p->targets.item[i], p->targets.item[i]->name, "NN_TARGET", number(e, i));
 	for (int i = 0; i < e->g->outputs.n; i++)
 		write_tensor(e, e->g->outputs.item[i].value, e->g->outputs.item[i].name, "NN_OUTPUT", number(e, i));
-	for (int i = 0; i < p->metrics.n; i++)
-		write_tensor(e, p->metrics.item[i], e->g->metrics.item[i].name, "NN_METRIC", number(e, i));
+	for (int i = 0, at = 0; i < e->g->metrics.n; i++) {
+		const struct tensor *t = e->g->metrics.item[i].value;
+
+		write_tensor(e, t, e->g->metrics.item[i].name, "NN_METRIC", number(e, at));
+		at += (int)tensor_size(t);
+	}
 	if (n == 0)
 		write_line(e, "{\"\", 0, 0, 0, 0, 0, {0}, 0, 0},");
 	close_block(e, "};");
@@ -188,12 +192,14 @@ static const char *arguments(struct emitter *e, enum call call)
 		text_add(&out, rows_argument(e, p->targets.item[i], "target", i, true));
 	for (int i = 0; i < sig.outputs.n; i++)
 		text_add(&out, rows_argument(e, e->g->outputs.item[i].value, "output", i, false));
-	if (call == CALL_METRICS)
+	if (call >= CALL_METRICS && call <= CALL_METRICS_FINISH)
+		text_add(&out, ", totals");
+	if (call == CALL_METRICS_FINISH)
 		text_printf(&out, ", (%s *)metric", e->real);
 	if (call == CALL_BACKWARD)
 		text_add(&out, ", grads");
 	if (call != CALL_INIT && call != CALL_UPDATE)
-		text_add(&out, call == CALL_FORWARD1 ? ", work" : ", n, work");
+		text_add(&out, call == CALL_FORWARD1 || call == CALL_METRICS_FINISH ? ", work" : ", n, work");
 	return out.at;
 }
 
@@ -210,7 +216,11 @@ static void write_untyped(struct emitter *e, enum call call)
 			      "void *loss, int n, void *work",
 		[CALL_METRICS] =
 			"const void *params, void *state, const void *const *input, const void *const *target, "
-			"void *metric, int n, void *work",
+			"void *totals, int n, void *work",
+		[CALL_METRICS2] =
+			"const void *params, void *state, const void *const *input, const void *const *target, "
+			"void *totals, int n, void *work",
+		[CALL_METRICS_FINISH] = "const void *params, void *state, const void *totals, void *metric, void *work",
 		[CALL_BACKWARD] =
 			"const void *params, void *state, const void *const *input, const void *const *target, "
 			"void *grads, void *loss, int n, void *work",
@@ -260,6 +270,7 @@ void write_descriptor(struct emitter *e)
 	write_line(e, "sizeof(%s_params), %s, sizeof(%s_state), sizeof(%s_work), %s,", e->prefix,
 		   grads ? arena_printf(e->arena, "sizeof(%s_grads)", e->prefix) : "0", e->prefix, e->prefix,
 		   e->p->call[CALL_FORWARD1].present ? arena_printf(e->arena, "sizeof(%s_work1)", e->prefix) : "0");
+	write_line(e, "%s,", e->g->metrics.n ? arena_printf(e->arena, "sizeof(%s_totals)", e->prefix) : "0");
 	write_line(e, "%s, %s,", quoted(e, e->g->name), quoted(e, e->g->src ? source_text(e->g->src) : ""));
 	write_line(e, "0x%016" PRIx64 "u, %lld, %lld, %" PRIu64 "u,", fingerprint(e), (long long)t->epochs,
 		   (long long)t->steps, t->seed);

@@ -421,6 +421,11 @@ static void print_run(struct body *b, struct text *out, enum run run)
 		text_add(out, b->one_row ? "1" : "n");
 		return;
 	}
+	if (run == RUN_DATA) {
+		b->takes_data = true;
+		text_add(out, "ndata");
+		return;
+	}
 	b->takes_run = true;
 	text_printf(out, "run->%s", fields[run]);
 }

@@ -135,6 +135,8 @@ static const char *parameters(struct body *b, const struct function *function)
 	for (int d = 0; d < count_steps(b->group); d++)
 		if (function->takes_step[d])
 			text_printf(&out, out.n ? ", int %s" : "int %s", b->step_name[d]);
+	if (b->takes_data)
+		text_add(&out, out.n ? ", int ndata" : "int ndata");
 	if (b->takes_run)
 		text_add(&out, out.n ? ", const nn_run *run" : "const nn_run *run");
 	for (int i = 0; i < b->site_names.n; i++)
@@ -153,7 +155,7 @@ static const char *write_body(struct body *b)
 {
 	struct emitter *e = b->e;
 	struct text text = {.arena = e->arena}, *out = e->out;
-	static const char *const params[] = {"n", "count", "run"};
+	static const char *const params[] = {"n", "ndata", "count", "run"};
 
 	for (size_t i = 0; i < sizeof params / sizeof *params; i++)
 		use_name(e, &b->scope, params[i]);
@@ -284,6 +286,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 	*n_args = b.args.n;
 	function->group = group;
 	function->takes_n = b.takes_n;
+	function->takes_data = b.takes_data;
 	function->takes_run = b.takes_run;
 	function->takes_count = group->flat;
 	e->out = &e->bodies;

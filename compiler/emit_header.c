@@ -67,6 +67,9 @@ static void write_top(struct emitter *e, const char *file)
 
 /* ---- structs ---- */
 
+/* Totals are of many rows: floats would lose their last ones. */
+static const char *total_type(const struct emitter *e) { return e->real_kind == NNC_FLOAT ? "double" : e->real; }
+
 /* The brackets of a field: the sample axis counts in full. */
 static const char *field_shape(struct emitter *e, const struct tensor *t)
 {
@@ -155,6 +158,28 @@ static void write_state(struct emitter *e)
 	write_blank(e);
 }
 
+static void write_totals(struct emitter *e)
+{
+	const struct program *p = e->p;
+
+	if (!e->g->metrics.n)
+		return;
+	write_comment(e, "What metrics adds up over an evaluated set; all bytes 0 at first.");
+	open_block(e, "typedef struct %s_totals {", e->prefix);
+	write_line(e, "int32_t rows;");
+	if (p->call[CALL_METRICS2].present)
+		write_line(e, "int32_t rows2; /* of the second pass */");
+	for (int i = 0; i < p->totals.n; i++) {
+		const struct tensor *t = p->totals.item[i].tensor;
+		const char *place = place_text(e, t->at);
+
+		write_line(e, "%s %s%s;%s%s%s", t->elem == ELEM_REAL ? total_type(e) : elem_type(e, t->elem),
+			   layout_of(t)->c_name, field_shape(e, t), *place ? " /* " : "", place, *place ? " */" : "");
+	}
+	close_block(e, arena_printf(e->arena, "} %s_totals;", e->prefix));
+	write_blank(e);
+}
+
 static void write_work(struct emitter *e, const char *suffix, int64_t reals, int64_t whole, const char *about)
 {
 	write_comment(e, about);
@@ -194,8 +219,8 @@ static void write_constants(struct emitter *e)
 	write_constant(e, &scope, "NPARAM", p->n_param ? p->n_param : 1, "");
 	if (p->call[CALL_BACKWARD].present || p->call[CALL_UPDATE].present)
 		write_constant(e, &scope, "NGRAD", p->n_trained, "the learnt ones of them");
-	if (p->metrics.n)
-		write_constant(e, &scope, "NMETRIC", p->metrics.n, "");
+	if (p->n_metric)
+		write_constant(e, &scope, "NMETRIC", p->n_metric, "numbers of all metrics");
 	for (int i = 0; i < p->inputs.n; i++)
 		write_constant(e, &scope, p->inputs.item[i]->name, tensor_sample_size(p->inputs.item[i]),
 			       i ? "" : "numbers in a row");
@@ -244,10 +269,19 @@ static const char *call_comment(struct emitter *e, enum call call, const struct 
 				    "The mean loss over the n rows of %s, as in inference; nothing is changed.",
 				    given.n ? given.at : "no input");
 	case CALL_METRICS:
-		text_add(&rows, "");
-		for (int i = 0; i < p->metrics.n; i++)
-			text_printf(&rows, "%s[%d] %s", i ? ", " : "", i, e->g->metrics.item[i].name);
-		return arena_printf(e->arena, "Means over the n rows: %s.", rows.at);
+		return arena_printf(e->arena, "Take n rows into the totals of an evaluated set, as in inference.%s",
+				    p->call[CALL_METRICS2].present ? " When all rows are in, metrics2 takes them again."
+								   : "");
+	case CALL_METRICS2: return "The second pass over the same rows.";
+	case CALL_METRICS_FINISH:
+		for (int i = 0, at = 0; i < e->g->metrics.n; i++) {
+			const struct tensor *t = e->g->metrics.item[i].value;
+
+			text_printf(&rows, "%s[%d] %s%s", i ? ", " : "", at, e->g->metrics.item[i].name,
+				    shape_text(e, t, false));
+			at += (int)tensor_size(t);
+		}
+		return arena_printf(e->arena, "The metrics of all rows that the totals have taken in: %s.", rows.at);
 	case CALL_BACKWARD: return "The mean training loss over n rows; *grads is set to its gradient.";
 	case CALL_UPDATE: return "Move params along *grads by the optimiser's rule; state->run.step counts it.";
 	default: return "A whole training step on n rows: backward, then update. Returns the loss before it.";
@@ -305,6 +339,7 @@ void write_header_text(struct emitter *e, const char *file)
 	write_constants(e);
 	write_params(e);
 	write_state(e);
+	write_totals(e);
 	write_work(e, "work", e->p->work, e->p->work_int,
 		   "Scratch for one call in flight; it means nothing between calls.");
 	if (e->p->call[CALL_FORWARD1].present)

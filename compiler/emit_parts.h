@@ -19,7 +19,7 @@ typedef LIST(const char *) text_list;
 struct function {
 	const char *name;
 	struct group *group;
-	bool takes_n, takes_run, takes_count;
+	bool takes_n, takes_data, takes_run, takes_count;
 	bool takes_step[MAX_SCAN_DEPTH]; /* of the scans around it, from the outermost */
 	bool *keeps;			 /* for each parameter that a body like it could use: whether it does */
 };
@@ -145,7 +145,7 @@ struct body {
 	condition_list *known;		       /* conditions that hold where the expression stands */
 	const char *rows_slot;		       /* name of the row index that bumped pointers have used up */
 	const char *flat_index;		       /* of a flat group */
-	bool takes_n, takes_run;
+	bool takes_n, takes_data, takes_run;
 	text_list sites; /* where its draws stand: parameters, so that equal layers share a function */
 	text_list site_names;
 };

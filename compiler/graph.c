@@ -23,7 +23,7 @@ bool is_reserved_name(const char *name)
 					    "def", "return", "repeat",	 "scan",   "sum",   "mean",  "prod",
 					    "max", "min",    "argmax",	 "argmin", "yes",   "no",    "none",
 					    "inf", "pi",     "training", "step",   "epoch", "steps", "steps_per_epoch",
-					    "row", "nrows",  "batch",	 "data"};
+					    "row", "nrows",  "ndata",	 "batch",    "data"};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcmp(name, words[i]) == 0)

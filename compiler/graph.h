@@ -43,7 +43,11 @@ enum ex {
 	EX_STOP,    /* its argument, without gradient; gone after the chain rule */
 	EX_COUNT
 };
-enum run { RUN_STEP, RUN_EPOCH, RUN_STEPS, RUN_STEPS_PER_EPOCH, RUN_ROWS /* n of this call */ }; /* all int */
+enum run {
+	RUN_STEP, RUN_EPOCH, RUN_STEPS, RUN_STEPS_PER_EPOCH,
+	RUN_DATA, /* rows of the whole evaluated set: known where totals are */
+	RUN_ROWS  /* n of this call */
+}; /* all int */
 enum draw { DRAW_UNIFORM /* [0, 1) */, DRAW_NORMAL };
 
 struct expr {
@@ -93,6 +97,7 @@ struct tensor {
 	enum elem elem;
 	int64_t classes;     /* INT: values are 0..classes-1; 0: unknown */
 	bool batched;        /* axis[0] is the sample's own */
+	bool total;          /* VALUE of inference: the rows of its equation's reducer are those of the whole evaluated set */
 	int rank;            /* counts the sample axis */
 	struct axis *axis;
 	struct tensor *of;   /* NEXT, GRAD, VIEW */
@@ -145,7 +150,7 @@ typedef LIST(struct equation *) equation_list;
 
 struct metric {
 	const char *name;
-	struct tensor *value; /* rank 0 or batched rank 1: averaged over the samples; more axes: averaged as well */
+	struct tensor *value; /* real, of any shape; one for all samples: what differs between them has become a total */
 };
 struct output {
 	const char *name;
@@ -255,6 +260,17 @@ struct range {
 	int64_t low, high; /* inclusive */
 };
 bool range_of(const struct expr *e, const struct index *index, struct range *out);
+
+/* ---- totals.c: values that need the whole evaluated set ---- */
+
+/* When a value of part inference is known, while a set is gone through call by call. */
+struct known_when {
+	int pass;  /* how often the whole set must have been gone through before; 0: no total is in it */
+	bool rows; /* differs from call to call: it depends on their rows */
+};
+/* Of the tensors that eqs define or read, by tensor id. */
+struct known_when *find_passes(struct graph *g, const equation_list *eqs);
+enum { MAX_PASSES = 2 };
 
 /* ---- the passes, each in its own file, in the order of the pipeline ---- */
 

@@ -98,9 +98,10 @@ static void place_fixed(struct program *p)
 		for (int i = 0; i < p->tables.n; i++)
 			layout_of(p->tables.item[i])->storage[c] = (struct storage){.memory = MEM_DATA, .offset = i};
 	}
-	for (int i = 0; i < p->metrics.n; i++)
-		layout_of(p->metrics.item[i])->storage[CALL_METRICS] =
-			(struct storage){.memory = MEM_METRIC, .offset = i};
+	for (int i = 0; i < p->totals.n; i++)
+		for (int c = 0; c < CALL_COUNT && !is_converted(p, &p->totals.item[i]); c++)
+			layout_of(p->totals.item[i].tensor)->storage[c] =
+				(struct storage){.memory = MEM_TOTAL, .offset = i};
 }
 
 /* ---- lifetimes ---- */
@@ -211,7 +212,7 @@ static bool is_cut_of(const struct group *other, const struct group *group)
 static void place_next(struct placing *w, const struct group *group, int at, int position)
 {
 	struct tensor *t = group->stages.item[at]->eq->tensor, *old = t->of;
-	bool applies = w->call != CALL_LOSS && w->call != CALL_METRICS;
+	bool applies = w->call < CALL_LOSS || w->call > CALL_METRICS_FINISH; /* evaluation moves nothing on */
 
 	if (!applies || storage_of(w, t)->memory || layout_of(t)->dies == end_of(w)) /* decided with its first part */
 		return;
@@ -254,7 +255,8 @@ static void add_value(struct placing *w, const struct group *group, int at, int 
 	struct buffer *b, *reused;
 
 	if (stage->local || layout->buffer ||
-	    (given.memory != MEM_NONE && given.memory != MEM_OUTPUT && given.memory != MEM_GRADS))
+	    (given.memory != MEM_NONE && given.memory != MEM_OUTPUT && given.memory != MEM_METRIC &&
+	     given.memory != MEM_GRADS))
 		return;
 	b = arena_alloc(w->arena, sizeof *b);
 	*b = (struct buffer){.size = elements(w, t), .born = position, .dies = layout->dies, .storage = given};
@@ -399,25 +401,55 @@ static void place_scratch(struct placing *w)
 
 /* ---- calls ---- */
 
+/* A value that goes to the host's memory: made there, or copied at the end. */
+static void prepare_result(struct placing *w, struct tensor *value, enum memory memory, int64_t offset)
+{
+	struct tensor *root = root_of(value);
+	struct storage *storage = &layout_of(root)->storage[w->call];
+
+	layout_of(root)->dies = end_of(w);
+	if (root->role == ROLE_VALUE && !root->total && storage->memory == MEM_NONE)
+		*storage = (struct storage){.memory = memory, .offset = offset};
+	else
+		list_add(w->arena, &w->plan->copies, (struct result){value, offset});
+}
+
 static void prepare_results(struct placing *w)
 {
 	struct graph *g = w->p->g;
+	int64_t metric = 0;
 
 	if (w->call == CALL_LOSS)
 		layout_of(root_of(g->inference_loss))->dies = end_of(w);
 	if (w->call == CALL_BACKWARD || w->call == CALL_STEP)
 		layout_of(root_of(g->loss))->dies = end_of(w);
-	if (w->call != CALL_FORWARD && w->call != CALL_FORWARD1)
-		return;
-	for (int i = 0; i < g->outputs.n; i++) {
-		struct tensor *root = root_of(g->outputs.item[i].value);
-		struct storage *storage = &layout_of(root)->storage[w->call];
+	if (w->call == CALL_FORWARD || w->call == CALL_FORWARD1)
+		for (int i = 0; i < g->outputs.n; i++)
+			prepare_result(w, g->outputs.item[i].value, MEM_OUTPUT, i);
+	for (int i = 0; w->call == CALL_METRICS_FINISH && i < g->metrics.n; i++) {
+		prepare_result(w, g->metrics.item[i].value, MEM_METRIC, metric);
+		metric += tensor_size(g->metrics.item[i].value);
+	}
+	for (int i = 0; i < w->p->totals.n; i++)
+		if (w->call == (w->p->totals.item[i].pass == 1 ? CALL_METRICS : CALL_METRICS2))
+			layout_of(w->p->totals.item[i].part)->dies = end_of(w);
+}
 
-		layout_of(root)->dies = end_of(w);
-		if (root->role == ROLE_VALUE && storage->memory == MEM_NONE)
-			*storage = (struct storage){.memory = MEM_OUTPUT, .offset = i};
-		else
-			list_add(w->arena, &w->plan->copies, (struct result){g->outputs.item[i].value, i});
+/* Totals that this call reads as the program's reals: copies from before the first group on. */
+static void add_totals(struct placing *w)
+{
+	if (w->call != CALL_METRICS2 && w->call != CALL_METRICS_FINISH)
+		return;
+	for (int i = 0; i < w->p->totals.n; i++) {
+		struct tensor *t = w->p->totals.item[i].tensor;
+		struct layout *layout = layout_of(t);
+
+		if (!is_converted(w->p, &w->p->totals.item[i]) || !(layout->need >> w->call & 1))
+			continue;
+		layout->buffer = arena_alloc(w->arena, sizeof *layout->buffer);
+		*layout->buffer = (struct buffer){.size = tensor_size(t), .dies = layout->dies};
+		list_add(w->arena, &w->values, t);
+		list_add(w->arena, &w->buffers, layout->buffer);
 	}
 }
 
@@ -456,8 +488,11 @@ static void place_call(struct program *p, enum call call)
 			for (int k = 0; k < reads.n; k++)
 				layout_of(root_of(reads.item[k]->tensor))->buffer = NULL;
 		}
+	for (int i = 0; i < p->totals.n; i++)
+		layout_of(p->totals.item[i].tensor)->dies = 0;
 	find_lifetimes(&w);
 	prepare_results(&w);
+	add_totals(&w);
 	for (int at = 0; at < plan->groups.n; at++)
 		for (int i = 0; i < plan->groups.item[at]->stages.n; i++) {
 			struct group *group = plan->groups.item[at];

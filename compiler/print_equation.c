@@ -16,7 +16,7 @@ static bool name_taken(struct graph *g, const char *name, const char **names, in
 	return false;
 }
 
-/* The slot that is written `batch`, or -1. */
+/* The slot that is written `batch`, or `data` in a total; -1: none. */
 static int batch_slot(const struct equation *eq)
 {
 	if (eq->nfree && eq->tensor->batched)
@@ -39,7 +39,7 @@ void name_indices(struct graph *g, const struct equation *eq, const char **name)
 
 		for (int k = 2; s != batch && name_taken(g, try, name, s); k++)
 			try = arena_printf(&g->ctx->arena, "%s%d", own, k);
-		name[s] = s == batch ? "batch" : try;
+		name[s] = s != batch ? try : eq->tensor->total ? "data" : "batch";
 	}
 }
 

@@ -76,7 +76,7 @@ static void drop_bound_indices(struct graph *g, struct equation *eq)
 	bool arg = eq->red == RED_ARGMAX || eq->red == RED_ARGMIN, prod = eq->red == RED_PROD;
 	int n = eq->nfree;
 
-	if (eq->kind != EQ_MAP || arg || eq->value->elem != eq->tensor->elem)
+	if (eq->kind != EQ_MAP || arg || eq->tensor->total || eq->value->elem != eq->tensor->elem)
 		return;
 	for (int p = eq->nfree; p < eq->n; p++) {
 		const struct index index = eq->index[p];
@@ -118,7 +118,7 @@ static bool same_equation(const struct equation *a, const struct equation *b)
 {
 	if (a->value != b->value || a->red != b->red || a->n != b->n || a->nfree != b->nfree ||
 	    a->tensor->elem != b->tensor->elem || a->tensor->classes != b->tensor->classes ||
-	    a->tensor->batched != b->tensor->batched)
+	    a->tensor->batched != b->tensor->batched || a->tensor->total != b->tensor->total)
 		return false;
 	for (int p = 0; p < a->n; p++)
 		if (a->index[p].extent != b->index[p].extent || a->index[p].rows != b->index[p].rows)

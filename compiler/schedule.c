@@ -20,49 +20,51 @@ static struct layout *new_layout(struct program *p, struct tensor *t)
 	return layout;
 }
 
-/* A rank-0 real tensor that is not the graph's: the mean of a metric, or its sum. */
-static struct tensor *extra_tensor(struct program *p, const struct tensor *value, const char *name)
+/* ---- totals over the evaluated set ---- */
+
+/* What a total finds in the rows of one call: a tensor that is not the graph's. */
+static struct tensor *part_of(struct program *p, const struct tensor *total)
 {
 	struct tensor *t = arena_alloc(&p->g->ctx->arena, sizeof *t);
 
-	*t = (struct tensor){.name = name, .role = ROLE_VALUE, .elem = ELEM_REAL, .at = value->at, .layer = ""};
+	*t = *total;
 	t->id = UINT32_MAX;
+	t->total = false;
 	new_layout(p, t);
+	layout_of(t)->kept = true;
 	return t;
 }
 
-/* The equations for the mean of a metric over its rows and other axes. */
-static void add_metric(struct program *p, const struct metric *metric, equation_list *list)
+/* Part inference as the calls run it: each total is a reduction over the rows of the call, whose result the call's end
+ * takes into the total. */
+static void list_inference(struct program *p, equation_list *list)
 {
 	struct graph *g = p->g;
 	struct arena *arena = &g->ctx->arena;
-	struct tensor *value = metric->value, *mean = extra_tensor(p, value, metric->name), *total;
-	struct expr *subs[64], *e;
-	struct index index[64];
-	double count = 1;
+	const struct known_when *when = find_passes(g, &g->part[PART_INFERENCE]);
 
-	list_add(arena, &p->metrics, mean);
-	layout_of(mean)->kept = true;
-	for (int a = 0; a < value->rank; a++) {
-		index[a] = (struct index){a == 0 && value->batched ? "batch" : arena_printf(arena, "i%d", a),
-					  value->axis[a].extent, value->axis[a].rows};
-		subs[a] = ex_index(g, a);
-		if (!value->axis[a].rows)
-			count *= (double)value->axis[a].extent;
+	for (int i = 0; i < g->part[PART_INFERENCE].n; i++) {
+		struct equation *eq = g->part[PART_INFERENCE].item[i];
+
+		if (eq->kind == EQ_MAP && eq->tensor->total) {
+			struct total total = {eq->tensor, part_of(p, eq->tensor), eq->red, when[eq->tensor->id].pass};
+
+			list_add(arena, &p->totals, total);
+			eq = graph_equation(g, total.part, eq->red, eq->nfree, eq->n, eq->index, eq->value, eq->at);
+		}
+		list_add(arena, list, eq);
 	}
-	e = ex_real(g, ex_read(g, value, subs, NULL));
-	if (value->rank) {
-		total = extra_tensor(p, value, arena_printf(arena, "%s.sum", metric->name));
-		list_add(arena, list, graph_equation(g, total, RED_SUM, 0, value->rank, index, e, value->at));
-		e = ex_num(g, count);
-		if (value->batched)
-			e = ex2(g, EX_MUL, e, ex_real(g, ex_run(g, RUN_ROWS)));
-		e = ex2(g, EX_DIV, ex_read(g, total, NULL, NULL), e);
-	}
-	list_add(arena, list, graph_equation(g, mean, RED_NONE, 0, 0, NULL, e, value->at));
+	for (int i = 0; i < g->metrics.n; i++)
+		p->n_metric += tensor_size(g->metrics.item[i].value);
+}
+
+bool is_converted(const struct program *p, const struct total *total)
+{
+	return total->tensor->elem == ELEM_REAL && p->g->ctx->options->real == NNC_FLOAT;
 }
 
 static unsigned bit(enum call call) { return 1u << call; }
+static enum call pass_call(int pass) { return pass == 1 ? CALL_METRICS : CALL_METRICS2; }
 
 /* What an equation's tensor is needed for, so is what it reads. */
 static void pass_need(struct graph *g, const struct equation *eq, unsigned also)
@@ -104,8 +106,10 @@ static void find_needs(struct program *p, const equation_list *list)
 
 	for (int i = 0; i < g->outputs.n; i++)
 		layout_of(root_of(g->outputs.item[i].value))->need |= bit(CALL_FORWARD);
-	for (int i = 0; i < p->metrics.n; i++)
-		layout_of(p->metrics.item[i])->need |= bit(CALL_METRICS);
+	for (int i = 0; i < g->metrics.n; i++)
+		layout_of(root_of(g->metrics.item[i].value))->need |= bit(CALL_METRICS_FINISH);
+	for (int i = 0; i < p->totals.n; i++)
+		layout_of(p->totals.item[i].part)->need |= bit(pass_call(p->totals.item[i].pass));
 	if (g->inference_loss)
 		layout_of(root_of(g->inference_loss))->need |= bit(CALL_LOSS);
 	for (int i = list->n - 1; i >= 0; i--) {
@@ -146,8 +150,13 @@ static void make_calls(struct program *p)
 	}
 	if (g->inference_loss)
 		add_groups(p, CALL_LOSS, &p->inference, bit(CALL_LOSS));
-	if (g->metrics.n)
+	if (g->metrics.n) {
 		add_groups(p, CALL_METRICS, &p->inference, bit(CALL_METRICS));
+		add_groups(p, CALL_METRICS_FINISH, &p->inference, bit(CALL_METRICS_FINISH));
+	}
+	for (int i = 0; i < p->totals.n && !p->call[CALL_METRICS2].present; i++)
+		if (p->totals.item[i].pass == 2)
+			add_groups(p, CALL_METRICS2, &p->inference, bit(CALL_METRICS2));
 	if (trains && g->loss && g->grads.n)
 		add_groups(p, CALL_BACKWARD, &p->training, 0);
 	if (trains && g->part[PART_UPDATE].n)
@@ -234,7 +243,7 @@ static void mark_kept(struct program *p)
 	for (int i = 0; i < g->outputs.n; i++)
 		layout_of(root_of(g->outputs.item[i].value))->kept = true;
 	for (int i = 0; i < g->metrics.n; i++)
-		layout_of(root_of(g->metrics.item[i].value))->kept |= g->metrics.item[i].value->role == ROLE_VIEW;
+		layout_of(root_of(g->metrics.item[i].value))->kept = true;
 	if (g->loss)
 		layout_of(root_of(g->loss))->kept = true;
 	if (g->inference_loss)
@@ -253,10 +262,7 @@ struct program *schedule(struct graph *g)
 	sort_tensors(p);
 	mark_kept(p);
 
-	for (int i = 0; i < g->part[PART_INFERENCE].n; i++)
-		list_add(arena, &inference, g->part[PART_INFERENCE].item[i]);
-	for (int i = 0; i < g->metrics.n; i++)
-		add_metric(p, &g->metrics.item[i], &inference);
+	list_inference(p, &inference);
 	find_needs(p, &inference);
 	for (int part = PART_FORWARD; part <= PART_BACKWARD; part++)
 		for (int i = 0; part != PART_INFERENCE && i < g->part[part].n; i++)

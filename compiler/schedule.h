@@ -84,6 +84,8 @@ enum call {
 	CALL_FORWARD1,
 	CALL_LOSS,
 	CALL_METRICS,
+	CALL_METRICS2, /* a second pass over the evaluated set */
+	CALL_METRICS_FINISH,
 	CALL_BACKWARD,
 	CALL_UPDATE,
 	CALL_STEP,
@@ -106,6 +108,7 @@ enum memory {
 	MEM_TARGET,
 	MEM_OUTPUT,
 	MEM_METRIC, /* the host's; metric: offset in the array */
+	MEM_TOTAL,  /* a field of the totals */
 	MEM_DATA    /* a table of constants */
 };
 struct storage {
@@ -134,8 +137,18 @@ static inline struct tensor *root_of(const struct tensor *t) { return layout_of(
 /* A value that a call hands back, and where. */
 struct result {
 	struct tensor *value;
-	int64_t index; /* place among outputs or metrics */
+	int64_t index; /* place among the outputs, or of its first number among the metrics */
 };
+
+struct program;
+/* A total over the evaluated set, and what each call of its pass adds to it. */
+struct total {
+	struct tensor *tensor, *part;
+	enum reducer red;
+	int pass; /* from 1 */
+};
+/* Whether a call finds a total as the program's reals, a copy of the field; else it reads the field itself. */
+bool is_converted(const struct program *p, const struct total *total);
 
 /* A public function of the generated C. */
 struct call_plan {
@@ -162,8 +175,10 @@ struct program {
 	int64_t n_trained, n_param;   /* elements */
 	LIST(struct tensor *) settings, states, inputs, targets; /* states: those that stand alone */
 	LIST(struct rule_state) rules;
-	LIST(struct tensor *) metrics, tables; /* each metric's mean, rank 0; DATA tensors */
-	double statements;		       /* written out */
+	LIST(struct total) totals;
+	LIST(struct tensor *) tables; /* DATA tensors */
+	int64_t n_metric;	      /* numbers of all metrics */
+	double statements;	      /* written out */
 	group_list init, inference, training, update;
 	struct call_plan call[CALL_COUNT];
 	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */

@@ -175,6 +175,27 @@ static void check_goals(struct verifier *v)
 	}
 }
 
+/* Metrics are results of a whole set, outputs and the loss of one call. */
+static void check_totals(struct verifier *v)
+{
+	const struct graph *g = v->g;
+	const struct known_when *when = find_passes(v->g, &g->part[PART_INFERENCE]);
+
+	if (g->inference_loss && when[g->inference_loss->id].pass)
+		fault(v, "the loss depends on a total over the data");
+	for (int i = 0; i < g->outputs.n; i++)
+		if (when[g->outputs.item[i].value->id].pass)
+			fault(v, "output %s depends on a total over the data", g->outputs.item[i].name);
+	for (int i = 0; i < g->metrics.n; i++) {
+		const struct tensor *t = g->metrics.item[i].value;
+
+		if (t->elem != ELEM_REAL || when[t->id].rows)
+			fault(v, "metric %s is not real, or depends on the rows of a call", g->metrics.item[i].name);
+		else if (when[t->id].pass > MAX_PASSES)
+			fault(v, "metric %s needs %d passes over the data", g->metrics.item[i].name, when[t->id].pass);
+	}
+}
+
 static void check_results(struct verifier *v)
 {
 	const struct graph *g = v->g;
@@ -192,6 +213,8 @@ static void check_results(struct verifier *v)
 		if (!v->fault && !is_readable(v, g->metrics.item[i].value))
 			fault(v, "metric %s is not defined by part inference", g->metrics.item[i].name);
 	}
+	if (!v->fault)
+		check_totals(v);
 }
 
 /* Every param and state has a value at step 0. */

@@ -217,6 +217,21 @@ static void check_indices(struct verifier *v)
 	}
 }
 
+/* The last index of a total that runs over rows is that of the set's samples. */
+static void check_total(struct verifier *v)
+{
+	const struct equation *eq = v->eq;
+	bool rows = false;
+
+	for (int s = eq->nfree; s < eq->n; s++)
+		rows |= eq->index[s].rows;
+	if (eq->kind != EQ_MAP || v->part != PART_INFERENCE || eq->tensor->role != ROLE_VALUE || eq->tensor->batched ||
+	    v->scans)
+		fault(v, "a total is a value of part inference outside of scans, one for all samples");
+	else if (!rows || (eq->red != RED_SUM && eq->red != RED_MIN && eq->red != RED_MAX))
+		fault(v, "a total is a sum, a minimum or a maximum over samples");
+}
+
 static void check_map(struct verifier *v)
 {
 	const struct equation *eq = v->eq;
@@ -361,6 +376,8 @@ void check_equation(struct verifier *v)
 		break;
 	case EQ_SCAN: break;
 	}
+	if (eq->tensor->total)
+		check_total(v);
 	if ((eq->kind == EQ_VIEW) != (eq->tensor->role == ROLE_VIEW))
 		fault(v, "a view is defined as something else");
 	if (!v->fault)

@@ -42,7 +42,8 @@ struct nnr_model {
 	void *params, *state, *grads, *work, *work1;
 	void *saved_state; /* a copy of state, for evaluation */
 	int n_kind[NN_METRIC + 1];
-	void *loss; /* room for one real, and after it for each metric */
+	void *totals; /* over an evaluated set */
+	void *loss;   /* room for one real, or the numbers of all metrics */
 };
 
 /* A handle over a compiled model, which may be freed after; NULL with *status set. */

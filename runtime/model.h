@@ -1,7 +1,7 @@
 /* What every model looks like to a host that loads it at run time. Shared by all generated headers, which carry
  * this text; the guard lets many of them be included together. */
 #ifndef NN_MODEL_ABI
-#define NN_MODEL_ABI 1
+#define NN_MODEL_ABI 2
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,19 +25,22 @@ typedef struct nn_tensor {
 	int32_t rank;
 	int32_t dim[8];    /* of one row where batched */
 	size_t count;      /* elements (of one row where batched) */
-	size_t offset;     /* bytes: PARAM, FROZEN in params; STATE, SETTING in state. Others: place in the array of pointers */
+	size_t offset;     /* bytes: PARAM, FROZEN in params; STATE, SETTING in state. METRIC: of its first number among all. Others: place in
+	                          the array of pointers */
 } nn_tensor;
 
 /* params, state, grads and work are the generated structs; all memory is the caller's. input, target and output hold
  * a pointer each, in the order of the descriptor's tensors of that kind, to rows of [n][count] elements.
- * 0 < n <= batch. loss and metric point to reals. NULL where the model has no such function. */
+ * 0 < n <= batch. loss and metric point to reals. NULL where the model has no such function.
+ * Metrics of a set of any number of rows: totals are zeroed, metrics takes in n rows a call, then metrics2 (if not NULL)
+ * the same rows again, and metrics_finish gives the numbers. */
 typedef struct nn_model {
 	uint32_t abi;          /* NN_MODEL_ABI of the generator */
 	uint32_t real_size;    /* 4, 8 or 16 */
 	uint32_t batch;        /* largest n */
 	uint32_t n_tensor;
 	const nn_tensor *tensor;  /* params in the order of params.flat first */
-	size_t params_size, grads_size, state_size, work_size, work1_size; /* bytes */
+	size_t params_size, grads_size, state_size, work_size, work1_size, totals_size; /* bytes */
 	const char *name, *source;
 	uint64_t fingerprint;  /* of names, shapes and equations */
 	int32_t epochs, steps; /* of the train line; 0: not given */
@@ -47,8 +50,11 @@ typedef struct nn_model {
 	void (*forward1)(const void *params, void *state, const void *const *input, void *const *output, void *work1);
 	void (*loss)(const void *params, void *state, const void *const *input, const void *const *target, void *loss, int n,
 		     void *work);
-	void (*metrics)(const void *params, void *state, const void *const *input, const void *const *target, void *metric,
+	void (*metrics)(const void *params, void *state, const void *const *input, const void *const *target, void *totals,
 			int n, void *work);
+	void (*metrics2)(const void *params, void *state, const void *const *input, const void *const *target,
+			 void *totals, int n, void *work);
+	void (*metrics_finish)(const void *params, void *state, const void *totals, void *metric, void *work);
 	void (*backward)(const void *params, void *state, const void *const *input, const void *const *target, void *grads,
 			 void *loss, int n, void *work);
 	void (*update)(void *params, void *state, const void *grads);

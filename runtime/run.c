@@ -24,7 +24,8 @@ static nnr_status allocate_memory(nnr_model *model)
 		{&model->work, nn->work_size},
 		{&model->work1, nn->work1_size},
 		{&model->saved_state, nn->state_size},
-		{&model->loss, ((size_t)model->n_kind[NN_METRIC] + 1) * nn->real_size},
+		{&model->totals, nn->totals_size},
+		{&model->loss, ((size_t)nnr_metric_count(model) + 1) * nn->real_size},
 	};
 	enum { PARTS = sizeof part / sizeof part[0] };
 	size_t total = LINE;
@@ -160,6 +161,14 @@ void *nnr_params(nnr_model *model) { return model->params; }
 void *nnr_state(nnr_model *model) { return model->state; }
 void *nnr_gradients(nnr_model *model) { return model->grads; }
 int nnr_count(const nnr_model *model, enum nn_kind kind) { return model->n_kind[kind]; }
+
+int nnr_metric_count(const nnr_model *model)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < model->nn->n_tensor; i++)
+		n += model->nn->tensor[i].kind == NN_METRIC ? model->nn->tensor[i].count : 0;
+	return (int)n;
+}
 
 const nn_tensor *nnr_tensor(const nnr_model *model, enum nn_kind kind, int k)
 {

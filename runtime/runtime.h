@@ -52,6 +52,8 @@ nn_run *nnr_run(nnr_model *model);
 /* The k-th tensor of a kind, or NULL: in the order in which the pointers below are given. */
 const nn_tensor *nnr_tensor(const nnr_model *model, enum nn_kind kind, int k);
 int nnr_count(const nnr_model *model, enum nn_kind kind);
+/* The numbers of all metrics: those of metric t are count of them from offset on. */
+int nnr_metric_count(const nnr_model *model);
 
 /* Start again: initial params and states of this seed, step 0. */
 void nnr_init(nnr_model *model, uint64_t seed);
@@ -136,7 +138,7 @@ typedef struct nnr_training {
 /* Train from where the run stands to the planned end. The order of the rows is a function of seed and epoch alone, so a
  * run that was saved and loaded goes on as if it had not been interrupted. A loss that is not finite is an error. */
 nnr_status nnr_train(nnr_model *model, const nnr_training *training);
-/* Mean loss and metrics (one for each NN_METRIC) over a data set, as for new data: states do not change. Each of loss
+/* Mean loss and metrics (nnr_metric_count numbers) over a data set, as for new data: states do not change. Each of loss
  * and metric may be NULL, and must be where the model has none. */
 nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, double *metric);
 

@@ -77,13 +77,35 @@ static nnr_status check_targets(const nnr_model *model, const nnr_data *data)
 	return NNR_OK;
 }
 
+/* One pass over a set: the loss of each batch is weighted with its rows, take (metrics or metrics2) gets them all. Each
+ * may be NULL. */
+static void pass_over(nnr_model *model, const nnr_data *data, struct batch *batch, double *loss,
+		      void (*take)(const void *params, void *state, const void *const *input, const void *const *target,
+				   void *totals, int n, void *work))
+{
+	const nn_model *nn = model->nn;
+	for (int64_t first = 0; first < data->rows; first += nn->batch) {
+		int n = data->rows - first < nn->batch ? (int)(data->rows - first) : (int)nn->batch;
+		nnr_gather(model, data, NULL, first, n, batch->input, batch->target);
+		if (loss) {
+			nn->loss(model->params, model->state, as_const(batch->input), as_const(batch->target),
+				 model->loss, n, model->work);
+			*loss += (double)n / (double)data->rows * load_real(nn, model->loss, 0);
+		}
+		if (take)
+			take(model->params, model->state, as_const(batch->input), as_const(batch->target),
+			     model->totals, n, model->work);
+	}
+}
+
 nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, double *metric)
 {
 	const nn_model *nn = model->nn;
 	struct batch batch = {0};
-	int n_metric = model->n_kind[NN_METRIC];
+	int n_metric = nnr_metric_count(model);
+	bool measured = metric && n_metric;
 	nnr_status status = check_targets(model, data);
-	if (status == NNR_OK && ((loss && !nn->loss) || (metric && n_metric && !nn->metrics)))
+	if (status == NNR_OK && ((loss && !nn->loss) || (measured && !nn->metrics)))
 		status = host_fail(&model->host, NNR_USAGE, NULL, "model '%s' has no %s", nn->name,
 				   loss && !nn->loss ? "loss" : "metrics");
 	if (status == NNR_OK)
@@ -93,26 +115,16 @@ nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, do
 		return status;
 	}
 	memcpy(model->saved_state, model->state, nn->state_size);
+	memset(model->totals, 0, nn->totals_size);
 	if (loss)
 		*loss = 0;
-	for (int k = 0; metric && k < n_metric; k++)
-		metric[k] = 0;
-	for (int64_t first = 0; first < data->rows; first += nn->batch) {
-		int n = data->rows - first < nn->batch ? (int)(data->rows - first) : (int)nn->batch;
-		double share = (double)n / (double)data->rows;
-		nnr_gather(model, data, NULL, first, n, batch.input, batch.target);
-		if (loss) {
-			nn->loss(model->params, model->state, as_const(batch.input), as_const(batch.target),
-				 model->loss, n, model->work);
-			*loss += share * load_real(nn, model->loss, 0);
-		}
-		if (metric && n_metric) {
-			nn->metrics(model->params, model->state, as_const(batch.input), as_const(batch.target),
-				    model->loss, n, model->work);
-			for (int k = 0; k < n_metric; k++)
-				metric[k] += share * load_real(nn, model->loss, (size_t)k);
-		}
-	}
+	pass_over(model, data, &batch, loss, measured ? nn->metrics : NULL);
+	if (measured && nn->metrics2)
+		pass_over(model, data, &batch, NULL, nn->metrics2);
+	if (measured)
+		nn->metrics_finish(model->params, model->state, model->totals, model->loss, model->work);
+	for (int k = 0; measured && k < n_metric; k++)
+		metric[k] = load_real(nn, model->loss, (size_t)k);
 	memcpy(model->state, model->saved_state, nn->state_size);
 	free_batch(model, &batch);
 	return NNR_OK;
@@ -125,7 +137,7 @@ struct run {
 	const nnr_training *training;
 	struct batch batch;
 	int64_t *row;	     /* order of this epoch */
-	double *test_metric; /* one for each metric */
+	double *test_metric; /* the numbers of all metrics */
 	int64_t steps_per_epoch, steps;
 	int epochs;
 	double loss_sum; /* over the rows of this epoch */
@@ -239,7 +251,7 @@ nnr_status nnr_train(nnr_model *model, const nnr_training *training)
 	state->steps = (int32_t)run.steps;
 	state->steps_per_epoch = (int32_t)run.steps_per_epoch;
 	run.row = host_alloc(&model->host, (size_t)training->data->rows, sizeof *run.row);
-	run.test_metric = host_alloc(&model->host, (size_t)model->n_kind[NN_METRIC] + 1, sizeof(double));
+	run.test_metric = host_alloc(&model->host, (size_t)nnr_metric_count(model) + 1, sizeof(double));
 	status = run.row && run.test_metric ? make_batch(model, &run.batch) : NNR_MEMORY;
 	if (status == NNR_OK && !nn->step)
 		status = nnr_step(model, NULL, NULL, 1, NULL); /* says why not */

@@ -9,7 +9,7 @@ void interpreter_init(struct interpreter *in, struct graph *g, int64_t rows)
 	memset(in, 0, sizeof *in);
 	in->g = g;
 	in->rows = rows;
-	in->run[RUN_ROWS] = (number)rows;
+	in->run[RUN_ROWS] = in->run[RUN_DATA] = (number)rows; /* the evaluated set is one call */
 }
 
 /* An array with at least n zeroed items that keeps what it had. */

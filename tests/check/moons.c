@@ -12,6 +12,7 @@ static float x[ROWS * 2], label[ROWS];
 static m_params params;
 static m_state state;
 static m_work work;
+static m_totals totals;
 
 static int read_rows(nnr_model *model, const char *path, int n)
 {
@@ -41,7 +42,8 @@ int main(int argc, char **argv)
 	}
 	if (read_rows(model, argv[2], TESTS))
 		return 2;
-	m_metrics(&params, &state, x, label, &accuracy, TESTS, &work);
+	m_metrics(&params, &state, x, label, &totals, TESTS, &work);
+	m_metrics_finish(&params, &state, &totals, &accuracy, &work);
 	nnr_close(model);
 	printf("two moons: cost %.3f at step 500, below .6 at step %d, %.3f at the end; accuracy %.2f\n", plateau, fall,
 	       cost, accuracy);

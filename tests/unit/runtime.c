@@ -59,15 +59,36 @@ static void hand_loss(const void *params, void *state, const void *const *input,
 	*(float *)loss = sum / (float)n;
 }
 
-/* The share of rows whose label is 1. */
+struct totals {
+	int rows, hits, after;
+};
+
+/* The share of rows whose label is 1; and, in a second pass, that of the rows whose label is above it. */
 static void hand_metrics(const void *params, void *state, const void *const *input, const void *const *target,
-			 void *metric, int n, void *work)
+			 void *totals, int n, void *work)
 {
-	int hits = 0;
+	struct totals *t = totals;
 	(void)params, (void)state, (void)input, (void)work;
 	for (int i = 0; i < n; i++)
-		hits += ((const int32_t *)target[1])[i] == 1;
-	*(float *)metric = (float)hits / (float)n;
+		t->hits += ((const int32_t *)target[1])[i] == 1;
+	t->rows += n;
+}
+
+static void hand_metrics2(const void *params, void *state, const void *const *input, const void *const *target,
+			  void *totals, int n, void *work)
+{
+	struct totals *t = totals;
+	(void)params, (void)state, (void)input, (void)work;
+	for (int i = 0; i < n; i++)
+		t->after += ((const int32_t *)target[1])[i] * t->rows > t->hits;
+}
+
+static void hand_metrics_finish(const void *params, void *state, const void *totals, void *metric, void *work)
+{
+	const struct totals *t = totals;
+	(void)params, (void)state, (void)work;
+	((float *)metric)[0] = (float)t->hits / (float)t->rows;
+	((float *)metric)[1] = (float)t->after / (float)t->rows;
 }
 
 static void hand_backward(const void *params, void *state, const void *const *input, const void *const *target,
@@ -115,6 +136,7 @@ static const nn_tensor tensors[] = {
 	{"k", NN_TARGET, NN_INT32, 4, 1, 0, {0}, 1, 1},
 	{"y", NN_OUTPUT, NN_REAL, 0, 1, 0, {0}, 1, 0},
 	{"ones", NN_METRIC, NN_REAL, 0, 0, 0, {0}, 1, 0},
+	{"above", NN_METRIC, NN_REAL, 0, 0, 0, {0}, 1, 1},
 };
 static const nn_model hand_model = {
 	.abi = NN_MODEL_ABI,
@@ -127,6 +149,7 @@ static const nn_model hand_model = {
 	.state_size = sizeof(struct state),
 	.work_size = 4 * sizeof(float),
 	.work1_size = 0,
+	.totals_size = sizeof(struct totals),
 	.name = "hand",
 	.source = "hand.nn",
 	.fingerprint = 0x1234,
@@ -136,6 +159,8 @@ static const nn_model hand_model = {
 	.forward = hand_forward,
 	.loss = hand_loss,
 	.metrics = hand_metrics,
+	.metrics2 = hand_metrics2,
+	.metrics_finish = hand_metrics_finish,
 	.backward = hand_backward,
 	.update = hand_update,
 	.step = hand_step,
@@ -444,10 +469,12 @@ START_TEST(training)
 	struct host_state h;
 	nnr_model *model = open_hand(&h);
 	nnr_data *data = wrap(model);
-	double before, after, ones, m[4], w[3];
+	double before, after, shares[2], m[4], w[3];
 	ck_assert_int_eq(nnr_run(model)->seed, 5);
-	ck_assert_int_eq(nnr_evaluate(model, data, &before, &ones), NNR_OK);
-	ck_assert_double_eq_tol(ones, 0.3, 1e-7);
+	ck_assert_int_eq(nnr_metric_count(model), 2);
+	ck_assert_int_eq(nnr_evaluate(model, data, &before, shares), NNR_OK);
+	ck_assert_double_eq_tol(shares[0], 0.3, 1e-7);
+	ck_assert_double_eq_tol(shares[1], 0.4, 1e-7); /* which is known after a second pass */
 	ck_assert_int_eq(nnr_get(model, "calls", m, 1), NNR_OK);
 	ck_assert(m[0] == 0); /* evaluation leaves states alone */
 	nnr_training plan = {.data = data, .epochs = 200};
