@@ -730,6 +730,7 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 		drop_totals(E);
 	if (!ctx->errors && !E->graph_text) {
 		build_training(E);
+		set_batch(E->g, o && o->batch > 0 ? o->batch : E->g->batch); /* for the second run's shapes, too */
 		if (!ctx->errors) {
 			struct table names = E->g->names;
 			forget_value_names(E->g);
@@ -744,8 +745,6 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 			finish_metrics(E);
 			check_unused_defines(E);
 		}
-		if (o && o->batch > 0)
-			E->g->batch = o->batch;
 	}
 	if (!ctx->errors) {
 		set_batch(E->g, E->g->batch);

@@ -184,12 +184,12 @@ static void initialize(struct elaborator *E, const struct node *var, struct tens
 }
 
 static struct tensor *existing(struct elaborator *E, const struct node *var, const char *full, int n,
-			       const struct axis *axis)
+			       const struct axis *axis, bool batched)
 {
 	struct tensor *t = table_get(&E->params, full);
 	if (!t)
 		return NULL;
-	bool same = t->rank == n;
+	bool same = t->rank == n && t->batched == batched;
 	for (int i = 0; same && i < n; i++)
 		same = t->axis[i].extent == axis[i].extent;
 	if (E->second)
@@ -198,8 +198,10 @@ static struct tensor *existing(struct elaborator *E, const struct node *var, con
 		fail(E, var->name_at, "'%s' is declared twice", full);
 		report_note(E->ctx, t->at, "first here");
 	} else if (!same) {
-		struct value a = tensor_value(E, t),
-			     b = {.kind = VAL_TENSOR, .rank = n, .axis = (struct axis *)(uintptr_t)axis};
+		struct value a = tensor_value(E, t), b = {.kind = VAL_TENSOR,
+							  .lead = batched,
+							  .rank = n,
+							  .axis = (struct axis *)(uintptr_t)axis};
 		fail(E, var->at, "'%s' has shape %s here, but %s where it was made", full, value_shape(E, &b),
 		     value_shape(E, &a));
 	}
@@ -254,7 +256,7 @@ static void declare_kept(struct elaborator *E, const struct node *var, enum role
 				  ? arena_printf(&E->ctx->arena, "%s%s", var->name, E->scope->suffix)
 				  : var->name;
 	const char *full = w ? join_path(E, w->name, var->name) : join_path(E, E->scope->path, own);
-	struct tensor *t = existing(E, var, full, n, axis);
+	struct tensor *t = existing(E, var, full, n, axis, batched);
 	if (!t && E->second) {
 		fail(E, var->at,
 		     "'%s' exists only where training = no: training and inference have the same parameters", full);

@@ -9,8 +9,13 @@ sort -o allowed allowed
 inspect() { # OBJECT BUILT-BY MODEL
 	nm --undefined-only "$1" | awk '{ print $2 }' | grep -v '^_GLOBAL_OFFSET_TABLE_$' | sort >undefined
 	[ -z "$(comm -23 undefined allowed)" ] || fail "$3 ($2): undefined: $(comm -23 undefined allowed)"
-	# tcc keeps constants in .data
-	[ "$2" = tcc ] || ! nm "$1" | grep ' [BbCDdGgSs] ' >writable || fail "$3 ($2): writable: $(cat writable)"
+	if [ "$2" != tcc ]; then
+		! nm "$1" | grep ' [BbCDdGgSs] ' >writable || fail "$3 ($2): writable: $(cat writable)"
+		nm "$1" | awk '$2 ~ /[Rr]/ { print $3 }' | sort >constants
+	else # it keeps constants in .data: they are what clang has just found read-only
+		nm "$1" | awk '$2 ~ /[BbCDdGgSs]/ && $3 !~ /^L\./ { print $3 }' | sort >data
+		[ -z "$(comm -23 data constants)" ] || fail "$3 (tcc): writable: $(comm -23 data constants)"
+	fi
 }
 
 count=0
