@@ -15,8 +15,8 @@ enum exit_code { EXIT_OK, EXIT_ERRORS, EXIT_USAGE, EXIT_IO };
 struct messages {
 	bool colour;
 	bool no_warnings;
-	bool warnings_are_errors;
-	const char **group; /* of -W, "NAME" or "no-NAME", in order; the last that fits counts */
+	const char **group; /* the words of -W in order: "NAME", "no-NAME", "error", "error=NAME" ...; the last that
+			       fits counts */
 	int n_group;
 	bool dropped; /* the last error or warning was dropped, and so are its notes */
 	int errors, warnings;
@@ -65,6 +65,8 @@ int run_predict(struct cli *cli, const char *text, size_t size);
 int run_test(struct cli *cli, const char *text, size_t size); /* without cli->input: the standard library's examples */
 int run_library_help(const char *name);
 
+/* Compile; NULL with *code set after errors, or after warnings where they are errors. */
+nnc_model *compile_model(struct cli *cli, const char *text, size_t size, int *code);
 /* Write a whole text to cli->output, or to standard output if that is NULL or "-". */
 int write_text(struct cli *cli, const char *text);
 /* The file name of the model without its folder and suffix, and suffix behind; NULL: out of memory. free() it. */

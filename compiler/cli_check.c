@@ -56,8 +56,13 @@ static void print_table(const struct table *table)
 int run_check(struct cli *cli, const char *text, size_t size)
 {
 	struct table table = {0};
-	int off;
-	cli->messages.no_warnings = true; /* they may be about the params that stand for changes of the inputs */
+	int off, code;
+	nnc_model *model = compile_model(cli, text, size, &code); /* for its messages */
+	nnc_free(model);
+	if (!model)
+		return code;
+	cli->messages.no_warnings =
+		true; /* from here they may be about the params that stand for changes of the inputs */
 	nnr_status status = nnr_check(cli->input, text, size, &cli->options, cli->limit, add_row, &table, &off);
 	if (status == NNR_OK)
 		print_table(&table);

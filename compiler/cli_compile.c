@@ -21,8 +21,7 @@ static int out_of_memory(void)
 	return EXIT_IO;
 }
 
-/* Compile; NULL with *code set after errors, or after warnings where they are errors. */
-static nnc_model *compile(struct cli *cli, const char *text, size_t size, int *code)
+nnc_model *compile_model(struct cli *cli, const char *text, size_t size, int *code)
 {
 	double start = seconds();
 	nnc_model *model = nnc_compile(cli->input, text, size, &cli->options);
@@ -216,7 +215,7 @@ int run_compile(struct cli *cli, const char *text, size_t size)
 {
 	int code;
 	const char *view = NULL;
-	nnc_model *model = compile(cli, text, size, &code);
+	nnc_model *model = compile_model(cli, text, size, &code);
 	if (!model)
 		return code;
 	if (cli->options.dump)
@@ -238,7 +237,7 @@ int run_compile(struct cli *cli, const char *text, size_t size)
 int run_summary(struct cli *cli, const char *text, size_t size)
 {
 	int code;
-	nnc_model *model = compile(cli, text, size, &code);
+	nnc_model *model = compile_model(cli, text, size, &code);
 	if (!model)
 		return code;
 	const char *summary = nnc_summary_text(model);

@@ -113,15 +113,22 @@ static void print_source_line(const struct messages *m, const nnc_message *messa
 
 /* ---- messages ---- */
 
-static bool is_off(const struct messages *m, const char *group)
+/* What the last -W word about a group says: of NAME and no-NAME whether it is shown, of error=NAME and no-error=NAME
+ * whether it is an error. error alone is about all groups; without a word it is `on`. */
+static bool is_on(const struct messages *m, bool errors, const char *group, bool on)
 {
-	bool off = false;
-	for (int i = 0; group && i < m->n_group; i++) {
+	for (int i = 0; i < m->n_group; i++) {
 		bool no = strncmp(m->group[i], "no-", 3) == 0;
-		if (strcmp(m->group[i] + (no ? 3 : 0), group) == 0)
-			off = no;
+		const char *word = m->group[i] + (no ? 3 : 0);
+		bool about_errors = strncmp(word, "error", 5) == 0 && (word[5] == 0 || word[5] == '=');
+		if (about_errors != errors)
+			continue;
+		if (about_errors)
+			word = word[5] ? word + 6 : "all";
+		if (strcmp(word, "all") == 0 || strcmp(word, group) == 0)
+			on = !no;
 	}
-	return off;
+	return on;
 }
 
 void print_message(void *user, const nnc_message *message)
@@ -134,10 +141,11 @@ void print_message(void *user, const nnc_message *message)
 		if (m->dropped)
 			return;
 	} else {
-		m->dropped = severity == NNC_WARNING && (m->no_warnings || is_off(m, message->group));
+		const char *group = message->group ? message->group : "";
+		m->dropped = severity == NNC_WARNING && (m->no_warnings || !is_on(m, false, group, true));
 		if (m->dropped)
 			return;
-		if (severity == NNC_WARNING && m->warnings_are_errors)
+		if (severity == NNC_WARNING && is_on(m, true, group, false))
 			severity = NNC_ERROR;
 		m->errors += severity == NNC_ERROR;
 		m->warnings += severity == NNC_WARNING;

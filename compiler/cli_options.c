@@ -59,8 +59,9 @@ static const struct option_row table[] = {
 	{NULL, 'D', required_argument, ON_ALL, "-D NAME=VALUE", "give a const of the model another value"},
 	{NULL, 'I', required_argument, ON_ALL, "-I FOLDER", "look for included files there too"},
 	{NULL, 'M', required_argument, ON_COMPILE, "-MD", "also write a make rule with the files read, in FILE.d"},
-	{NULL, 'W', required_argument, ON_ALL, "-WNAME, -Wno-NAME", "turn a group of warnings on or off"},
-	{NULL, 0, no_argument, ON_ALL, "-Werror", "make warnings errors"},
+	{NULL, 'W', required_argument, ON_ALL, "-WNAME, -Wno-NAME",
+	 "turn a group of warnings on or off: all, example, unreached"},
+	{NULL, 0, no_argument, ON_ALL, "-Werror[=NAME]", "make warnings errors; -Wno-error[=NAME] does not"},
 	{NULL, 'v', no_argument, ON_ALL, "-v", "say what is done, and how long it takes"},
 	{"emit", EMIT, required_argument, ON_COMPILE, "--emit=c|graph|dot",
 	 "write C, the graph of equations as text, or Graphviz input"},
@@ -206,11 +207,16 @@ static int set_letter(struct cli *cli, int letter, const char *value)
 		cli->dependencies = true;
 		return strcmp(value, "D") == 0 ? -1 : usage_error("unknown option -M%s; did you mean -MD?", value);
 	}
-	if (strcmp(value, "error") == 0)
-		cli->messages.warnings_are_errors = true;
-	else
-		cli->messages.group[cli->messages.n_group++] = value;
-	return -1;
+	static const char *const groups[] = {"all", "example", "unreached"};
+	const char *group = strncmp(value, "no-", 3) == 0 ? value + 3 : value;
+	if (strncmp(group, "error", 5) == 0 && (group[5] == 0 || group[5] == '='))
+		group = group[5] ? group + 6 : "all";
+	for (int i = 0; i < COUNT(groups); i++)
+		if (strcmp(group, groups[i]) == 0) {
+			cli->messages.group[cli->messages.n_group++] = value;
+			return -1;
+		}
+	return usage_error("no warnings are called '%s'; there are all, example and unreached", group);
 }
 
 /* An option whose value is a word of a list. */
