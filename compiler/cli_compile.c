@@ -154,7 +154,13 @@ static nnr_status write_outputs(struct cli *cli, nnc_model *model, struct output
 	return status;
 }
 
-static int write_pair(struct cli *cli, nnc_model *model, const char *path, const void *weights)
+/* The C file; weights: the model that holds those to embed, or NULL. */
+static const char *emit_with(nnc_model *model, const char *header, nnr_model *weights)
+{
+	return nnc_emit_c(model, header, weights ? nnr_params(weights) : NULL, weights ? nnr_state(weights) : NULL);
+}
+
+static int write_pair(struct cli *cli, nnc_model *model, const char *path, nnr_model *weights)
 {
 	struct outputs out = {{replace_suffix(path, ".c"), replace_suffix(path, ".h"),
 			       cli->dependencies ? replace_suffix(path, ".d") : NULL},
@@ -172,7 +178,7 @@ static int write_pair(struct cli *cli, nnc_model *model, const char *path, const
 	else {
 		const char *slash = strrchr(out.name[FILE_HEADER], '/');
 		const char *include = slash ? slash + 1 : out.name[FILE_HEADER];
-		const char *c = nnc_emit_c(model, include, weights), *header = nnc_emit_header(model, include);
+		const char *c = emit_with(model, include, weights), *header = nnc_emit_header(model, include);
 		code = c && header ? exit_code_of(write_outputs(cli, model, &out, c, header)) : EXIT_ERRORS;
 	}
 	for (int k = 0; k < FILES; k++)
@@ -181,10 +187,10 @@ static int write_pair(struct cli *cli, nnc_model *model, const char *path, const
 }
 
 /* C to the output that was asked for, or a pair of files of the model's name. */
-static int write_c(struct cli *cli, nnc_model *model, const void *weights)
+static int write_c(struct cli *cli, nnc_model *model, nnr_model *weights)
 {
 	if (cli->output && (strcmp(cli->output, "-") == 0 || is_stream(cli->output))) {
-		const char *c = nnc_emit_c(model, NULL, weights);
+		const char *c = emit_with(model, NULL, weights);
 		return c ? write_text(cli, c) : EXIT_ERRORS;
 	}
 	char *name = cli->output ? NULL : output_name(cli, ".c");
@@ -206,7 +212,7 @@ static int write_with_weights(struct cli *cli, nnc_model *model, const char *tex
 		status = nnr_load(running, cli->load);
 	int code = exit_code_of(status);
 	if (status == NNR_OK)
-		code = write_c(cli, model, nnr_params(running));
+		code = write_c(cli, model, running);
 	nnr_close(running);
 	return code;
 }

@@ -147,30 +147,6 @@ static void write_tables(struct emitter *e, const char *functions)
 	}
 }
 
-/* A weight so that it reads back to the same bits. */
-static const char *weight_text(struct emitter *e, int64_t i)
-{
-	if (e->real_kind == NNC_FLOAT)
-		return float_literal(e, ((const float *)e->options->weights)[i]);
-	return real_literal(e, ((const double *)e->options->weights)[i]);
-}
-
-static void write_weights(struct emitter *e)
-{
-	if (!e->options->weights || e->real_kind == NNC_QUAD)
-		return;
-	write_blank(e);
-	open_block(e, "const %s_params %s_weights = {.flat = {", e->prefix, e->prefix);
-	for (int64_t i = 0; i < e->p->n_param;) {
-		struct text row = {.arena = e->arena};
-
-		while (i < e->p->n_param && row.n < 80)
-			text_printf(&row, "%s%s,", row.n ? " " : "", weight_text(e, i++));
-		write_line(e, "%s", row.at);
-	}
-	close_block(e, "}};");
-}
-
 static const char *header_name(struct emitter *e, const char *header)
 {
 	return header ? header : arena_printf(e->arena, "%s.h", e->prefix);
@@ -220,9 +196,9 @@ const char *emit_text(struct graph *g, const struct emit_options *options)
 	return file.at;
 }
 
-const char *emit_c(struct graph *g, const char *header, const void *weights)
+const char *emit_c(struct graph *g, const char *header, const void *weights, const void *state)
 {
-	return emit_text(g, &(struct emit_options){.header = header, .weights = weights});
+	return emit_text(g, &(struct emit_options){.header = header, .weights = weights, .state = state});
 }
 
 const char *emit_header(struct graph *g, const char *header)

@@ -346,8 +346,15 @@ void write_header_text(struct emitter *e, const char *file)
 		write_work(e, "work1", e->p->work1, e->p->work1_int, "The same for forward1.");
 	write_prototypes(e);
 	if (e->p->n_param) {
-		write_comment(e, "The weights in the C file, where nnc was told to put them there (--weights=embed).");
+		write_comment(
+			e,
+			arena_printf(
+				e->arena,
+				"The weights in the C file, where nnc was told to put them there (--weights=embed)%s.",
+				has_kept(e->p) ? ", and a state to start from that goes with them" : ""));
 		write_line(e, "extern const %s_params %s_weights;", e->prefix, e->prefix);
+		if (has_kept(e->p))
+			write_line(e, "extern const %s_state %s_kept;", e->prefix, e->prefix);
 		write_blank(e);
 	}
 	write_comment(e, "All of the above as data, for a host that loads the code at run time.");

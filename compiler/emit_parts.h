@@ -43,6 +43,8 @@ struct block {
 	int statements; /* in it so far */
 };
 
+enum { RUN_SIZE = 24 /* bytes of nn_run, at the head of a state */ };
+
 struct emitter {
 	struct graph *g;
 	struct program *p;
@@ -221,5 +223,7 @@ const char *rule_field(const struct emitter *e, const char *rule);
 const char *call_name(enum call call);
 void write_header_text(struct emitter *e, const char *file); /* emit_header.c */
 void write_descriptor(struct emitter *e);		     /* emit_descriptor.c */
+void write_weights(struct emitter *e);			     /* emit_weights.c */
+bool has_kept(const struct program *p);			     /* a state has more than the run and the optimiser's */
 
 #endif

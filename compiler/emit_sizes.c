@@ -1,5 +1,5 @@
 /* emit_sizes.c - bytes of the generated structs, as a C compiler lays them out on a machine with natural alignment. */
-#include "emit.h"
+#include "emit_parts.h"
 #include "schedule.h"
 
 struct room {
@@ -23,7 +23,7 @@ static int64_t elem_size(enum elem elem, int64_t real) { return elem == ELEM_REA
 
 static int64_t state_size(const struct program *p, int64_t real)
 {
-	struct room room = {.size = 24, .align = 8}; /* nn_run */
+	struct room room = {.size = RUN_SIZE, .align = 8};
 
 	add_field(&room, p->settings.n, real);
 	for (int i = 0; i < p->states.n; i++)

@@ -179,7 +179,7 @@ nnc_model *nnc_library(const nnc_options *options) { return make_handle(options)
 
 struct view_request {
 	const char *text; /* header's name, or definition's */
-	const void *weights;
+	const void *weights, *state;
 	const char *result;
 };
 
@@ -211,7 +211,7 @@ static void view_summary(nnc_model *m, void *argument)
 static void view_c(nnc_model *m, void *argument)
 {
 	struct view_request *request = argument;
-	request->result = emit_c(m->graph, request->text, request->weights);
+	request->result = emit_c(m->graph, request->text, request->weights, request->state);
 }
 
 static void view_in_process(nnc_model *m, void *argument)
@@ -236,9 +236,9 @@ const char *nnc_dot_text(nnc_model *m) { return view(m, view_dot, (struct view_r
 const char *nnc_dump_text(nnc_model *m) { return m->dump; }
 const char *nnc_summary_text(nnc_model *m) { return view(m, view_summary, (struct view_request){0}); }
 
-const char *nnc_emit_c(nnc_model *m, const char *header, const void *weights)
+const char *nnc_emit_c(nnc_model *m, const char *header, const void *weights, const void *state)
 {
-	return view(m, view_c, (struct view_request){.text = header, .weights = weights});
+	return view(m, view_c, (struct view_request){.text = header, .weights = weights, .state = state});
 }
 
 const char *nnc_emit_header(nnc_model *m, const char *header)

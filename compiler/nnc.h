@@ -1,7 +1,7 @@
 /* nnc.h - the compiler as a library: text to graph, graph to C. No globals, nothing printed, no exit.
  *
  *   nnc_model *m = nnc_compile("mnist.nn", text, strlen(text), &options);
- *   if (m) { puts(nnc_emit_c(m, "mnist.h")); nnc_free(m); }
+ *   if (m) { puts(nnc_emit_c(m, "mnist.h", NULL, NULL)); nnc_free(m); }
  *
  * Everything returned belongs to the model and lives until nnc_free. */
 #ifndef NNC_H
@@ -71,8 +71,9 @@ const char *nnc_dot_text(nnc_model *model);
 const char *nnc_dump_text(nnc_model *model);                 /* the graph after options.dump, or NULL */
 const char *nnc_summary_text(nnc_model *model);
 /* The C file. header: the name to include ("mnist.h"), or NULL to put the header's text in the file itself.
- * weights: NULL, or the params in the order of the generated struct, to embed as constants. */
-const char *nnc_emit_c(nnc_model *model, const char *header, const void *weights);
+ * weights: NULL, or params as the generated struct has them, to embed as constants; with them state: NULL, or a state,
+ * as nnr_params and nnr_state give them. */
+const char *nnc_emit_c(nnc_model *model, const char *header, const void *weights, const void *state);
 const char *nnc_emit_header(nnc_model *model, const char *header);
 /* The same C for a compiler in this process: it includes nothing and declares what it calls, of libm and mem* only. */
 const char *nnc_emit_in_process(nnc_model *model);

@@ -31,7 +31,7 @@ static void *allocate(void *user, void *at, size_t size)
 /* All views of a model; each may be NULL when memory runs out. */
 static int use(nnc_model *m)
 {
-	return nnc_graph_text(m) && nnc_dot_text(m) && nnc_summary_text(m) && nnc_emit_c(m, "m.h", NULL) &&
+	return nnc_graph_text(m) && nnc_dot_text(m) && nnc_summary_text(m) && nnc_emit_c(m, "m.h", NULL, NULL) &&
 	       nnc_emit_header(m, "m.h") && nnc_dependencies(m) && nnc_library_help(m, NULL);
 }
 

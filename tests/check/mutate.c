@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 		int errors = 0;
 		nnc_options options = {.report = count, .user = &errors, .verify = true};
 		nnc_model *m = nnc_compile("mutant.nn", model.at, model.n, &options);
-		if (m && !(nnc_emit_c(m, NULL, NULL) && nnc_graph_text(m))) {
+		if (m && !(nnc_emit_c(m, NULL, NULL, NULL) && nnc_graph_text(m))) {
 			printf("no output, and no error\n");
 			return 1;
 		}
