@@ -10,8 +10,6 @@
 
 #include "graph.h"
 
-typedef LIST(struct expr *) expr_list;
-
 /* One run of the chain rule. */
 struct chain {
 	struct graph *g;

@@ -20,7 +20,7 @@ struct expr_set {
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
 	hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-	return hash ^ hash >> 29;
+	return hash ^ hash >> 32;
 }
 
 static uint64_t number_bits(double value)

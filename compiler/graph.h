@@ -65,6 +65,8 @@ struct expr {
 	const char *site;      /* DRAW: the call's path; with seed, step, row and element it fixes the value */
 	uint32_t id;           /* order of creation: for stable sorting, never printed */
 	bool affine;           /* int, and constant + sum of integer * slot in the canonical form of affine_expr */
+	uint32_t walk;         /* the last walk that met it (rewrite.c), and its place in that */
+	int place;
 	uint64_t slots;        /* bit s set: slot s occurs in it (at most 64 indices an equation) */
 };
 
@@ -199,6 +201,7 @@ struct graph {
 	struct table every_name;       /* all that tensors ever had: no index is printed under one of them */
 	struct expr_set *exprs;        /* the hash-cons table */
 	uint32_t next_id;
+	uint32_t walks;                /* over expressions, so far */
 };
 
 /* ---- graph.c: making things. All allocate in ctx->arena and never fail. ---- */
@@ -241,6 +244,11 @@ struct expr *ex_real(struct graph *g, struct expr *e); /* converted to real if i
 struct expr *ex_substitute(struct graph *g, struct expr *e, struct expr *const *map, int n);
 /* e with every READ of `from` replaced by what `fn` returns for it; used by inlining and renaming. */
 struct expr *ex_map_reads(struct graph *g, struct expr *e, struct expr *(*fn)(void *user, struct expr *read), void *user);
+/* Every distinct expression within e, in the order in which a walk from the left meets them; every distinct READ.
+ * Appended to *out. */
+typedef LIST(struct expr *) expr_list;
+void collect_exprs(struct graph *g, struct expr *e, expr_list *out);
+void collect_reads(struct graph *g, struct expr *e, expr_list *out);
 bool ex_is_num(const struct expr *e, double value); /* literal (NUM or INT) equal to value */
 const char *ex_name(enum ex op);                    /* "exp", "+" ... as in the language */
 bool ex_is_read_of(const struct expr *e, const struct tensor *t, int rank_slots); /* e reads t at [slot 0, 1, ..] exactly */

@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 64 * 1024, LARGE_SIZE = BLOCK_SIZE / 4, ALIGNMENT = 16 };
+enum { BLOCK_SIZE = 64 * 1024, LARGE_SIZE = BLOCK_SIZE / 4, ALIGNMENT = 16, CLEAR_SIZE = 2048 };
 
 struct arena_block {
 	struct arena_block *next;
-	size_t size, used; /* bytes of data */
+	size_t size; /* bytes of data */
 	alignas(ALIGNMENT) char data[];
 };
 
@@ -43,7 +43,7 @@ void arena_free(struct arena *arena)
 		arena->allocate(arena->user, block, 0);
 	}
 	arena->block = NULL;
-	arena->used = 0;
+	arena->at = arena->clear = arena->end = NULL;
 }
 
 _Noreturn void arena_fail(struct arena *arena)
@@ -63,24 +63,64 @@ static struct arena_block *new_block(struct arena *arena, size_t size)
 	return block;
 }
 
+static size_t round_up(size_t size) { return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+
+/* A block of its own for a large request, behind the newest one so that the rest of that stays in use. */
+static void *allocate_large(struct arena *arena, size_t size)
+{
+	struct arena_block *block = new_block(arena, size);
+	block->next = arena->block->next;
+	arena->block->next = block;
+	return memset(block->data, 0, size);
+}
+
+/* A fresh block to cut from. */
+static void start_block(struct arena *arena, size_t size)
+{
+	struct arena_block *block = new_block(arena, size > BLOCK_SIZE ? size : BLOCK_SIZE);
+	block->next = arena->block;
+	arena->block = block;
+	arena->at = arena->clear = block->data;
+	arena->end = block->data + block->size;
+}
+
+/* Clear the newest block up to at least `to`, and some more, so that this is not done for every small request. */
+static void clear_until(struct arena *arena, const char *to)
+{
+	size_t n = (size_t)(to - arena->clear), left = (size_t)(arena->end - arena->clear);
+	n = n > CLEAR_SIZE ? n : CLEAR_SIZE < left ? CLEAR_SIZE : left;
+	memset(arena->clear, 0, n);
+	arena->clear += n;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	if (size > SIZE_MAX - ALIGNMENT)
 		arena_fail(arena);
-	size = size == 0 ? ALIGNMENT : (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-	struct arena_block *block = arena->block;
-	if (!block || size > block->size - block->used) {
-		bool large = block && size >= LARGE_SIZE;
-		struct arena_block *fresh = new_block(arena, size > BLOCK_SIZE || large ? size : BLOCK_SIZE);
-		struct arena_block **link = large ? &block->next : &arena->block;
-		fresh->next = *link;
-		*link = fresh;
-		block = fresh;
+	size = size == 0 ? ALIGNMENT : round_up(size);
+	if (size > (size_t)(arena->end - arena->at)) {
+		if (arena->block && size >= LARGE_SIZE)
+			return allocate_large(arena, size);
+		start_block(arena, size);
 	}
-	void *at = block->data + block->used;
-	block->used += size;
-	arena->used += size;
-	return memset(at, 0, size);
+	char *at = arena->at;
+	arena->at += size;
+	if (arena->at > arena->clear)
+		clear_until(arena, arena->at);
+	return at;
+}
+
+/* Make an allocation longer where it stands; false: something else stands behind it. */
+static bool extend(struct arena *arena, char *at, size_t size, size_t longer)
+{
+	size = round_up(size);
+	longer = round_up(longer);
+	if (!at || at + size != arena->at || longer - size > (size_t)(arena->end - arena->at))
+		return false;
+	arena->at = at + longer;
+	if (arena->at > arena->clear)
+		clear_until(arena, arena->at);
+	return true;
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)
@@ -107,7 +147,11 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	va_start(args, format);
 	text_vprintf(&text, format, args);
 	va_end(args);
-	return text.at ? text.at : arena_copy(arena, "", 0);
+	if (!text.at)
+		return arena_copy(arena, "", 0);
+	if (text.at + text.room == arena->at) /* what is given back has never been written to */
+		arena->at = text.at + round_up(text.n + 1);
+	return text.at;
 }
 
 void *list_grow(struct arena *arena, void *item, int *room, size_t size)
@@ -115,6 +159,10 @@ void *list_grow(struct arena *arena, void *item, int *room, size_t size)
 	if (*room > INT_MAX / 2)
 		arena_fail(arena);
 	int more = *room ? *room * 2 : 4;
+	if (size <= SIZE_MAX / 2 / (size_t)more && extend(arena, item, (size_t)*room * size, (size_t)more * size)) {
+		*room = more;
+		return item;
+	}
 	void *grown = arena_array(arena, (size_t)more, size);
 	if (*room)
 		memcpy(grown, item, (size_t)*room * size);
@@ -130,7 +178,11 @@ static void text_reserve(struct text *text, size_t n)
 	size_t need = text->n + n + 1;
 	if (need <= text->room)
 		return;
-	size_t room = text->room * 2 > need ? text->room * 2 : need < 64 ? 64 : need;
+	size_t room = round_up(text->room * 2 > need ? text->room * 2 : need < 64 ? 64 : need);
+	if (extend(text->arena, text->at, text->room, room)) {
+		text->room = room;
+		return;
+	}
 	char *at = arena_alloc(text->arena, room);
 	if (text->n)
 		memcpy(at, text->at, text->n);
@@ -149,20 +201,171 @@ void text_add_bytes(struct text *text, const char *bytes, size_t n)
 
 void text_add(struct text *text, const char *string) { text_add_bytes(text, string, strlen(string)); }
 
-void text_vprintf(struct text *text, const char *format, va_list args)
+/* ---- printf into a text. The C library's takes longer than all else that the emitter does, so the plain
+ * conversions are done here, and it is asked for the others, one at a time. ---- */
+
+static void add_unsigned(struct text *text, uintmax_t value, bool minus)
 {
-	va_list again;
+	char digits[24], *at = digits + sizeof digits;
+	do
+		*--at = (char)('0' + value % 10);
+	while (value /= 10);
+	if (minus)
+		*--at = '-';
+	text_add_bytes(text, at, (size_t)(digits + sizeof digits - at));
+}
+
+static void add_signed(struct text *text, intmax_t value)
+{
+	add_unsigned(text, value < 0 ? 0 - (uintmax_t)value : (uintmax_t)value, value < 0);
+}
+
+/* One conversion, with its argument, by the C library. */
+static void add_converted(struct text *text, const char *conversion, ...)
+{
+	va_list args, again;
+	va_start(args, conversion);
 	va_copy(again, args);
 	text_reserve(text, 0);
-	int n = vsnprintf(text->at + text->n, text->room - text->n, format, args);
+	int n = vsnprintf(text->at + text->n, text->room - text->n, conversion, args);
 	if (n >= 0 && (size_t)n >= text->room - text->n) {
 		text_reserve(text, (size_t)n);
-		n = vsnprintf(text->at + text->n, text->room - text->n, format, again);
+		n = vsnprintf(text->at + text->n, text->room - text->n, conversion, again);
 	}
 	va_end(again);
+	va_end(args);
 	if (n < 0) /* only a result above INT_MAX or no memory inside the C library */
 		arena_fail(text->arena);
 	text->n += (size_t)n;
+}
+
+/* A conversion as printf reads it. */
+struct conversion {
+	char text[32];	/* all of it but the length; what * stands for is written as digits */
+	int n;
+	int precision;	/* -1: none */
+	bool plain;	/* neither flags nor width nor precision, or %.*s */
+	char length;	/* 'l', 'q' for ll, 'z', 'j', 't', 'h', or 0 */
+	char kind;
+};
+
+static void add_to_conversion(struct conversion *c, char byte)
+{
+	assert(c->n < (int)sizeof c->text - 3);
+	c->text[c->n++] = byte;
+}
+
+static void add_star(struct conversion *c, int value)
+{
+	c->n += snprintf(c->text + c->n, sizeof c->text - (size_t)c->n, "%d", value);
+}
+
+/* Read one behind its %; the place behind it. Arguments of stars are taken from args. */
+static const char *read_conversion(struct conversion *c, const char *at, va_list *args)
+{
+	*c = (struct conversion){.text = "%", .n = 1, .precision = -1, .plain = true};
+	for (bool point = false; strchr("-+ #0123456789.*", *at) && *at; at++) {
+		int star = *at == '*' ? va_arg(*args, int) : 0;
+		point |= *at == '.';
+		c->plain &= point && (*at == '.' || *at == '*');
+		if (point && *at == '*')
+			c->precision = star;
+		if (*at == '*')
+			add_star(c, star);
+		else
+			add_to_conversion(c, *at);
+	}
+	for (; strchr("hlzjt", *at) && *at; at++)
+		c->length = (char)(*at == 'l' && c->length == 'l' ? 'q' : *at);
+	c->kind = *at;
+	c->plain &= c->precision < 0 ? c->n == 1 : c->kind == 's';
+	return at + 1;
+}
+
+static intmax_t take_signed(char length, va_list *args)
+{
+	switch (length) {
+	case 'l': return va_arg(*args, long);
+	case 'q': return va_arg(*args, long long);
+	case 'z':
+	case 't': return va_arg(*args, ptrdiff_t);
+	case 'j': return va_arg(*args, intmax_t);
+	default: return va_arg(*args, int);
+	}
+}
+
+static uintmax_t take_unsigned(char length, va_list *args)
+{
+	switch (length) {
+	case 'l': return va_arg(*args, unsigned long);
+	case 'q': return va_arg(*args, unsigned long long);
+	case 'z': return va_arg(*args, size_t);
+	case 't': return (uintmax_t)va_arg(*args, ptrdiff_t);
+	case 'j': return va_arg(*args, uintmax_t);
+	default: return va_arg(*args, unsigned);
+	}
+}
+
+static void add_integer(struct text *text, struct conversion *c, va_list *args)
+{
+	bool is_signed = c->kind == 'd' || c->kind == 'i';
+	intmax_t value = is_signed ? take_signed(c->length, args) : 0;
+	uintmax_t bits = is_signed ? (uintmax_t)value : take_unsigned(c->length, args);
+	if (c->plain && is_signed) {
+		add_signed(text, value);
+	} else if (c->plain && c->kind == 'u') {
+		add_unsigned(text, bits, false);
+	} else {
+		add_to_conversion(c, 'j');
+		add_to_conversion(c, c->kind);
+		add_converted(text, c->text, bits);
+	}
+}
+
+static void add_string(struct text *text, struct conversion *c, const char *string)
+{
+	const char *end = c->precision < 0 ? NULL : memchr(string, 0, (size_t)c->precision);
+	if (c->plain) {
+		text_add_bytes(text, string,
+			       end		   ? (size_t)(end - string)
+			       : c->precision >= 0 ? (size_t)c->precision
+						   : strlen(string));
+		return;
+	}
+	add_to_conversion(c, 's');
+	add_converted(text, c->text, string);
+}
+
+void text_vprintf(struct text *text, const char *format, va_list args)
+{
+	struct conversion c;
+	va_list rest;
+	va_copy(rest, args);
+	text_reserve(text, 0);
+	while (*format) {
+		size_t n = 0;
+		while (format[n] && format[n] != '%')
+			n++;
+		text_add_bytes(text, format, n);
+		format += n;
+		if (!*format)
+			break;
+		format = read_conversion(&c, format + 1, &rest);
+		switch (c.kind) {
+		case 's': add_string(text, &c, va_arg(rest, const char *)); break;
+		case 'c': text_add_bytes(text, &(char){(char)va_arg(rest, int)}, 1); break;
+		case '%': text_add_bytes(text, "%", 1); break;
+		case 'd':
+		case 'i':
+		case 'u':
+		case 'x':
+		case 'o': add_integer(text, &c, &rest); break;
+		default:
+			add_to_conversion(&c, c.kind);
+			add_converted(text, c.text, va_arg(rest, double));
+		}
+	}
+	va_end(rest);
 }
 
 void text_printf(struct text *text, const char *format, ...)

@@ -18,10 +18,10 @@ typedef void *allocate_fn(void *user, void *block, size_t size);
 
 struct arena {
 	struct arena_block *block; /* newest block; blocks form a list */
+	char *at, *clear, *end;	   /* in it: what is free, from where on it is not zeroed yet, its end */
 	allocate_fn *allocate;
 	void *user;	 /* passed to allocate */
 	jmp_buf *unwind; /* where to go when memory runs out; never NULL while allocating */
-	size_t used;	 /* bytes handed out, for statistics */
 };
 
 /* The allocator where the host gives none: realloc and free. */

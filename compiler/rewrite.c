@@ -1,100 +1,118 @@
 /* rewrite.c - walks over expressions: substitution, replacing of reads, visits.
  *
- * An expression is a DAG that may be shared many times over and thousands of levels deep. So every walk keeps a table
- * of what is done, by id, and a stack of its own: no node is visited twice and no chain is too deep. */
+ * An expression is a DAG that may be shared many times over and thousands of levels deep. So a walk first lists its
+ * expressions, each once and behind its arguments, with a stack of its own; each is marked with the number of the walk
+ * and its place in the list. What is done with them runs along the list and needs the marks no longer, so it may walk
+ * itself. */
 #include "expr.h"
 
-/* What became of each expression: open addressing by id. Starts inside the walk, on the stack. */
-struct done {
-	const struct expr *from;
-	struct expr *to;
+#include <assert.h>
+
+/* An expression in the list, what became of it, and where the places of its arguments are; -1: it is taken as it is. */
+struct step {
+	struct expr *from, *to;
+	int args;
 };
 
+struct frame {
+	struct expr *e;
+	int next; /* argument to look at */
+};
+
+/* Small walks, which most are, stay on the C stack. */
 struct walk {
-	struct graph *g;
-	struct done first[64], *done;
-	size_t n, room;
-	LIST(const struct expr *) stack;
+	struct arena *arena;
+	LIST(struct step) steps;
+	LIST(int) args;
+	LIST(struct frame) stack;
+	struct step first_steps[32];
+	int first_args[64];
+	struct frame first_stack[32];
 };
 
-static struct done *find_done(struct done *done, size_t room, const struct expr *e)
+static void start_walk(struct walk *w, struct graph *g)
 {
-	size_t at = e->id * (size_t)0x9E3779B1u & (room - 1);
+	enum { STEPS = sizeof w->first_steps / sizeof *w->first_steps };
+	enum { ARGS = sizeof w->first_args / sizeof *w->first_args };
+	enum { DEPTH = sizeof w->first_stack / sizeof *w->first_stack };
 
-	while (done[at].from && done[at].from != e)
-		at = (at + 1) & (room - 1);
-	return &done[at];
+	w->arena = &g->ctx->arena;
+	w->steps.item = w->first_steps;
+	w->steps.room = STEPS;
+	w->args.item = w->first_args;
+	w->args.room = ARGS;
+	w->stack.item = w->first_stack;
+	w->stack.room = DEPTH;
+	w->steps.n = w->args.n = w->stack.n = 0;
+	g->walks++;
+	assert(g->walks);
 }
 
-static void set_done(struct walk *w, const struct expr *from, struct expr *to)
+static void add_step(struct walk *w, struct graph *g, struct expr *e, struct expr *to)
 {
-	if (2 * w->n >= w->room) {
-		struct done *old = w->done;
-		size_t old_room = w->room;
+	e->walk = g->walks;
+	e->place = w->steps.n;
+	list_add(w->arena, &w->steps, (struct step){e, to, to ? -1 : w->args.n});
+	for (int i = 0; !to && i < e->n; i++)
+		list_add(w->arena, &w->args, e->arg[i]->place);
+}
 
-		w->room *= 4;
-		w->done = arena_array(&w->g->ctx->arena, w->room, sizeof *w->done);
-		for (size_t i = 0; i < old_room; i++)
-			if (old[i].from)
-				*find_done(w->done, w->room, old[i].from) = old[i];
+/* List e and all in it but what stands in something that `before` has an answer for. */
+static void list_steps(struct walk *w, struct graph *g, struct expr *e, before_fn *before, void *user)
+{
+	list_add(w->arena, &w->stack, (struct frame){e, 0});
+	while (w->stack.n) {
+		struct frame *top = &w->stack.item[w->stack.n - 1];
+		struct expr *at = top->e, *ready = before && top->next == 0 ? before(user, at) : NULL;
+
+		while (!ready && top->next < at->n && at->arg[top->next]->walk == g->walks)
+			top->next++;
+		if (!ready && top->next < at->n) {
+			struct expr *arg = at->arg[top->next++];
+
+			list_add(w->arena, &w->stack, (struct frame){arg, 0});
+			continue;
+		}
+		add_step(w, g, at, ready);
+		w->stack.n--;
 	}
-	*find_done(w->done, w->room, from) = (struct done){from, to};
-	w->n++;
 }
 
 /* e with its arguments replaced by what they became; e itself if none changed. */
-static struct expr *rebuild(struct walk *w, const struct expr *e)
+static struct expr *rebuild(struct walk *w, struct graph *g, const struct step *step)
 {
-	struct expr *small[8], **arg = small;
+	struct expr *small[8], **arg = small, *e = step->from;
 	bool changed = false;
 
 	if (e->n > 8)
-		arg = arena_array(&w->g->ctx->arena, (size_t)e->n, sizeof *arg);
+		arg = arena_array(w->arena, (size_t)e->n, sizeof *arg);
 	for (int i = 0; i < e->n; i++) {
-		arg[i] = find_done(w->done, w->room, e->arg[i])->to;
+		arg[i] = w->steps.item[w->args.item[step->args + i]].to;
 		changed |= arg[i] != e->arg[i];
 	}
 	if (!changed)
-		return (struct expr *)e;
+		return e;
 	if (e->op == EX_READ)
-		return ex_read(w->g, e->tensor, arg, e->guarded ? arg[e->tensor->rank] : NULL);
-	return ex_make(w->g, e->op, e->n, arg);
+		return ex_read(g, e->tensor, arg, e->guarded ? arg[e->tensor->rank] : NULL);
+	return ex_make(g, e->op, e->n, arg);
 }
 
 struct expr *ex_rewrite(struct graph *g, struct expr *e, before_fn *before, after_fn *after, void *user)
 {
-	struct arena *arena = &g->ctx->arena;
-	struct walk w = {.g = g};
-	struct expr *ready = before ? before(user, e) : NULL;
+	struct walk w;
 
-	if (ready)
-		return ready;
-	w.done = w.first;
-	w.room = sizeof w.first / sizeof *w.first;
-	list_add(arena, &w.stack, e);
-	while (w.stack.n) {
-		const struct expr *top = w.stack.item[w.stack.n - 1];
-		int waiting = w.stack.n;
+	start_walk(&w, g);
+	list_steps(&w, g, e, before, user);
+	for (int i = 0; i < w.steps.n; i++) {
+		struct step *step = &w.steps.item[i];
 
-		if (find_done(w.done, w.room, top)->from) {
-			w.stack.n--;
+		if (step->to)
 			continue;
-		}
-		ready = before ? before(user, top) : NULL;
-		for (int i = top->n - 1; !ready && i >= 0; i--)
-			if (!find_done(w.done, w.room, top->arg[i])->from)
-				list_add(arena, &w.stack, top->arg[i]);
-		if (w.stack.n > waiting)
-			continue;
-		if (!ready) {
-			ready = rebuild(&w, top);
-			if (after)
-				ready = after(user, top, ready);
-		}
-		set_done(&w, top, ready);
-		w.stack.n--;
+		step->to = rebuild(&w, g, step);
+		if (after)
+			step->to = after(user, step->from, step->to);
 	}
-	return find_done(w.done, w.room, e)->to;
+	return w.steps.item[w.steps.n - 1].to;
 }
 
 struct slot_map {
@@ -146,23 +164,44 @@ struct expr *ex_map_reads(struct graph *g, struct expr *e, struct expr *(*fn)(vo
 	return ex_rewrite(g, e, NULL, map_read_after, &m);
 }
 
-struct visit {
-	void (*fn)(void *user, struct expr *e);
-	void *user;
-};
-
-static struct expr *visit_after(void *user, const struct expr *old, struct expr *rebuilt)
-{
-	struct visit *v = user;
-
-	(void)old;
-	v->fn(v->user, rebuilt);
-	return rebuilt;
-}
-
 void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *e), void *user)
 {
-	struct visit v = {fn, user};
+	struct walk w;
 
-	ex_rewrite(g, e, NULL, visit_after, &v);
+	start_walk(&w, g);
+	list_steps(&w, g, e, NULL, NULL);
+	for (int i = 0; i < w.steps.n; i++)
+		fn(user, w.steps.item[i].from);
+}
+
+void collect_exprs(struct graph *g, struct expr *e, expr_list *out)
+{
+	struct arena *arena = &g->ctx->arena;
+	struct expr *first[64];
+	expr_list stack = {.item = first, .room = sizeof first / sizeof *first};
+	uint32_t walk = ++g->walks;
+
+	list_add(arena, &stack, e);
+	while (stack.n) {
+		struct expr *top = stack.item[--stack.n];
+
+		if (top->walk == walk)
+			continue;
+		top->walk = walk;
+		list_add(arena, out, top);
+		for (int i = top->n - 1; i >= 0; i--)
+			if (top->arg[i]->walk != walk)
+				list_add(arena, &stack, top->arg[i]);
+	}
+}
+
+void collect_reads(struct graph *g, struct expr *e, expr_list *out)
+{
+	struct expr *first[64];
+	expr_list all = {.item = first, .room = sizeof first / sizeof *first};
+
+	collect_exprs(g, e, &all);
+	for (int i = 0; i < all.n; i++)
+		if (all.item[i]->op == EX_READ)
+			list_add(&g->ctx->arena, out, all.item[i]);
 }

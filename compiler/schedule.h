@@ -19,8 +19,6 @@ enum form {
 /* What affine conditions say: value >= 0. */
 typedef LIST(struct affine) condition_list;
 
-typedef LIST(struct expr *) expr_list;
-
 /* A scan around groups. Each of its steps is a call of every one of them in turn, over all samples; for a function the
  * step is a number that it is given. */
 struct step_loop {
@@ -212,9 +210,6 @@ void finish_groups(struct program *p, group_list *list);
 struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps);
 /* Multiply-adds (or terms) of an equation for one row and step. */
 double stage_cost(const struct stage *stage);
-/* Every distinct expression within e, in the order in which a walk from the left meets them; every distinct READ. */
-void collect_exprs(struct graph *g, struct expr *e, expr_list *out);
-void collect_reads(struct graph *g, struct expr *e, expr_list *out);
 /* The element that a read touches, counted in elements of t: *flat = constant + sum coef * slot; false if not affine.
  */
 bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct affine *flat);

@@ -37,69 +37,6 @@ bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct aff
 	return true;
 }
 
-/* ---- every expression once: a walk over the DAG with a set of what was seen ---- */
-
-struct seen {
-	struct arena *arena;
-	const struct expr **at;
-	size_t n, room; /* a power of two */
-};
-
-/* False if e was there before. */
-static bool see(struct seen *seen, const struct expr *e)
-{
-	size_t i;
-
-	if (2 * seen->n >= seen->room) {
-		struct seen old = *seen;
-
-		seen->room = old.room ? 4 * old.room : 32;
-		seen->at = arena_array(seen->arena, seen->room, sizeof *seen->at);
-		for (i = 0; i < old.room; i++)
-			if (old.at[i]) {
-				size_t k = old.at[i]->id & (seen->room - 1);
-
-				while (seen->at[k])
-					k = (k + 1) & (seen->room - 1);
-				seen->at[k] = old.at[i];
-			}
-	}
-	for (i = e->id & (seen->room - 1); seen->at[i]; i = (i + 1) & (seen->room - 1))
-		if (seen->at[i] == e)
-			return false;
-	seen->at[i] = e;
-	seen->n++;
-	return true;
-}
-
-void collect_exprs(struct graph *g, struct expr *e, expr_list *out)
-{
-	struct arena *arena = &g->ctx->arena;
-	struct seen seen = {.arena = arena};
-	expr_list stack = {0};
-
-	list_add(arena, &stack, e);
-	while (stack.n) {
-		struct expr *top = stack.item[--stack.n];
-
-		if (!see(&seen, top))
-			continue;
-		list_add(arena, out, top);
-		for (int i = top->n - 1; i >= 0; i--)
-			list_add(arena, &stack, top->arg[i]);
-	}
-}
-
-void collect_reads(struct graph *g, struct expr *e, expr_list *out)
-{
-	expr_list all = {0};
-
-	collect_exprs(g, e, &all);
-	for (int i = 0; i < all.n; i++)
-		if (all.item[i]->op == EX_READ)
-			list_add(&g->ctx->arena, out, all.item[i]);
-}
-
 /* ---- conditions ---- */
 
 static void add_condition(struct graph *g, condition_list *list, const struct affine *a)
