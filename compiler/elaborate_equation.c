@@ -346,11 +346,13 @@ static enum reducer reducer_of(const char *name, bool *mean)
 	return RED_SUM; /* mean */
 }
 
-/* A tensor that stands for a pending result until its axes are known. */
+/* A tensor that stands for a pending result until its axes are known. It is not the graph's; its id is one so that
+ * reads of different ones have different hashes. */
 static struct tensor *placeholder(struct elaborator *E, const char *name, enum elem elem, struct span at)
 {
 	struct tensor *t = arena_alloc(&E->ctx->arena, sizeof *t);
 	*t = (struct tensor){.name = name, .role = ROLE_VALUE, .elem = elem, .at = at, .layer = E->scope->path};
+	t->id = E->g->next_id;
 	return t;
 }
 
