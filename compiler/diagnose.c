@@ -10,6 +10,12 @@
 
 enum { MAX_SOURCE_SIZE = 1 << 28 }; /* byte offsets and the scanner's counters stay far from overflow */
 
+/* Byte offset of each line; start.item[0] is 0. */
+struct line_table {
+	struct arena *arena;
+	LIST(uint32_t) start;
+};
+
 struct source *add_source(struct context *ctx, const char *name, const char *text, size_t size, bool builtin)
 {
 	struct arena *arena = &ctx->arena;
@@ -17,13 +23,10 @@ struct source *add_source(struct context *ctx, const char *name, const char *tex
 	bool too_large = size > MAX_SOURCE_SIZE;
 	src->name = arena_copy(arena, name, strlen(name));
 	src->size = too_large ? 0 : size;
-	src->text = arena_copy(arena, text, src->size);
+	src->text = builtin ? text : arena_copy(arena, text, src->size);
 	src->builtin = builtin;
-	list_add(arena, &src->line, 0);
-	for (uint32_t i = 0; i < src->size; i++)
-		if (src->text[i] == '\n')
-			list_add(arena, &src->line, i + 1);
-	list_add(arena, &ctx->sources, src);
+	src->lines = arena_alloc(arena, sizeof *src->lines);
+	src->lines->arena = arena;
 	if (too_large)
 		report_error(ctx, (struct span){src, 0, 0}, "the file is larger than %d MiB", MAX_SOURCE_SIZE >> 20);
 	return src;
@@ -34,13 +37,31 @@ bool is_within(struct span inner, struct span outer)
 	return inner.src == outer.src && inner.begin >= outer.begin && inner.end <= outer.end;
 }
 
+static const struct line_table *lines_of(const struct source *src)
+{
+	struct line_table found = *src->lines;
+	const char *end = src->text;
+	if (found.start.n)
+		return src->lines;
+	list_add(found.arena, &found.start, 0);
+	while ((end = memchr(end, '\n', src->size - (size_t)(end - src->text)))) {
+		end++;
+		list_add(found.arena, &found.start, (uint32_t)(end - src->text));
+	}
+	*src->lines = found;
+	return src->lines;
+}
+
+uint32_t line_begin(const struct source *src, int line) { return lines_of(src)->start.item[line - 1]; }
+
 /* Number, from 0, of the line that holds a byte: the last line that starts at or before it. */
 static int find_line(const struct source *src, uint32_t byte)
 {
-	int low = 0, high = src->line.n - 1;
+	const struct line_table *lines = lines_of(src);
+	int low = 0, high = lines->start.n - 1;
 	while (low < high) {
 		int middle = low + (high - low + 1) / 2;
-		if (src->line.item[middle] <= byte)
+		if (lines->start.item[middle] <= byte)
 			low = middle;
 		else
 			high = middle - 1;
@@ -63,17 +84,18 @@ void find_place(const struct source *src, uint32_t byte, int *line, int *column)
 		byte = (uint32_t)src->size;
 	int at = find_line(src, byte);
 	*line = at + 1;
-	*column = count_characters(src->text, src->line.item[at], byte) + 1;
+	*column = count_characters(src->text, line_begin(src, at + 1), byte) + 1;
 }
 
 /* Fill in the place of a message: the line's text and the columns; what reaches past the line is clipped. */
 static void set_place(struct context *ctx, struct span at, nnc_message *message)
 {
 	const struct source *src = at.src;
+	const struct line_table *lines = lines_of(src);
 	message->file = src->name;
 	find_place(src, at.begin, &message->line, &message->column);
-	uint32_t begin = src->line.item[message->line - 1];
-	uint32_t end = message->line < src->line.n ? src->line.item[message->line] - 1 : (uint32_t)src->size;
+	uint32_t begin = lines->start.item[message->line - 1];
+	uint32_t end = message->line < lines->start.n ? lines->start.item[message->line] - 1 : (uint32_t)src->size;
 	if (end > begin && src->text[end - 1] == '\r')
 		end--;
 	message->source_line = arena_copy(&ctx->arena, src->text + begin, end - begin);

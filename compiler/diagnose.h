@@ -5,6 +5,8 @@
 #include "memory.h"
 #include "nnc.h"
 
+struct line_table;
+
 /* Bytes [begin, end) of a source. Also Bison's location type. src NULL: no place. */
 struct span {
 	const struct source *src;
@@ -18,7 +20,7 @@ struct source {
 	size_t size;
 	bool builtin; /* part of the standard library */
 	struct span included_at;
-	LIST(uint32_t) line; /* byte offset at which each line starts; line.item[0] == 0 */
+	struct line_table *lines; /* where each line starts; found when first asked for */
 };
 
 struct reported {
@@ -35,14 +37,16 @@ struct context {
 	int distinct;			/* errors without repetitions; those beyond NNC_MAX_ERRORS are not shown */
 	bool muted;			/* the last message was not shown, so its notes are not either */
 	LIST(struct reported) reported; /* errors and warnings that were shown */
-	LIST(struct source *) sources;
 };
 enum { NNC_MAX_ERRORS = 20 };
 
 bool is_within(struct span inner, struct span outer);
+/* A text to compile. It is copied, but for one that is built in; so is the name. */
 struct source *add_source(struct context *ctx, const char *name, const char *text, size_t size, bool builtin);
 /* Line and column of a byte, both from 1; the column counts characters (UTF-8), tabs count 1. */
 void find_place(const struct source *src, uint32_t byte, int *line, int *column);
+/* The first byte of a line, from 1, that exists. */
+uint32_t line_begin(const struct source *src, int line);
 
 /* Report to options->report. The message is one sentence without a final period. A note belongs to the
  * error or warning before it. Messages past the 20th error are dropped, with their notes, and so is what was said of

@@ -156,6 +156,7 @@ const char *emit_text(struct graph *g, const struct emit_options *options)
 {
 	struct emitter *e = new_emitter(g, options);
 	struct text public = {.arena = e->arena}, rest = {.arena = e->arena}, file = {.arena = e->arena};
+	struct text header = {.arena = e->arena};
 	const char *source = g->src ? source_text(g->src) : g->name;
 
 	if (g->ctx->options->unroll == NNC_UNROLL_ALL && e->p->statements > TOTAL_LIMIT) {
@@ -193,12 +194,12 @@ const char *emit_text(struct graph *g, const struct emit_options *options)
 			"\ntypedef char %s_params_has_no_padding[sizeof(%s_params) == %s_NPARAM * sizeof(%s) ? 1 : -1];",
 			e->prefix, e->prefix, e->upper, e->real);
 	text_add(&file, rest.at);
+	if (options->header && options->header_text) {
+		e->out = &header;
+		write_header_text(e, options->header);
+		*options->header_text = header.at;
+	}
 	return file.at;
-}
-
-const char *emit_c(struct graph *g, const char *header, const void *weights, const void *state)
-{
-	return emit_text(g, &(struct emit_options){.header = header, .weights = weights, .state = state});
 }
 
 const char *emit_header(struct graph *g, const char *header)

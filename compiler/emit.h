@@ -10,15 +10,15 @@
 #include "graph.h"
 
 struct emit_options {
-	const char *header;  /* name to include, or NULL: the header's text stands in the file */
-	const void *weights; /* NULL, or the params in the order of the generated struct, to embed */
-	const void *state;   /* with weights: the state of the generated struct, to embed too */
-	bool freestanding;   /* no #include at all: the file declares what it needs of libm and <stdint.h> */
+	const char *header;	  /* name to include, or NULL: the header's text stands in the file */
+	const void *weights;	  /* NULL, or the params in the order of the generated struct, to embed */
+	const void *state;	  /* with weights: the state of the generated struct, to embed too */
+	const char **header_text; /* NULL, or where to put the text of the header that is included, made from the same
+				     schedule */
+	bool freestanding;	  /* no #include at all: the file declares what it needs of libm and <stdint.h> */
 };
 
 const char *emit_text(struct graph *g, const struct emit_options *options);
-/* The same without the last option. */
-const char *emit_c(struct graph *g, const char *header, const void *weights, const void *state);
 /* header: the file's name, for its guard; NULL: the graph's name and ".h". */
 const char *emit_header(struct graph *g, const char *header);
 

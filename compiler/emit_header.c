@@ -30,7 +30,7 @@ static const char *loss_equation(struct emitter *e)
 	if (!loss || !loss->at.src)
 		return NULL;
 	find_place(loss->at.src, loss->at.begin, &line, &column);
-	for (uint32_t k = loss->at.src->line.item[line - 1]; k < loss->at.src->size; k++) {
+	for (uint32_t k = line_begin(loss->at.src, line); k < loss->at.src->size; k++) {
 		char c = loss->at.src->text[k];
 
 		if (c == '\n' || c == '#')

@@ -241,11 +241,11 @@ static void add_converted(struct text *text, const char *conversion, ...)
 
 /* A conversion as printf reads it. */
 struct conversion {
-	char text[32];	/* all of it but the length; what * stands for is written as digits */
+	char text[32]; /* all of it but the length; what * stands for is written as digits */
 	int n;
-	int precision;	/* -1: none */
-	bool plain;	/* neither flags nor width nor precision, or %.*s */
-	char length;	/* 'l', 'q' for ll, 'z', 'j', 't', 'h', or 0 */
+	int precision; /* -1: none */
+	bool plain;    /* neither flags nor width nor precision, or %.*s */
+	char length;   /* 'l', 'q' for ll, 'z', 'j', 't', 'h', 'L', or 0 */
 	char kind;
 };
 
@@ -275,7 +275,7 @@ static const char *read_conversion(struct conversion *c, const char *at, va_list
 		else
 			add_to_conversion(c, *at);
 	}
-	for (; strchr("hlzjt", *at) && *at; at++)
+	for (; strchr("hlzjtL", *at) && *at; at++)
 		c->length = (char)(*at == 'l' && c->length == 'l' ? 'q' : *at);
 	c->kind = *at;
 	c->plain &= c->precision < 0 ? c->n == 1 : c->kind == 's';
@@ -322,6 +322,18 @@ static void add_integer(struct text *text, struct conversion *c, va_list *args)
 	}
 }
 
+static void add_floating(struct text *text, struct conversion *c, va_list *args)
+{
+	assert(c->kind && strchr("aefgAEFG", c->kind));
+	if (c->length == 'L')
+		add_to_conversion(c, c->length);
+	add_to_conversion(c, c->kind);
+	if (c->length == 'L')
+		add_converted(text, c->text, va_arg(*args, long double));
+	else
+		add_converted(text, c->text, va_arg(*args, double));
+}
+
 static void add_string(struct text *text, struct conversion *c, const char *string)
 {
 	const char *end = c->precision < 0 ? NULL : memchr(string, 0, (size_t)c->precision);
@@ -360,9 +372,7 @@ void text_vprintf(struct text *text, const char *format, va_list args)
 		case 'u':
 		case 'x':
 		case 'o': add_integer(text, &c, &rest); break;
-		default:
-			add_to_conversion(&c, c.kind);
-			add_converted(text, c.text, va_arg(rest, double));
+		default: add_floating(text, &c, &rest);
 		}
 	}
 	va_end(rest);

@@ -25,6 +25,7 @@ struct nnc_model {
 	struct graph *graph;
 	LIST(const char *) loss_names;
 	const char *dump;
+	const char *header, *header_text; /* of the C that was emitted last: its name and text */
 };
 
 /* ---- the pipeline ---- */
@@ -211,7 +212,12 @@ static void view_summary(nnc_model *m, void *argument)
 static void view_c(nnc_model *m, void *argument)
 {
 	struct view_request *request = argument;
-	request->result = emit_c(m->graph, request->text, request->weights, request->state);
+	m->header = request->text ? arena_copy(&m->ctx.arena, request->text, strlen(request->text)) : NULL;
+	m->header_text = NULL;
+	request->result = emit_text(m->graph, &(struct emit_options){.header = request->text,
+								     .weights = request->weights,
+								     .state = request->state,
+								     .header_text = &m->header_text});
 }
 
 static void view_in_process(nnc_model *m, void *argument)
@@ -222,7 +228,8 @@ static void view_in_process(nnc_model *m, void *argument)
 static void view_header(nnc_model *m, void *argument)
 {
 	struct view_request *request = argument;
-	request->result = emit_header(m->graph, request->text);
+	bool made = m->header_text && request->text && strcmp(m->header, request->text) == 0;
+	request->result = made ? m->header_text : emit_header(m->graph, request->text);
 }
 
 static void view_library(nnc_model *m, void *argument)

@@ -2,8 +2,8 @@
  *
  * A model uses a few of the library's definitions, and parsing all of them would take longer than everything else
  * together. So the library is laid out such that a line scan suffices: a line that begins with neither a blank,
- * "#" nor "}" begins a definition. Each is parsed when it is first needed. A text that is laid out otherwise is
- * parsed whole. */
+ * "#" nor "}" begins a definition. Each is parsed when it is first needed, without the documentation above it. A
+ * text that is laid out otherwise is parsed whole. */
 #include "parse.h"
 
 #include "nn.tab.h"
@@ -55,7 +55,7 @@ struct node *outline_source(struct context *ctx, const struct source *src)
 			struct node *node = outline_definition(ctx, src, line);
 			if (!node)
 				return parse_source(ctx, src);
-			node->at = (struct span){src, begin, (uint32_t)src->size};
+			node->at = (struct span){src, line, (uint32_t)src->size};
 			if (found.n)
 				found.item[found.n - 1]->at.end = begin;
 			list_add(&ctx->arena, &found, node);

@@ -51,7 +51,7 @@ static struct graph *build(const char *model)
 	return g;
 }
 
-static const char *c_of(struct graph *g) { return emit_c(g, NULL, NULL, NULL); }
+static const char *c_of(struct graph *g) { return emit_text(g, &(struct emit_options){0}); }
 
 /* The text of one static function. */
 static const char *function(const char *c, const char *name)
