@@ -40,6 +40,8 @@ enum {
 	STEPS,
 	SEED,
 	QUIET,
+	JIT,
+	CACHE,
 	LIMIT,
 	HELP,
 	VERSION
@@ -89,6 +91,10 @@ static const struct option_row table[] = {
 	{"steps", STEPS, required_argument, ON_TRAIN, "--steps N", "train until N steps are done"},
 	{"seed", SEED, required_argument, ON_TRAIN, "--seed N", "initial values, and the order of the rows"},
 	{"quiet", QUIET, no_argument, ON_DATA, "--quiet", "no progress"},
+	{"jit", JIT, required_argument, ON_DATA, "--jit=tcc|cc|auto",
+	 "code at once; by $CC or cc, optimised; or that as soon as it is ready"},
+	{"cache", CACHE, required_argument, ON_DATA, "--cache=FOLDER|none",
+	 "where code made by a C compiler is kept ($XDG_CACHE_HOME/nnc)"},
 	{"limit", LIMIT, required_argument, ON_CHECK, "--limit F",
 	 "largest error of a gradient, relative to the largest one (1e-5)"},
 	{"help", HELP, optional_argument, ON_ALL, "--help[=std|=NAME]",
@@ -227,6 +233,7 @@ static int set_word(struct cli *cli, int id, const char *value)
 	static const char *const reals[] = {"float", "double", "quad"};
 	static const char *const unrolls[] = {"auto", "all", "none"};
 	static const char *const fps[] = {"fast", "strict"};
+	static const char *const jits[] = {"tcc", "cc", "auto"};
 	int k;
 	switch (id) {
 	case EMIT: cli->emit = (enum emit)(k = read_word("--emit", value, emits, COUNT(emits))); break;
@@ -238,6 +245,7 @@ static int set_word(struct cli *cli, int id, const char *value)
 	case UNROLL:
 		cli->options.unroll = (enum nnc_unroll)(k = read_word("--unroll", value, unrolls, COUNT(unrolls)));
 		break;
+	case JIT: cli->options.jit = (enum nnc_jit)(k = read_word("--jit", value, jits, COUNT(jits))); break;
 	default: cli->options.fp = (enum nnc_fp)(k = read_word("--fp", value, fps, COUNT(fps))); break;
 	}
 	return k < 0 ? EXIT_USAGE : -1;
@@ -297,6 +305,7 @@ static int set_option(struct cli *cli, int id, const char *value)
 	case DUMP:
 	case REAL:
 	case UNROLL:
+	case JIT:
 	case FP: return set_word(cli, id, value);
 	case BATCH:
 	case EPOCHS:
@@ -314,6 +323,7 @@ static int set_option(struct cli *cli, int id, const char *value)
 	case DATA: cli->data = value; return -1;
 	case TEST: cli->test = value; return -1;
 	case QUIET: cli->quiet = true; return -1;
+	case CACHE: cli->options.cache = value; return -1;
 	case HELP:
 		if (value)
 			return run_library_help(strcmp(value, "std") == 0	 ? NULL

@@ -176,8 +176,13 @@ static nnr_status train(struct cli *cli, nnr_model *model, const nnr_data *data,
 	if (status == NNR_OK && nnr_run(model)->step == first)
 		fprintf(stderr, "nnc: nothing to do: %d steps were done before; --epochs and --steps count them\n",
 			first);
-	if (status == NNR_OK && cli->verbose)
+	if (status == NNR_OK && cli->verbose) {
+		int32_t since;
+		nnr_code code = nnr_made_by(model, &since);
 		fprintf(stderr, "nnc: %d steps in %.2f s\n", nnr_run(model)->step - first, seconds() - start);
+		fprintf(stderr, "nnc: code by %s since step %d\n", code == NNR_CC ? "the C compiler" : "libtcc",
+			since > first ? (int)since : first);
+	}
 	return status;
 }
 

@@ -33,6 +33,10 @@ enum nnc_real { NNC_FLOAT, NNC_DOUBLE, NNC_QUAD };      /* QUAD: __float128, to 
 enum nnc_unroll { NNC_UNROLL_AUTO, NNC_UNROLL_ALL, NNC_UNROLL_NONE };
 enum nnc_fp { NNC_FP_FAST, NNC_FP_STRICT };             /* STRICT: the same bits from every compiler */
 
+/* How nnr_open (runtime.h) makes code: by libtcc, at once; by the machine's C compiler, which is waited for; or first by
+ * libtcc, and between two calls by the C compiler when it is done, if there is one. */
+enum nnc_jit { NNC_JIT_TCC, NNC_JIT_CC, NNC_JIT_AUTO };
+
 /* Zero is the default of every field. Strings are borrowed until nnc_free. */
 typedef struct nnc_options {
 	void (*report)(void *user, const nnc_message *message); /* NULL: messages are dropped */
@@ -55,6 +59,10 @@ typedef struct nnc_options {
 	int check_loss;                  /* for derivative checks: k > 0 leaves the k-th loss only and params that it trains,
 	                                    and adds a param x.offset[batch, ...], 0 at first, to every real input x in
 	                                    training: its gradient is the input's. No update */
+	/* Read by the run-time library alone: */
+	enum nnc_jit jit;
+	const char *cache;               /* folder for what the C compiler makes; "none": it is not kept; NULL: nnc in
+	                                    $XDG_CACHE_HOME or ~/.cache */
 } nnc_options;
 
 typedef struct nnc_model nnc_model;

@@ -273,7 +273,7 @@ nnr_status nnr_check(const char *name, const char *text, size_t size, const nnc_
 			return NNR_INVALID;
 		next = nnc_loss_name(compiled, with.check_loss);
 		bool several = nnc_loss_name(compiled, 1) != NULL;
-		nnr_model *model = open_compiled(&host, compiled, &status);
+		nnr_model *model = open_compiled(&host, compiled, NULL, &status);
 		if (model)
 			status = check_model(model, several ? nnc_loss_name(compiled, with.check_loss - 1) : NULL,
 					     limit, row, user, off);

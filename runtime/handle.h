@@ -36,18 +36,26 @@ nnr_status host_fail(const struct host *host, nnr_status status, const char *fil
 
 struct nnr_model {
 	struct host host;
-	const nn_model *nn;
-	struct jit *jit; /* NULL: the code is linked in */
-	void *block;	 /* the allocation that holds all of the following, each on a cache line of its own */
-	void *params, *state, *grads, *work, *work1;
-	void *saved_state; /* a copy of state, for evaluation */
+	const nn_model *nn;    /* describes the model; stays until the handle is closed */
+	const nn_model *code;  /* whose functions are called: nn's, or those of an object that came later */
+	struct jit *jit;       /* NULL: not by libtcc */
+	struct object *object; /* NULL: not by a C compiler */
+	bool awaits_object;    /* which may take the place of jit's code */
+	nnr_code made_by;      /* of code */
+	int32_t code_since;    /* step */
+	void *block, *scratch; /* allocations that hold the following, each on a cache line of its own: */
+	void *params, *state, *grads;
+	void *saved_state;  /* a copy of state, for evaluation */
+	void *totals;	    /* over an evaluated set */
+	void *loss;	    /* room for one real, or the numbers of all metrics */
+	void *work, *work1; /* in scratch */
 	int n_kind[NN_METRIC + 1];
-	void *totals; /* over an evaluated set */
-	void *loss;   /* room for one real, or the numbers of all metrics */
 };
 
-/* A handle over a compiled model, which may be freed after; NULL with *status set. */
-nnr_model *open_compiled(const struct host *host, nnc_model *compiled, nnr_status *status);
+/* A handle over a compiled model, which may be freed after; NULL with *status set. options may be NULL. */
+nnr_model *open_compiled(const struct host *host, nnc_model *compiled, const nnc_options *options, nnr_status *status);
+/* If a C compiler works on the model and is done, go on with its code: to be called between two calls of the code. */
+void take_new_code(nnr_model *model);
 
 /* Tensors of the four kinds that have memory of their own in params or state. */
 const nn_tensor *find_tensor(const nnr_model *model, const char *name);

@@ -1,159 +1,7 @@
-/* run.c - the handle: a model's code, its memory, and the calls that run it.
- *
- * The code is the generated C, compiled in this process or linked in by the host; either way it is known only by its
- * descriptor (model.h). The handle owns one block for params, state, gradients and scratch. */
-#include "files.h"
+/* run.c - a handle's tensors, and the calls that run its code. */
+#include "handle.h"
 
 #include <string.h>
-
-enum { LINE = 64 }; /* bytes of a cache line: generated code may ask for vectors aligned to it */
-
-static size_t round_up(size_t size) { return (size + LINE - 1) / LINE * LINE; }
-
-/* Cut the pieces of one block, in the order of *piece; sizes come from a C compiler's sizeof, so they add up. */
-static nnr_status allocate_memory(nnr_model *model)
-{
-	const nn_model *nn = model->nn;
-	const struct {
-		void **piece;
-		size_t size;
-	} part[] = {
-		{&model->params, nn->params_size},
-		{&model->state, nn->state_size},
-		{&model->grads, nn->grads_size},
-		{&model->work, nn->work_size},
-		{&model->work1, nn->work1_size},
-		{&model->saved_state, nn->state_size},
-		{&model->totals, nn->totals_size},
-		{&model->loss, ((size_t)nnr_metric_count(model) + 1) * nn->real_size},
-	};
-	enum { PARTS = sizeof part / sizeof part[0] };
-	size_t total = LINE;
-	for (int i = 0; i < PARTS; i++)
-		total += round_up(part[i].size);
-	model->block = host_alloc(&model->host, total, 1);
-	if (!model->block)
-		return NNR_MEMORY;
-	char *at = (char *)model->block + (LINE - (uintptr_t)model->block % LINE) % LINE;
-	for (int i = 0; i < PARTS; i++) {
-		*part[i].piece = at;
-		at += round_up(part[i].size);
-	}
-	return NNR_OK;
-}
-
-/* A handle over a descriptor, which is in jit (owned from here on) or linked in (jit NULL). */
-static nnr_model *make_handle(const struct host *host, const nn_model *nn, struct jit *jit, nnr_status *status)
-{
-	nnr_model *model = NULL;
-	*status = NNR_OK;
-	if (nn->abi != NN_MODEL_ABI)
-		*status = host_fail(host, NNR_USAGE, NULL, "the code of model '%s' has ABI %u, this library has %d",
-				    nn->name, (unsigned)nn->abi, NN_MODEL_ABI);
-	else if (nn->real_size != sizeof(float) && nn->real_size != sizeof(double))
-		*status = host_fail(host, NNR_USAGE, NULL, "only float and double models run in process");
-	else if (!(model = host_alloc(host, 1, sizeof *model)))
-		*status = NNR_MEMORY;
-	if (!model) {
-		jit_free(jit);
-		return NULL;
-	}
-	model->host = *host;
-	model->nn = nn;
-	model->jit = jit;
-	for (uint32_t i = 0; i < nn->n_tensor; i++)
-		if (nn->tensor[i].kind >= 0 && nn->tensor[i].kind <= NN_METRIC)
-			model->n_kind[nn->tensor[i].kind]++;
-	*status = allocate_memory(model);
-	if (*status != NNR_OK) {
-		nnr_close(model);
-		return NULL;
-	}
-	nnr_init(model, nn->seed);
-	return model;
-}
-
-nnr_model *nnr_attach(const nn_model *descriptor, const nnc_options *options, nnr_status *status)
-{
-	struct host host;
-	nnr_status ignored;
-	host_init(&host, options);
-	return make_handle(&host, descriptor, NULL, status ? status : &ignored);
-}
-
-static void report_jit(void *user, const char *message)
-{
-	host_fail(user, NNR_INVALID, NULL, "internal error: the generated C does not compile: %s", message);
-}
-
-nnr_model *open_compiled(const struct host *host, nnc_model *compiled, nnr_status *status)
-{
-	char symbol[300];
-	const char *text = nnc_emit_in_process(compiled);
-	*status = NNR_INVALID;
-	if (!text)
-		return NULL;
-	struct host listener = *host; /* libtcc hands it back without const */
-	struct jit *jit = jit_compile(text, report_jit, &listener);
-	if (!jit)
-		return NULL;
-	/* the name under which generated C has its descriptor */
-	int n = snprintf(symbol, sizeof symbol, "%s_model", nnc_prefix(compiled));
-	const nn_model *nn = n < (int)sizeof symbol ? jit_symbol(jit, symbol) : NULL;
-	if (!nn) {
-		host_fail(host, NNR_INVALID, NULL, "internal error: the generated C has no '%s'", symbol);
-		jit_free(jit);
-		return NULL;
-	}
-	return make_handle(host, nn, jit, status);
-}
-
-nnr_model *nnr_open_text(const char *name, const char *text, size_t size, const nnc_options *options,
-			 nnr_status *status)
-{
-	struct host host;
-	nnr_status ignored;
-	if (!status)
-		status = &ignored;
-	host_init(&host, options);
-	if (options && options->real == NNC_QUAD) {
-		*status = host_fail(&host, NNR_USAGE, NULL, "only float and double models run in process");
-		return NULL;
-	}
-	*status = NNR_INVALID;
-	nnc_model *compiled = nnc_compile(name, text, size, options);
-	if (!compiled)
-		return NULL;
-	nnr_model *model = open_compiled(&host, compiled, status);
-	nnc_free(compiled);
-	return model;
-}
-
-nnr_model *nnr_open(const char *path, const nnc_options *options, nnr_status *status)
-{
-	struct host host;
-	nnr_status ignored;
-	struct bytes text;
-	if (!status)
-		status = &ignored;
-	host_init(&host, options);
-	*status = read_file(&host, path, false, &text);
-	if (*status != NNR_OK)
-		return NULL;
-	nnr_model *model = nnr_open_text(path, text.at, text.size, options, status);
-	host_free(&host, text.at);
-	return model;
-}
-
-void nnr_close(nnr_model *model)
-{
-	if (!model)
-		return;
-	struct host host = model->host;
-	jit_free(model->jit);
-	host_free(&host, model->block);
-	host_free(&host, model);
-}
 
 const nn_model *nnr_descriptor(const nnr_model *model) { return model->nn; }
 nn_run *nnr_run(nnr_model *model) { return model->state; }
@@ -309,7 +157,8 @@ nnr_status nnr_step(nnr_model *model, const void *const *input, const void *cons
 	nnr_status status = check_call(model, nn->step, "training step: it has no loss or no train line", n, nn->batch);
 	if (status != NNR_OK)
 		return status;
-	nn->step(model->params, model->state, input, target, model->loss, n, model->work);
+	take_new_code(model);
+	model->code->step(model->params, model->state, input, target, model->loss, n, model->work);
 	if (loss)
 		*loss = load_real(nn, model->loss, 0);
 	return NNR_OK;
@@ -321,7 +170,8 @@ nnr_status nnr_backward(nnr_model *model, const void *const *input, const void *
 	nnr_status status = check_call(model, nn->backward, "gradient: it has no loss", n, nn->batch);
 	if (status != NNR_OK)
 		return status;
-	nn->backward(model->params, model->state, input, target, model->grads, model->loss, n, model->work);
+	take_new_code(model);
+	model->code->backward(model->params, model->state, input, target, model->grads, model->loss, n, model->work);
 	if (loss)
 		*loss = load_real(nn, model->loss, 0);
 	return NNR_OK;
@@ -349,14 +199,15 @@ nnr_status nnr_predict(nnr_model *model, const void *const *input, void *const *
 		return status;
 	if (model->n_kind[NN_INPUT] > MAX_TENSORS || model->n_kind[NN_OUTPUT] > MAX_TENSORS)
 		return host_fail(&model->host, NNR_USAGE, NULL, "more than %d inputs or outputs", MAX_TENSORS);
+	take_new_code(model);
 	for (int64_t first = 0; first < n; first += nn->batch) {
 		int rows = n - first < nn->batch ? (int)(n - first) : (int)nn->batch;
 		point_at_rows(model, NN_INPUT, input, first, in);
 		point_at_rows(model, NN_OUTPUT, (const void *const *)output, first, out);
-		if (rows == 1 && nn->forward1)
-			nn->forward1(model->params, model->state, in, (void *const *)out, model->work1);
+		if (rows == 1 && model->code->forward1)
+			model->code->forward1(model->params, model->state, in, (void *const *)out, model->work1);
 		else
-			nn->forward(model->params, model->state, in, (void *const *)out, rows, model->work);
+			model->code->forward(model->params, model->state, in, (void *const *)out, rows, model->work);
 	}
 	return NNR_OK;
 }

@@ -45,6 +45,10 @@ nnr_model *nnr_open_text(const char *name, const char *text, size_t size, const 
 nnr_model *nnr_attach(const nn_model *descriptor, const nnc_options *options, nnr_status *status);
 void nnr_close(nnr_model *model);
 
+/* By whom the code was made that the next call runs, and since which step of the run (NULL: not asked for). */
+typedef enum nnr_code { NNR_LINKED, NNR_TCC, NNR_CC } nnr_code;
+nnr_code nnr_made_by(const nnr_model *model, int32_t *since);
+
 /* Names, shapes and sizes; lives as long as the handle. */
 const nn_model *nnr_descriptor(const nnr_model *model);
 /* Where the run stands: read it, or set epoch and the planned steps. */

@@ -88,8 +88,8 @@ static void pass_over(nnr_model *model, const nnr_data *data, struct batch *batc
 		int n = data->rows - first < nn->batch ? (int)(data->rows - first) : (int)nn->batch;
 		nnr_gather(model, data, NULL, first, n, batch->input, batch->target);
 		if (loss) {
-			nn->loss(model->params, model->state, as_const(batch->input), as_const(batch->target),
-				 model->loss, n, model->work);
+			model->code->loss(model->params, model->state, as_const(batch->input), as_const(batch->target),
+					  model->loss, n, model->work);
 			*loss += (double)n / (double)data->rows * load_real(nn, model->loss, 0);
 		}
 		if (take)
@@ -114,15 +114,16 @@ nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, do
 		free_batch(model, &batch);
 		return status;
 	}
+	take_new_code(model);
 	memcpy(model->saved_state, model->state, nn->state_size);
 	memset(model->totals, 0, nn->totals_size);
 	if (loss)
 		*loss = 0;
-	pass_over(model, data, &batch, loss, measured ? nn->metrics : NULL);
-	if (measured && nn->metrics2)
-		pass_over(model, data, &batch, NULL, nn->metrics2);
+	pass_over(model, data, &batch, loss, measured ? model->code->metrics : NULL);
+	if (measured && model->code->metrics2)
+		pass_over(model, data, &batch, NULL, model->code->metrics2);
 	if (measured)
-		nn->metrics_finish(model->params, model->state, model->totals, model->loss, model->work);
+		model->code->metrics_finish(model->params, model->state, model->totals, model->loss, model->work);
 	for (int k = 0; measured && k < n_metric; k++)
 		metric[k] = load_real(nn, model->loss, (size_t)k);
 	memcpy(model->state, model->saved_state, nn->state_size);

@@ -1,0 +1,275 @@
+/* open.c - the handle: a model's code and its memory.
+ *
+ * The code is the generated C, compiled in this process or linked in by the host; either way it is known only by its
+ * descriptor (model.h). All that lasts from one call to the next lies in memory of the handle, in structs whose layout
+ * the descriptor tells. So a model may begin with the code that is there at once, libtcc's, and go on with that of the
+ * machine's C compiler when it is done: if both descriptors say the same, what changes is which functions are called.
+ */
+#include "files.h"
+#include "object.h"
+
+#include <string.h>
+
+enum { LINE = 64 }; /* bytes of a cache line: generated code may ask for vectors aligned to it */
+
+static size_t round_up(size_t size) { return (size + LINE - 1) / LINE * LINE; }
+
+struct piece {
+	void **at;
+	size_t size;
+};
+
+/* Cut n pieces of one block; sizes come from a C compiler's sizeof, so they add up. NULL: out of memory. */
+static void *allocate_pieces(const struct host *host, const struct piece *piece, int n)
+{
+	size_t total = LINE;
+	for (int i = 0; i < n; i++)
+		total += round_up(piece[i].size);
+	void *block = host_alloc(host, total, 1);
+	if (!block)
+		return NULL;
+	char *at = (char *)block + (LINE - (uintptr_t)block % LINE) % LINE;
+	for (int i = 0; i < n; i++) {
+		*piece[i].at = at;
+		at += round_up(piece[i].size);
+	}
+	return block;
+}
+
+static nnr_status allocate_memory(nnr_model *model)
+{
+	const nn_model *nn = model->nn;
+	const struct piece kept[] = {
+		{&model->params, nn->params_size},
+		{&model->state, nn->state_size},
+		{&model->grads, nn->grads_size},
+		{&model->saved_state, nn->state_size},
+		{&model->totals, nn->totals_size},
+		{&model->loss, ((size_t)nnr_metric_count(model) + 1) * nn->real_size},
+	};
+	const struct piece scratch[] = {{&model->work, nn->work_size}, {&model->work1, nn->work1_size}};
+	model->block = allocate_pieces(&model->host, kept, sizeof kept / sizeof kept[0]);
+	if (model->block)
+		model->scratch = allocate_pieces(&model->host, scratch, sizeof scratch / sizeof scratch[0]);
+	return model->scratch ? NNR_OK : NNR_MEMORY;
+}
+
+static nnr_status check_descriptor(const struct host *host, const nn_model *nn)
+{
+	if (nn->abi != NN_MODEL_ABI)
+		return host_fail(host, NNR_USAGE, NULL, "the code of model '%s' has ABI %u, this library has %d",
+				 nn->name, (unsigned)nn->abi, NN_MODEL_ABI);
+	if (nn->real_size != sizeof(float) && nn->real_size != sizeof(double))
+		return host_fail(host, NNR_USAGE, NULL, "only float and double models run in process");
+	return NNR_OK;
+}
+
+/* A handle over a descriptor, whose code is in jit or in object, which are owned from here on, or linked in. */
+static nnr_model *make_handle(const struct host *host, const nn_model *nn, struct jit *jit, struct object *object,
+			      nnr_status *status)
+{
+	nnr_model *model = NULL;
+	*status = check_descriptor(host, nn);
+	if (*status == NNR_OK && !(model = host_alloc(host, 1, sizeof *model)))
+		*status = NNR_MEMORY;
+	if (!model) {
+		jit_free(jit);
+		object_free(host, object);
+		return NULL;
+	}
+	model->host = *host;
+	model->nn = model->code = nn;
+	model->jit = jit;
+	model->object = object;
+	model->awaits_object = jit && object;
+	model->made_by = jit ? NNR_TCC : object ? NNR_CC : NNR_LINKED;
+	for (uint32_t i = 0; i < nn->n_tensor; i++)
+		if (nn->tensor[i].kind >= 0 && nn->tensor[i].kind <= NN_METRIC)
+			model->n_kind[nn->tensor[i].kind]++;
+	*status = allocate_memory(model);
+	if (*status != NNR_OK) {
+		nnr_close(model);
+		return NULL;
+	}
+	nnr_init(model, nn->seed);
+	return model;
+}
+
+nnr_model *nnr_attach(const nn_model *descriptor, const nnc_options *options, nnr_status *status)
+{
+	struct host host;
+	nnr_status ignored;
+	host_init(&host, options);
+	return make_handle(&host, descriptor, NULL, NULL, status ? status : &ignored);
+}
+
+void nnr_close(nnr_model *model)
+{
+	if (!model)
+		return;
+	struct host host = model->host;
+	jit_free(model->jit);
+	object_free(&host, model->object);
+	host_free(&host, model->scratch);
+	host_free(&host, model->block);
+	host_free(&host, model);
+}
+
+nnr_code nnr_made_by(const nnr_model *model, int32_t *since)
+{
+	if (since)
+		*since = model->code_since;
+	return model->made_by;
+}
+
+/* ---- compiling ---- */
+
+static void report_jit(void *user, const char *message)
+{
+	host_fail(user, NNR_INVALID, NULL, "internal error: the generated C does not compile: %s", message);
+}
+
+/* By libtcc. NULL after errors, with *status set. */
+static struct jit *compile_at_once(const struct host *host, nnc_model *compiled, const char *symbol,
+				   const nn_model **nn, nnr_status *status)
+{
+	struct host listener = *host; /* libtcc hands it back without const */
+	const char *text = nnc_emit_in_process(compiled);
+	struct jit *jit = text ? jit_compile(text, report_jit, &listener) : NULL;
+	*status = jit ? NNR_OK : NNR_INVALID;
+	*nn = jit ? jit_symbol(jit, symbol) : NULL;
+	if (!jit || *nn)
+		return jit;
+	*status = host_fail(host, NNR_INVALID, NULL, "internal error: the generated C has no '%s'", symbol);
+	jit_free(jit);
+	return NULL;
+}
+
+/* Begin with the C compiler. NULL after errors, with *status set. */
+static struct object *compile_behind(const struct host *host, nnc_model *compiled, const char *symbol,
+				     const nnc_options *options, nnr_status *status)
+{
+	const char *text = nnc_emit_c(compiled, NULL, NULL);
+	struct object *object =
+		text ? object_start(host, text, symbol, options->fp == NNC_FP_STRICT, options->cache) : NULL;
+	*status = object ? NNR_OK : text ? NNR_MEMORY : NNR_INVALID;
+	return object;
+}
+
+nnr_model *open_compiled(const struct host *host, nnc_model *compiled, const nnc_options *options, nnr_status *status)
+{
+	static const nnc_options plain = {0};
+	char symbol[300]; /* the name under which generated C has its descriptor */
+	struct object *object = NULL;
+	struct jit *jit = NULL;
+	const nn_model *nn = NULL;
+	if (!options)
+		options = &plain;
+	if (snprintf(symbol, sizeof symbol, "%s_model", nnc_prefix(compiled)) >= (int)sizeof symbol) {
+		*status = host_fail(host, NNR_INVALID, NULL, "the model's name is too long");
+		return NULL;
+	}
+	*status = NNR_OK;
+	if (options->jit != NNC_JIT_TCC)
+		object = compile_behind(host, compiled, symbol, options, status);
+	if (*status == NNR_OK && options->jit != NNC_JIT_CC)
+		jit = compile_at_once(host, compiled, symbol, &nn, status);
+	else if (*status == NNR_OK && object_wait(object) == OBJECT_READY)
+		nn = object_descriptor(object);
+	else if (*status == NNR_OK)
+		*status = host_fail(host, NNR_INVALID, NULL, "%s", object_complaint(object));
+	if (*status == NNR_OK)
+		return make_handle(host, nn, jit, object, status);
+	object_free(host, object);
+	return NULL;
+}
+
+nnr_model *nnr_open_text(const char *name, const char *text, size_t size, const nnc_options *options,
+			 nnr_status *status)
+{
+	struct host host;
+	nnr_status ignored;
+	if (!status)
+		status = &ignored;
+	host_init(&host, options);
+	if (options && options->real == NNC_QUAD) {
+		*status = host_fail(&host, NNR_USAGE, NULL, "only float and double models run in process");
+		return NULL;
+	}
+	*status = NNR_INVALID;
+	nnc_model *compiled = nnc_compile(name, text, size, options);
+	if (!compiled)
+		return NULL;
+	nnr_model *model = open_compiled(&host, compiled, options, status);
+	nnc_free(compiled);
+	return model;
+}
+
+nnr_model *nnr_open(const char *path, const nnc_options *options, nnr_status *status)
+{
+	struct host host;
+	struct bytes text;
+	nnr_status ignored;
+	if (!status)
+		status = &ignored;
+	host_init(&host, options);
+	*status = read_file(&host, path, false, &text);
+	if (*status != NNR_OK)
+		return NULL;
+	nnr_model *model = nnr_open_text(path, text.at, text.size, options, status);
+	host_free(&host, text.at);
+	return model;
+}
+
+/* ---- from one code to the other ---- */
+
+/* The same tensors at the same places: what one code has left in memory the other finds there. */
+static bool same_layout(const nn_model *a, const nn_model *b)
+{
+	if (a->abi != b->abi || a->real_size != b->real_size || a->batch != b->batch || a->n_tensor != b->n_tensor ||
+	    a->params_size != b->params_size || a->grads_size != b->grads_size || a->state_size != b->state_size ||
+	    a->totals_size != b->totals_size || a->fingerprint != b->fingerprint)
+		return false;
+	for (uint32_t i = 0; i < a->n_tensor; i++) {
+		const nn_tensor *x = &a->tensor[i], *y = &b->tensor[i];
+		if (strcmp(x->name, y->name) != 0 || x->kind != y->kind || x->elem != y->elem || x->count != y->count ||
+		    x->offset != y->offset || x->batched != y->batched)
+			return false;
+	}
+	return true;
+}
+
+/* Scratch may differ, as nothing in it outlives a call. */
+static bool fit_scratch(nnr_model *model, const nn_model *nn)
+{
+	const struct piece scratch[] = {{&model->work, nn->work_size}, {&model->work1, nn->work1_size}};
+	if (nn->work_size <= model->nn->work_size && nn->work1_size <= model->nn->work1_size)
+		return true;
+	void *before = model->scratch, *block = allocate_pieces(&model->host, scratch, 2);
+	if (!block)
+		return false;
+	model->scratch = block;
+	host_free(&model->host, before);
+	return true;
+}
+
+void take_new_code(nnr_model *model)
+{
+	if (!model->awaits_object || object_state(model->object) == OBJECT_MAKING)
+		return;
+	model->awaits_object = false;
+	if (object_state(model->object) == OBJECT_ABSENT)
+		return;
+	const nn_model *nn = object_descriptor(model->object);
+	if (object_state(model->object) == OBJECT_FAILED)
+		host_report(&model->host, NNC_WARNING, (struct place){0}, "%s; goes on without",
+			    object_complaint(model->object));
+	else if (!same_layout(model->nn, nn))
+		host_report(&model->host, NNC_WARNING, (struct place){0},
+			    "internal error: the C compiler lays out '%s' in another way; goes on without", nn->name);
+	else if (fit_scratch(model, nn)) {
+		model->code = nn;
+		model->made_by = NNR_CC;
+		model->code_since = nnr_run(model)->step;
+	}
+}

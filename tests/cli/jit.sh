@@ -1,0 +1,107 @@
+# --jit and --cache: the same results by libtcc, by a C compiler and by one after the other; what is kept is used again.
+. "$ROOT/tests/lib.sh"
+cat >net.nn <<'END_NET'
+input  x[2]
+target label: class[2]
+y = x -> a: dense(8) -> tanh -> dropout(0.2) -> batchnorm -> b: dense(2)
+loss   cross_entropy(y, label)
+metric accuracy(y, label)
+output y
+train  adam(lr=0.02) epochs=3 batch=30 seed=3
+END_NET
+data=$ROOT/tests/data/moons_train.csv
+# a C compiler that notes how it was called
+cat >counted <<'END_CC'
+#!/bin/sh
+echo "$*" >>calls
+exec gcc "$@"
+END_CC
+chmod +x counted
+export CC=$PWD/counted XDG_CACHE_HOME=$PWD/home
+run() { # WEIGHTS OPTION...
+	local weights=$1
+	shift
+	"$NNC" train net.nn --data "$data" --fp=strict --quiet "$@" -o "$weights" >out 2>messages || fail "$*: $(cat messages)"
+}
+compiled() { grep -c -e '-shared' calls || true; }
+: >calls
+
+run tcc.w
+[ "$(wc -l <calls)" = 0 ] || fail "libtcc alone is not alone: $(cat calls)"
+run cc.w --jit=cc -v
+grep -q 'by the C compiler since step 0' messages || fail "cc: $(cat messages)"
+cmp tcc.w cc.w || fail "another compiler, other bits"
+run auto.w --jit=auto
+cmp tcc.w auto.w || fail "another compiler on the way, other bits"
+grep -q -e '-ffp-contract=off' calls || fail "strict mode lets the compiler contract"
+! grep -q 'fast-math' calls || fail "fast-math"
+
+# it was kept, for this user alone, and is used again
+[ "$(stat -c %a home/nnc)" = 700 ] && [ "$(ls home/nnc | wc -l)" = 1 ] || fail "cache: $(ls -la home/nnc)"
+[ "$(compiled)" = 1 ] || fail "compiled $(compiled) times"
+"$NNC" eval net.nn --data "$data" --fp=strict --load cc.w --jit=cc >eval.cc
+"$NNC" eval net.nn --data "$data" --fp=strict --load cc.w >eval.tcc
+cmp eval.cc eval.tcc
+"$NNC" predict net.nn --data "$data" --fp=strict --load cc.w --jit=cc >predict.cc
+"$NNC" predict net.nn --data "$data" --fp=strict --load cc.w >predict.tcc
+cmp predict.cc predict.tcc
+[ "$(compiled)" = 1 ] || fail "compiled $(compiled) times for one model"
+# other flags, another model: another object
+"$NNC" eval net.nn --data "$data" --load cc.w --jit=cc >eval.fast
+[ "$(compiled)" = 2 ] || fail "compiled $(compiled) times for two modes"
+grep -q -e '-ffp-contract=fast' calls || fail "no contraction in fast mode"
+run folder.w --jit=cc --cache=a/b/c/
+[ "$(ls a/b/c | wc -l)" = 1 ] && [ "$(stat -c %a a/b/c)" = 700 ] || fail "--cache=a/b/c"
+[ "$(compiled)" = 3 ] || fail "another folder had the object"
+
+# nothing is kept
+run none.w --jit=cc --cache=none
+cmp tcc.w none.w
+[ "$(compiled)" = 4 ] || fail "--cache=none"
+[ "$(ls home/nnc | wc -l)" = 2 ] || fail "--cache=none left something"
+
+# what somebody else may have written is not run
+chmod 777 a/b/c
+run open.w --jit=cc --cache=a/b/c
+grep -q 'warning: compiled code is not kept in this folder' messages || fail "an open folder: $(cat messages)"
+[ "$(compiled)" = 5 ] || fail "an object from an open folder was run"
+chmod 700 a/b/c
+chmod 722 a/b/c/*
+run open.w --jit=cc --cache=a/b/c
+[ "$(compiled)" = 6 ] || fail "an object that others can write to was run"
+# nor what is damaged
+head -c 100 "$(echo a/b/c/*.so)" >cut && cat cut >"$(echo a/b/c/*.so)"
+run cut.w --jit=cc --cache=a/b/c
+cmp tcc.w cut.w
+[ "$(compiled)" = 7 ] || fail "a damaged object was run"
+# a folder that cannot be made
+: >file
+run file.w --jit=cc --cache=file/cache
+cmp tcc.w file.w
+grep -q 'warning: compiled code is not kept' messages || fail "no folder: $(cat messages)"
+XDG_CACHE_HOME=$PWD/file run quiet.w --jit=cc
+[ ! -s messages ] || fail "nobody asked for a cache: $(cat messages)"
+
+# no C compiler
+export CC=$PWD/nowhere
+code 1 "$NNC" train net.nn --data "$data" --jit=cc -o no.w
+says "error: there is no C compiler '$PWD/nowhere'" "$NNC" train net.nn --data "$data" --jit=cc -o no.w
+[ ! -e no.w ] || fail "weights without training"
+run no.w --jit=auto --epochs=40
+[ ! -s messages ] || fail "no C compiler, --jit=auto: $(cat messages)"
+# one that fails: a message, once
+printf '#!/bin/sh\necho "cc: error: out of ideas" >&2\nexit 1\n' >broken
+chmod +x broken
+export CC=$PWD/broken
+says 'out of ideas' "$NNC" train net.nn --data "$data" --jit=cc -o no.w
+code 1 "$NNC" train net.nn --data "$data" --jit=cc -o no.w
+run broken.w --jit=auto --epochs=3000
+[ "$(grep -c 'warning: .*out of ideas; goes on without' messages)" = 1 ] || fail "a broken compiler: $(cat messages)"
+run plain.w --epochs=3000
+cmp plain.w broken.w
+# one that knows few flags
+printf '#!/bin/sh\ncase "$*" in *-march*) exit 1;; esac\nexec gcc "$@"\n' >old
+chmod +x old
+CC="$PWD/old -DUNUSED" run old.w --jit=cc
+cmp tcc.w old.w
+code 2 "$NNC" train net.nn --data "$data" --jit=gcc
