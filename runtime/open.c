@@ -149,7 +149,7 @@ static struct jit *compile_at_once(const struct host *host, nnc_model *compiled,
 static struct object *compile_behind(const struct host *host, nnc_model *compiled, const char *symbol,
 				     const nnc_options *options, nnr_status *status)
 {
-	const char *text = nnc_emit_c(compiled, NULL, NULL);
+	const char *text = nnc_emit_c(compiled, NULL, NULL, NULL);
 	struct object *object =
 		text ? object_start(host, text, symbol, options->fp == NNC_FP_STRICT, options->cache) : NULL;
 	*status = object ? NNR_OK : text ? NNR_MEMORY : NNR_INVALID;
