@@ -5,6 +5,7 @@
 #
 #   make B=DIR      another build folder            make test CASE=PATTERN   only cases whose path has PATTERN
 #   make test-san   with ASan and UBSan             make test BLESS=1        write expected texts (then read the diff)
+#   make bench      tests/bench/README.md           make bench QUICK=1 W=W2,W3
 
 B      := build
 PREFIX  = /usr/local
@@ -115,7 +116,7 @@ test-san:
 test-slow:
 	@SLOW=1 $(MAKE) --no-print-directory test
 bench: all
-	@bash tests/bench/run.sh $B
+	@W='$(W)' QUICK='$(QUICK)' bash tests/bench/run.sh $B
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/nnc \
@@ -133,7 +134,7 @@ uninstall:
 clean:
 	rm -rf $B
 
-sources := $(wildcard compiler/*.[ch] runtime/*.[ch] tests/*.[ch] tests/*/*.[ch] examples/*/*.[ch])
+sources := $(wildcard compiler/*.[ch] runtime/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/bench/peers/*.[ch] examples/*/*.[ch])
 format:
 	clang-format -i $(sources)
 tidy: $B/grammar/nn.tab.h $B/grammar/nn.lex.h
