@@ -14,5 +14,7 @@ extern const int builtin_source_count;
 
 /* The text of runtime/model.h, which every generated header carries. */
 const char *model_header_text(void);
+/* The text of compiler/tile_template.h. */
+const char *tile_template_text(void);
 
 #endif

@@ -612,7 +612,7 @@ int nest_end(const struct group *group, int at)
 	return at;
 }
 
-void write_loops(struct body *b)
+static void write_plain_loops(struct body *b)
 {
 	struct group *group = b->group;
 	const struct equation *first = group->stages.item[0]->eq;
@@ -629,6 +629,25 @@ void write_loops(struct body *b)
 		write_nest(b, at, nest_end(group, at), group->depth);
 	}
 	close_loops(b, blocks);
+}
+
+void write_loops(struct body *b)
+{
+	const struct stage *first = b->group->stages.item[0];
+	const struct tile *tile = b->one_row ? first->row_tile : first->tile;
+	int names = b->scope.names.n;
+
+	if (!tile || b->e->options->freestanding) {
+		write_plain_loops(b);
+		return;
+	}
+	text_add(b->e->out, "#ifdef TILE_PICK\n");
+	start_stage(b, first->eq, 0);
+	write_tiles(b, tile);
+	text_add(b->e->out, "#else\n");
+	release_names(&b->scope, names);
+	write_plain_loops(b);
+	text_add(b->e->out, "#endif\n");
 }
 
 void write_flat(struct body *b)

@@ -63,6 +63,7 @@ struct emitter {
 	struct table libm; /* names of libm's functions that are called; value: number of arguments */
 	bool helps[HELP_COUNT];
 	bool uses_memcpy, uses_memset, uses_infinity;
+	unsigned tile_bytes; /* sizes of vectors in tiles, a bit each: 64, 32, 16 */
 };
 
 /* ---- emit_write.c: lines, comments, numbers ---- */
@@ -174,6 +175,10 @@ struct mark {
 };
 struct mark mark(const struct body *b);
 void forget(struct body *b, struct mark m, bool closed);
+
+/* emit_tile.c: the stage that b->eq belongs to, in tiles; and the routine that does them, if anything called it. */
+void write_tiles(struct body *b, const struct tile *tile);
+void write_tile_routines(struct emitter *e);
 
 /* emit_loops.c, emit_unrolled.c: its body. */
 void write_loops(struct body *b);

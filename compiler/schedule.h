@@ -26,6 +26,41 @@ struct step_loop {
 	const struct step_loop *outer;
 };
 
+/* The kinds of machine that the generated file may be compiled for, and what a tile may look like on them. */
+enum target { TARGET_AVX512, TARGET_AVX2, TARGET_SSE2, TARGET_NEON, TARGET_COUNT };
+enum { TILE_SUMS = 4 };
+
+/* An index as the tiles see it, perhaps made of several: how far it moves in the factors A and B and in the result. */
+struct tile_axis {
+	int slot; /* the innermost one's; -1: no index */
+	int64_t extent;
+	bool rows;
+	int64_t a, b, t;
+};
+struct tile_size {
+	int lanes;	    /* of the vectors */
+	int row[2], col[2]; /* elements of the tiled indices; of an outer product col[0] counts vectors */
+};
+
+/* A loop around the tiles. */
+struct tile_loop {
+	struct tile_axis axis;
+	enum { SIDE_NONE, SIDE_ROW, SIDE_COLUMN, SIDE_VECTOR } side; /* of the tile that it moves along; NONE: by 1 */
+	int number;						     /* which row or column index */
+};
+
+/* A sum of products in tiles; see schedule_tile.c. */
+struct tile {
+	const struct expr *a, *b; /* the factors; b is read by vectors */
+	bool dot;
+	struct tile_axis vector, row[2], col[2];
+	struct tile_axis sum[TILE_SUMS]; /* innermost first */
+	int n_sum;
+	struct tile_loop loop[64]; /* outermost first */
+	int n_loop;
+	struct tile_size size[TARGET_COUNT];
+};
+
 /* An equation within a group. Its loops are the group's shared ones and then `loop`, outermost first. */
 struct stage {
 	struct equation *eq;
@@ -38,11 +73,13 @@ struct stage {
 		conditions;   /* the term counts only where all hold: bounds of the accumulating loops, else tests */
 	int n_loop, loop[64]; /* slots, those of the group's shared loops not among them */
 	int n_free;	      /* the first n_free of loop are free indices that run outside of the accumulation */
-	int lanes;	      /* DOT: partial sums that run side by side in the innermost loop; 1: none */
-	int64_t from, to;     /* written out: this range of elements of a row; to 0: all */
-	bool joins;	      /* stands in the free loops of the stage before, element by element */
-	bool clears;	      /* SCATTER: nothing has set the tensor before */
-	bool local;	      /* only this group reads it, element by element: it needs no memory */
+	struct tile *tile;    /* NULL, or how a machine with vectors computes it; and where there is but one row */
+	struct tile *row_tile;
+	int lanes;	  /* DOT: partial sums that run side by side in the innermost loop; 1: none */
+	int64_t from, to; /* written out: this range of elements of a row; to 0: all */
+	bool joins;	  /* stands in the free loops of the stage before, element by element */
+	bool clears;	  /* SCATTER: nothing has set the tensor before */
+	bool local;	  /* only this group reads it, element by element: it needs no memory */
 };
 
 /* Equations that become one function: loops that are fused. */
@@ -214,6 +251,11 @@ double stage_cost(const struct stage *stage);
  */
 bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct affine *flat);
 int64_t axis_stride(const struct tensor *t, int axis);
+
+/* schedule_tile.c: the stage in tiles, or NULL where that has no form or no gain. open: slots of loops around it. */
+struct tile *plan_tile(struct graph *g, const struct stage *stage, uint64_t open, bool one_row);
+/* Elements of its index by which a loop goes on. */
+int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, enum target target);
 
 /* Whether a read in a flat equation is of the element that the equation makes. */
 bool is_elementwise(const struct expr *read, const struct equation *eq);

@@ -155,10 +155,10 @@ static int joint_depth(struct grouping *w, struct stage *stage, unsigned readers
 	int common, depth;
 	bool linked;
 
-	if (!group || group->readers != readers || stage->form == FORM_SCATTER)
+	if (!group || group->readers != readers || stage->form == FORM_SCATTER || stage->tile)
 		return -1;
 	last = last_stage(group);
-	if (last->form == FORM_SCATTER || defining_stage(group, stage->eq->tensor) >= 0)
+	if (last->form == FORM_SCATTER || last->tile || defining_stage(group, stage->eq->tensor) >= 0)
 		return -1;
 	if (w->g->ctx->options->unroll == NNC_UNROLL_ALL && group_cost(group) + stage_cost(stage) > FUNCTION_LIMIT)
 		return -1;
@@ -200,6 +200,11 @@ static void add_equation(struct grouping *w, struct equation *eq, group_list *ou
 		return; /* init clears everything first */
 	stage = make_stage(w->g, eq, w->steps ? w->steps->scan->depth + 1 : 0);
 	stage->clears = !layout->group;
+	if (stage_cost(stage) > WRITE_OUT_LIMIT || w->g->ctx->options->unroll == NNC_UNROLL_NONE) {
+		stage->tile = plan_tile(w->g, stage, 0, false);
+		if (w->part == PART_INFERENCE)
+			stage->row_tile = plan_tile(w->g, stage, 0, true);
+	}
 	depth = joint_depth(w, stage, readers);
 	if (depth < 0) {
 		w->group = arena_alloc(arena, sizeof *w->group);

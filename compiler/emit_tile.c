@@ -1,0 +1,389 @@
+/* emit_tile.c - a sum of products in tiles, as schedule_tile.c has planned it: loops around calls of one routine.
+ *
+ * The routine (tile_template.h) uses the vector extensions of gcc and clang, which need no header and know every
+ * instruction set. Which one there is shows when the generated file is compiled: TILE_PICK takes the numbers for it.
+ * Compilers without vectors, tcc among them, get the plain loops that stand behind #else. */
+#include "emit_parts.h"
+
+#include <string.h>
+
+#include "builtin.h"
+
+/* ---- numbers that depend on the machine ---- */
+
+/* One number where all machines agree, else a pick. */
+static const char *pick(struct emitter *e, const int64_t number[TARGET_COUNT])
+{
+	bool same = true;
+
+	for (int t = 1; t < TARGET_COUNT; t++)
+		same &= number[t] == number[0];
+	if (same)
+		return arena_printf(e->arena, "%lld", (long long)number[0]);
+	return arena_printf(e->arena, "TILE_PICK(%lld, %lld, %lld, %lld)", (long long)number[TARGET_AVX512],
+			    (long long)number[TARGET_AVX2], (long long)number[TARGET_SSE2],
+			    (long long)number[TARGET_NEON]);
+}
+
+/* What the numbers of a tile are called in the function: literals or enumerators. */
+struct tile_names {
+	const char *lanes, *row[2], *col[2], *step[64]; /* step: of tile->loop[k] */
+	const char *few;				/* the rows of the batch by which a loop goes on, or NULL */
+};
+
+static const char *name_number(struct body *b, struct text *list, const char *want, const int64_t number[TARGET_COUNT])
+{
+	const char *value = pick(b->e, number), *name;
+
+	if (!strchr(value, '('))
+		return value;
+	name = new_name(b->e, &b->scope, want);
+	text_printf(list, "%s%s = %s", list->n ? ", " : "", name, value);
+	return name;
+}
+
+static void name_numbers(struct body *b, const struct tile *tile, struct tile_names *names)
+{
+	struct text list = {.arena = b->e->arena};
+	int64_t lanes[TARGET_COUNT], row[2][TARGET_COUNT], col[2][TARGET_COUNT];
+
+	for (int t = 0; t < TARGET_COUNT; t++) {
+		lanes[t] = tile->size[t].lanes;
+		for (int k = 0; k < 2; k++) {
+			row[k][t] = tile->size[t].row[k];
+			col[k][t] = tile->size[t].col[k];
+		}
+	}
+	names->lanes = name_number(b, &list, "lanes", lanes);
+	for (int k = 0; k < 2; k++) {
+		names->row[k] = name_number(b, &list, "rows", row[k]);
+		names->col[k] = name_number(b, &list, "columns", col[k]);
+	}
+	if (list.n)
+		write_line(b->e, "enum { %s };", list.at);
+}
+
+/* ---- the tile's shape ---- */
+
+static const char *product(struct emitter *e, const char *a, const char *b)
+{
+	if (strcmp(a, "1") == 0)
+		return b;
+	return strcmp(b, "1") == 0 ? a : arena_printf(e->arena, "%s * %s", a, b);
+}
+
+static const char *number(struct emitter *e, int64_t n) { return arena_printf(e->arena, "%lld", (long long)n); }
+
+/* The steps of two sides: "{784, 1}", "{784}". */
+static void write_pair(struct text *out, const char *field, const char *first, const char *second)
+{
+	if (strcmp(second, "0") == 0)
+		text_printf(out, ", .%s = {%s}", field, first);
+	else
+		text_printf(out, ", .%s = {%s, %s}", field, first, second);
+}
+
+/* Whether the outermost sum is repeated by the call: all are but a dot product's only one. */
+static bool repeats(const struct tile *tile) { return tile->n_sum > (tile->dot ? 1 : 0); }
+
+static void write_sums(struct body *b, struct text *out, const struct tile *tile, const struct tile_names *names,
+		       bool of_b)
+{
+	const struct tile_axis none = {0}, *outermost = repeats(tile) ? &tile->sum[tile->n_sum - 1] : &none;
+
+	text_printf(out, ", .%s = {", of_b ? "b_sum" : "a_sum");
+	for (int k = 0; k < TILE_SUMS; k++) {
+		const struct tile_axis *x = k == TILE_SUMS - 1	  ? outermost
+					    : k < tile->n_sum - 1 ? &tile->sum[k]
+								  : &none;
+
+		text_add(out, k ? ", " : "");
+		text_add(out, tile->dot && k == 0 ? names->lanes : number(b->e, of_b ? x->b : x->a));
+	}
+	text_add(out, "}");
+}
+
+/* Trips of the inner sums; the outermost one's are the call's, unless it is the vector's. */
+static void write_trips(struct body *b, struct text *out, const struct tile *tile, const struct tile_names *names)
+{
+	text_add(out, ", .trips = {");
+	for (int k = 0; k < TILE_SUMS - 1; k++) {
+		const char *trips = "1";
+
+		if (tile->dot && k == 0)
+			trips = arena_printf(b->e->arena, "%lld / %s", (long long)tile->sum[0].extent, names->lanes);
+		else if (k < tile->n_sum - 1)
+			trips = number(b->e, tile->sum[k].extent);
+		text_printf(out, "%s%s", k ? ", " : "", trips);
+	}
+	text_add(out, "}");
+	if (tile->dot)
+		text_printf(out, ", .tail = %lld %% %s", (long long)tile->sum[0].extent, names->lanes);
+}
+
+static const char *repeat_text(struct body *b, const struct tile *tile)
+{
+	const struct tile_axis *outermost = &tile->sum[tile->n_sum - 1];
+
+	if (!repeats(tile))
+		return "1";
+	if (!outermost->rows || !has_run_time_rows(b->group))
+		return number(b->e, outermost->extent);
+	b->takes_n = true;
+	return "n";
+}
+
+static const char *write_shape(struct body *b, const struct tile *tile, const struct tile_names *names)
+{
+	struct text out = {.arena = b->e->arena};
+	const char *name = new_name(b->e, &b->scope, "shape");
+	const struct tile_axis *row = tile->row, *col = tile->col;
+	const char *vector = tile->dot ? NULL : names->lanes;
+
+	text_printf(&out, ".split = {%s, %s}", names->row[0], names->col[0]);
+	write_pair(&out, "a_row", number(b->e, row[0].a), number(b->e, row[1].a));
+	write_pair(&out, "t_row", number(b->e, row[0].t), number(b->e, row[1].t));
+	write_pair(&out, "b_col", vector ? vector : number(b->e, col[0].b), number(b->e, col[1].b));
+	write_pair(&out, "t_col", vector ? vector : number(b->e, col[0].t), number(b->e, col[1].t));
+	write_trips(b, &out, tile, names);
+	write_sums(b, &out, tile, names, false);
+	write_sums(b, &out, tile, names, true);
+	write_line(b->e, "static const struct tile %s = {%s};", name, out.at);
+	return name;
+}
+
+/* ---- the loops around ---- */
+
+static const char *step_text(struct body *b, const struct tile *tile, const struct tile_names *names, int k)
+{
+	const struct tile_loop *loop = &tile->loop[k];
+
+	switch (loop->side) {
+	case SIDE_ROW: return names->row[loop->number];
+	case SIDE_COLUMN: return names->col[loop->number];
+	case SIDE_VECTOR: return product(b->e, names->col[0], names->lanes);
+	default: return "1";
+	}
+}
+
+static bool divides(const struct tile *tile, const struct tile_loop *loop)
+{
+	bool whole = !loop->axis.rows;
+
+	for (enum target t = 0; t < TARGET_COUNT; t++)
+		whole &= loop->axis.extent % loop_step(tile, loop, t) == 0;
+	return whole;
+}
+
+/* One loop of the nest; a tile at its end starts earlier, so that it is whole. */
+static void open_tile_loop(struct body *b, const struct tile *tile, struct tile_names *names, int k)
+{
+	struct emitter *e = b->e;
+	const struct tile_loop *loop = &tile->loop[k];
+	const struct tile_axis *x = &loop->axis;
+	const char *base = b->eq->index[x->slot].name, *name = new_name(e, &b->scope, base), *at;
+	const char *step = names->step[k], *end = number(e, x->extent);
+
+	if (x->rows && has_run_time_rows(b->group)) {
+		b->takes_n = true;
+		end = "n";
+	}
+	if (strcmp(step, "1") == 0)
+		open_block(e, "for (int %s = 0; %s < %s; %s++) {", name, name, end, name);
+	else
+		open_block(e, "for (int %s = 0; %s < %s; %s += %s) {", name, name, end, name, step);
+	set_slot(b, x->slot, name);
+	if (strcmp(step, "1") == 0 || divides(tile, loop))
+		return;
+	at = new_name(e, &b->scope, arena_printf(e->arena, "%s_at", base));
+	write_line(e, "const int %s = %s(%s, %s - %s);", at, help(e, HELP_SMALLER), name, end, step);
+	set_slot(b, x->slot, at);
+}
+
+/* The batch's rows may be fewer than a tile has: then one at a time. */
+static void name_steps(struct body *b, const struct tile *tile, struct tile_names *names)
+{
+	for (int k = 0; k < tile->n_loop; k++) {
+		const struct tile_loop *loop = &tile->loop[k];
+		const char *step = step_text(b, tile, names, k);
+
+		names->step[k] = step;
+		if (!loop->axis.rows || strcmp(step, "1") == 0 || !has_run_time_rows(b->group))
+			continue;
+		b->takes_n = true;
+		names->few = names->step[k] = new_name(b->e, &b->scope, "step");
+		write_line(b->e, "const int %s = n < %s ? 1 : %s;", names->few, step, step);
+	}
+}
+
+/* Where a tile starts in a tensor: which: 0 A, 1 B, 2 T. */
+static const char *start_text(struct body *b, const struct tile *tile, int which)
+{
+	const struct expr *read = which ? tile->b : tile->a;
+	const struct equation *eq = b->eq;
+	struct tensor *t = which == 2 ? eq->tensor : read->tensor;
+	struct affine all = {0}, flat = {0};
+	struct text out = {.arena = b->e->arena};
+	const char *name = find_arg(b, t)->name;
+
+	if (which < 2) {
+		flat_subscript(t, read->arg, &all);
+		flat.constant = all.constant;
+	}
+	for (int s = 0; s < eq->nfree && which == 2; s++)
+		all.coef[s] = axis_stride(t, s);
+	for (int s = 0; s < 64; s++) /* loops around the stage */
+		flat.coef[s] = b->slot_name[s] ? all.coef[s] : 0;
+	for (int k = 0; k < tile->n_loop; k++) {
+		const struct tile_axis *x = &tile->loop[k].axis;
+
+		flat.coef[x->slot] = which == 0 ? x->a : which == 1 ? x->b : x->t;
+	}
+	print_affine(b, &out, &flat, 0);
+	return strcmp(out.at, "0") == 0 ? name : arena_printf(b->e->arena, "%s + %s", name, out.at);
+}
+
+static void write_call(struct body *b, const struct tile *tile, const struct tile_names *names, const char *shape,
+		       bool one_row)
+{
+	struct emitter *e = b->e;
+	const char *row[2] = {names->row[0], names->row[1]}, *col[2] = {names->col[0], names->col[1]}, *routine;
+
+	for (int k = 0; k < 2 && one_row; k++) { /* the side of the batch has but one */
+		row[k] = tile->row[k].rows ? "1" : row[k];
+		col[k] = tile->col[k].rows ? "1" : col[k];
+	}
+	routine = arena_printf(e->arena, "TILE_PICK(tile_%d, tile_%d, tile_%d, tile_%d)",
+			       tile->size[TARGET_AVX512].lanes, tile->size[TARGET_AVX2].lanes,
+			       tile->size[TARGET_SSE2].lanes, tile->size[TARGET_NEON].lanes);
+	write_line(e, "%s(&%s, %d, %s, %s, %s, %s, %s, %s);", routine, shape, tile->dot, product(e, row[0], row[1]),
+		   product(e, col[0], col[1]), repeat_text(b, tile), start_text(b, tile, 0), start_text(b, tile, 1),
+		   start_text(b, tile, 2));
+}
+
+void write_tiles(struct body *b, const struct tile *tile)
+{
+	struct emitter *e = b->e;
+	struct tile_names names = {0};
+	const char *shape;
+
+	for (int t = 0; t < TARGET_COUNT; t++)
+		e->tile_bytes |= (unsigned)tile->size[t].lanes * (e->real_kind == NNC_FLOAT ? 4 : 8);
+	name_numbers(b, tile, &names);
+	shape = write_shape(b, tile, &names);
+	name_steps(b, tile, &names);
+	for (int k = 0; k < tile->n_loop; k++)
+		open_tile_loop(b, tile, &names, k);
+	if (names.few) {
+		open_block(e, "if (%s == 1) {", names.few);
+		write_call(b, tile, &names, shape, true);
+		reopen_block(e, "} else {");
+		write_call(b, tile, &names, shape, false);
+		close_block(e, "}");
+	} else {
+		write_call(b, tile, &names, shape, false);
+	}
+	for (int k = 0; k < tile->n_loop; k++)
+		close_block(e, "}");
+}
+
+/* ---- the routine ---- */
+
+static const char *const head[] = {
+	"/* A tile of a sum of products: its results stay in registers while the sums run. Result number i stands in row",
+	" * i / columns; a row (column) may belong to two indices, of which the first has `split` values in the tile.",
+	" * Where the compiler knows no vectors, or NN_PLAIN_LOOPS is defined, plain loops do the same. */",
+	"#if defined(__GNUC__) && !defined(__TINYC__) && !defined(NN_PLAIN_LOOPS)",
+	"#if defined(__AVX512F__)",
+	"#define TILE_PICK(avx512, avx2, sse2, neon) avx512",
+	"#elif defined(__AVX2__) && defined(__FMA__)",
+	"#define TILE_PICK(avx512, avx2, sse2, neon) avx2",
+	"#elif defined(__SSE2__)",
+	"#define TILE_PICK(avx512, avx2, sse2, neon) sse2",
+	"#elif defined(__aarch64__)",
+	"#define TILE_PICK(avx512, avx2, sse2, neon) neon",
+	"#endif",
+	"#endif",
+	"#ifdef TILE_PICK",
+	"struct tile {",
+	"\tint split[2];               /* of rows, of columns */",
+	"\tint a_row[2], t_row[2];     /* steps from row to row in A and in T */",
+	"\tint b_col[2], t_col[2];     /* from column to column in B and in T */",
+	"\tint trips[3];               /* of the inner sums, innermost first */",
+	"\tint a_sum[4], b_sum[4];     /* their steps; the last is the outermost sum's */",
+	"\tint tail;                   /* dot products: elements beyond whole vectors */",
+	"};",
+	"#define TILE_AT(step, i, split) ((i) % (split) * (step)[0] + (i) / (split) * (step)[1])",
+	"#if defined(__clang__)",
+	"#define TILE_INLINE static inline __attribute__((unused, always_inline, min_vector_width(512)))",
+	"#define TILE_UNROLL _Pragma(\"clang loop unroll(full)\")",
+	"#else",
+	"#define TILE_INLINE static inline __attribute__((unused, always_inline))",
+	"#define TILE_UNROLL _Pragma(\"GCC unroll 32\")",
+	"#endif",
+	"#if defined(__clang__) || __GNUC__ >= 12",
+	"#define TILE_SHUFFLE(mask, x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)",
+	"#else",
+	"#define TILE_SHUFFLE(mask, x, y, ...) __builtin_shuffle(x, y, (mask){__VA_ARGS__})",
+	"#endif",
+};
+
+/* from, from + by, ... : n of them. */
+static const char *numbers(struct emitter *e, int from, int by, int n)
+{
+	struct text out = {.arena = e->arena};
+
+	for (int i = 0; i < n; i++)
+		text_printf(&out, "%s%d", i ? ", " : "", from + by * i);
+	return out.at;
+}
+
+/* The template with its words replaced. */
+static void write_template(struct emitter *e, int bytes)
+{
+	int lanes = bytes / (e->real_kind == NNC_FLOAT ? 4 : 8);
+	const struct {
+		const char *word, *text;
+	} words[] = {
+		{"LANES", number(e, lanes)},
+		{"BYTES", number(e, bytes)},
+		{"REAL", e->real},
+		{"INTEGER", e->real_kind == NNC_FLOAT ? "int32_t" : "int64_t"},
+		{"COUNT", numbers(e, 0, 1, lanes)},
+		{"EVEN", numbers(e, 0, 2, lanes)},
+		{"ODD", numbers(e, 1, 2, lanes)},
+	};
+
+	for (const char *at = strstr(tile_template_text(), "*/\n") + 3; *at;) {
+		size_t n = 0;
+
+		for (size_t w = 0; !n && w < sizeof words / sizeof *words; w++)
+			if (strncmp(at, words[w].word, strlen(words[w].word)) == 0) {
+				n = strlen(words[w].word);
+				text_add(e->out, words[w].text);
+			}
+		if (!n)
+			text_add_bytes(e->out, at, n = 1);
+		at += n;
+	}
+}
+
+void write_tile_routines(struct emitter *e)
+{
+	if (!e->tile_bytes)
+		return;
+	write_blank(e);
+	for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+		text_printf(e->out, "%s\n", head[i]);
+	for (int bytes = 64; bytes >= 16; bytes /= 2) {
+		if (!(e->tile_bytes & (unsigned)bytes))
+			continue;
+		write_blank(e);
+		if (bytes > 16)
+			text_printf(e->out, "#if TILE_PICK(64, 32, 16, 16) >= %d\n", bytes);
+		write_template(e, bytes);
+		if (bytes > 16)
+			text_add(e->out, "#endif\n");
+	}
+	text_add(e->out, "#endif\n");
+}

@@ -1,0 +1,462 @@
+/* schedule_tile.c - sums of products as tiles: the form in which dense layers, convolutions, attention, recurrence and
+ * all their gradients run at the speed of the machine.
+ *
+ *     T[t(i)] = sum[k] A[a(i, k)] * B[b(i, k)]
+ *
+ * Nothing is known of it but extents and strides: once the subscripts are linear, an index is an extent and how far it
+ * moves in T, A and B. What an index is for follows from which of the three it does not move: rows of the tile move A
+ * and T, columns B and T, sums A and B; an index that moves all three is a loop around everything.
+ *
+ * A tile holds rows x columns partial results in registers while the sums run, so that every value that is loaded is
+ * used many times. It comes in two forms. In the outer product a column is a vector along an index with unit stride in
+ * T and B, and A's values are broadcast. In the dot product the vectors lie along a sum with unit stride in A and B,
+ * and each result is added up at the end. Tiles at the end of an index start earlier and compute some elements twice,
+ * which needs no code of its own; so a tile never adds to what T was, and all sums run inside of it.
+ *
+ * Every combination of vector index, tiled indices and sizes is costed and the cheapest taken, for each kind of machine
+ * that the generated file may be compiled for; the order of the loops around is chosen by the memory that it moves. */
+#include "schedule.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LEAST_WORK = 2048,    /* multiply-adds from which tiles pay */
+	LARGEST_SIDE = 28,    /* rows or columns of a tile */
+	L1_BYTES = 32 * 1024, /* of a common machine */
+	L2_BYTES = 1024 * 1024
+};
+
+static const struct machine {
+	int bytes, registers; /* of vectors */
+	bool fused;	      /* multiply-add is one instruction */
+} targets[TARGET_COUNT] = {
+	[TARGET_AVX512] = {64, 32, true},
+	[TARGET_AVX2] = {32, 16, true},
+	[TARGET_SSE2] = {16, 16, false},
+	[TARGET_NEON] = {16, 32, true},
+};
+
+/* ---- the equation as extents and strides ---- */
+
+struct problem {
+	struct graph *g;
+	const struct stage *stage;
+	const struct expr *a, *b;
+	struct tile_axis axis[64]; /* those that run, in the order of slots */
+	int n;
+	int real_size;
+	bool strict;
+};
+
+static bool is_sum(const struct tile_axis *x) { return x->t == 0; }
+static bool is_row(const struct tile_axis *x) { return x->t && x->a && !x->b; }
+static bool is_column(const struct tile_axis *x) { return x->t && x->b && !x->a; }
+
+/* The two factors of the term, both elements of tensors; false where it is anything else. */
+static bool find_factors(const struct stage *stage, const struct expr **a, const struct expr **b)
+{
+	const struct expr *term = stage->term;
+
+	if (stage->eq->red != RED_SUM || stage->eq->kind != EQ_MAP || term->op != EX_MUL || stage->conditions.n)
+		return false;
+	*a = term->arg[0];
+	*b = term->arg[1];
+	return (*a)->op == EX_READ && (*b)->op == EX_READ && !(*a)->guarded && !(*b)->guarded &&
+	       (*a)->elem == ELEM_REAL && (*b)->elem == ELEM_REAL;
+}
+
+/* Two indices that move like one. */
+static bool may_merge(const struct tile_axis *outer, const struct tile_axis *inner)
+{
+	return !outer->rows && is_sum(outer) == is_sum(inner) && outer->a == inner->extent * inner->a &&
+	       outer->b == inner->extent * inner->b && outer->t == inner->extent * inner->t;
+}
+
+static void merge_axes(struct problem *p)
+{
+	for (int i = p->n - 1; i > 0; i--) {
+		struct tile_axis *outer = &p->axis[i - 1], *inner = &p->axis[i];
+
+		if (inner->rows || !may_merge(outer, inner))
+			continue;
+		inner->extent *= outer->extent;
+		memmove(outer, inner, (size_t)(p->n - i) * sizeof *outer);
+		p->n--;
+	}
+}
+
+/* open: slots that loops around the stage have opened. */
+static bool find_problem(struct problem *p, uint64_t open, bool one_row)
+{
+	const struct equation *eq = p->stage->eq;
+	struct affine fa, fb;
+
+	if (!find_factors(p->stage, &p->a, &p->b) || tensor_size(eq->tensor) > INT32_MAX ||
+	    tensor_size(p->a->tensor) > INT32_MAX || tensor_size(p->b->tensor) > INT32_MAX ||
+	    !flat_subscript(p->a->tensor, p->a->arg, &fa) || !flat_subscript(p->b->tensor, p->b->arg, &fb))
+		return false;
+	for (int s = 0; s < eq->n; s++) {
+		struct tile_axis x = {.slot = s, .extent = eq->index[s].extent, .rows = eq->index[s].rows};
+
+		x.a = fa.coef[s];
+		x.b = fb.coef[s];
+		x.t = s < eq->nfree ? axis_stride(eq->tensor, s) : 0;
+		if (open >> s & 1 || x.extent == 1 || (x.rows && one_row))
+			continue;
+		if (!x.a && !x.b) /* a copy or a multiple: nothing to gain */
+			return false;
+		p->axis[p->n++] = x;
+	}
+	merge_axes(p);
+	return p->n > 0;
+}
+
+/* ---- choosing ---- */
+
+/* A tile that is being considered: places in problem.axis, -1: none. */
+struct choice {
+	bool dot;
+	int vector, row[2], col[2]; /* of an outer product col[0] is the vector */
+};
+
+static int64_t rounds(int64_t extent, int64_t step) { return (extent + step - 1) / step; }
+
+/* Cycles for all tiles, by a count of instructions; the weights are round numbers that rank measured schedules. */
+static double tile_cost(const struct problem *p, const struct choice *c, const struct tile_size *size,
+			const struct machine *target)
+{
+	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1], results = rows * cols;
+	double step, steps = 1, tiles = 1, exits = 1;
+
+	for (int i = 0; i < p->n; i++) {
+		const struct tile_axis *x = &p->axis[i];
+		int64_t each = 1;
+
+		if (is_sum(x)) {
+			steps *= (double)(i == c->vector ? rounds(x->extent, size->lanes) : x->extent);
+			continue;
+		}
+		for (int k = 0; k < 2; k++) {
+			each = i == c->row[k] ? size->row[k] : each;
+			each = i == c->col[k] ? size->col[k] * (k == 0 && !c->dot ? size->lanes : 1) : each;
+		}
+		tiles *= (double)rounds(x->extent, each);
+		tiles *= x->rows && each > 1 ? 1.02 : 1; /* fewer rows than a tile has are slow */
+	}
+	step = fmax(results * (target->fused ? 0.5 : 1), (rows + cols) * 0.5);
+	step = fmax(step, results < 8 ? 4 : 0);
+	step += 0.3 * cols + (c->dot ? 0.3 : 0.1) * rows;
+	for (int i = 0; i < p->n; i++) /* the innermost sum ends that often */
+		if (is_sum(&p->axis[i]) && !(c->dot && i == c->vector))
+			exits = steps / (double)p->axis[i].extent;
+	return tiles * (steps * step + 5 * exits + 10 + results * (c->dot ? 3 : 0.5));
+}
+
+static bool fits(const struct tile_size *size, const struct machine *target)
+{
+	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1];
+	return rows * cols + cols + (target->fused ? 1 : 2) <= target->registers && rows <= LARGEST_SIDE &&
+	       cols <= LARGEST_SIDE;
+}
+
+/* Sizes worth trying for a side of a tile. */
+struct sizes {
+	int n, at[LARGEST_SIDE + 1];
+};
+
+/* Those that cut the extent into equal parts. */
+static struct sizes sizes_of(int64_t extent, int most)
+{
+	struct sizes sizes = {0};
+
+	for (int s = extent < most ? (int)extent : most; s > 0; s--)
+		if (rounds(extent, rounds(extent, s)) == s || s == extent)
+			sizes.at[sizes.n++] = s;
+	return sizes;
+}
+
+static struct sizes side_sizes(const struct problem *p, int axis)
+{
+	return sizes_of(axis < 0 ? 1 : p->axis[axis].extent, LARGEST_SIDE);
+}
+
+/* The best sizes for a choice on a target; their cost, or INFINITY where none fits. */
+static double best_size(const struct problem *p, const struct choice *c, const struct machine *target,
+			struct tile_size *best)
+{
+	double least = INFINITY;
+	struct sizes row0 = side_sizes(p, c->row[0]), row1 = side_sizes(p, c->row[1]), col1 = side_sizes(p, c->col[1]);
+
+	for (int lanes = target->bytes / p->real_size; lanes * p->real_size >= 16; lanes /= 2) {
+		int64_t vectors = p->axis[c->vector].extent / lanes;
+		struct sizes col0 = c->dot ? side_sizes(p, c->col[0]) : sizes_of(vectors, 8);
+		int n[4] = {row0.n, row1.n, col0.n, col1.n};
+
+		if (vectors < 1)
+			continue;
+		for (int at = 0; at < n[0] * n[1] * n[2] * n[3]; at++) {
+			struct tile_size s = {.lanes = lanes};
+			double cost;
+
+			s.row[0] = row0.at[at % n[0]];
+			s.row[1] = row1.at[at / n[0] % n[1]];
+			s.col[0] = col0.at[at / n[0] / n[1] % n[2]];
+			s.col[1] = col1.at[at / n[0] / n[1] / n[2]];
+			if (!fits(&s, target))
+				continue;
+			cost = tile_cost(p, c, &s, target);
+			if (cost < least) {
+				least = cost;
+				*best = s;
+			}
+		}
+	}
+	return least;
+}
+
+/* All tiles that have v as their vector, with A and B as they are. */
+static void try_vector(const struct problem *p, int v, struct choice *best, double *least)
+{
+	const struct tile_axis *x = &p->axis[v];
+	struct choice c = {.vector = v, .dot = is_sum(x)};
+	int row[65], col[65], n_row = 0, n_col = 0;
+	struct tile_size size;
+
+	if (x->rows || x->b != 1 || (c.dot ? x->a != 1 || p->strict : x->t != 1 || x->a != 0))
+		return;
+	for (int i = 0; i < p->n; i++)
+		if (is_row(&p->axis[i]))
+			row[n_row++] = i;
+		else if (is_column(&p->axis[i]) && i != v)
+			col[n_col++] = i;
+	row[n_row++] = col[n_col++] = -1;
+	for (int r0 = 0; r0 < n_row; r0++)
+		for (int r1 = r0 + 1; r1 < n_row || r1 == n_row; r1++)
+			for (int c0 = 0; c0 < n_col; c0++) {
+				double cost;
+
+				c.row[0] = row[r0];
+				c.row[1] = r1 < n_row ? row[r1] : -1;
+				c.col[0] = c.dot ? col[c0] : v;
+				c.col[1] = c.dot ? -1 : col[c0];
+				if ((c.row[0] < 0 && r1 < n_row) || (c.row[1] >= 0 && p->axis[c.row[0]].rows))
+					continue; /* of two, the rows of the batch come second */
+				cost = best_size(p, &c, &targets[TARGET_AVX512], &size);
+				if (cost < *least) {
+					*least = cost;
+					*best = c;
+				}
+			}
+}
+
+/* ---- the loops around ---- */
+
+/* Bytes of an operand that the loops [from, n) and a tile go through; their product where indices overlap. */
+static double footprint(const struct problem *p, const struct tile *tile, int from, int operand)
+{
+	const struct tensor *of[] = {p->a->tensor, p->b->tensor, p->stage->eq->tensor};
+	double bytes = p->real_size;
+
+	for (int i = 0; i < p->n; i++) {
+		const struct tile_axis *x = &p->axis[i];
+		int64_t move[] = {x->a, x->b, x->t}, extent = x->extent;
+
+		for (int k = 0; k < from; k++)
+			if (tile->loop[k].axis.slot == x->slot)
+				extent = loop_step(tile, &tile->loop[k], TARGET_AVX512);
+		bytes *= move[operand] ? (double)extent : 1;
+	}
+	return fmin(bytes, (double)tensor_size(of[operand]) * p->real_size);
+}
+
+/* Cycles that it takes to bring what the loops in this order need into the nearest cache. */
+static double traffic(const struct problem *p, const struct tile *tile)
+{
+	static const struct {
+		double bytes, cycles;
+	} caches[] = {{L1_BYTES, 0.005}, {L2_BYTES, 0.05}};
+	double cycles = 0;
+
+	for (size_t c = 0; c < sizeof caches / sizeof *caches; c++) {
+		int from = 0;
+
+		while (from < tile->n_loop &&
+		       footprint(p, tile, from, 0) + footprint(p, tile, from, 1) + footprint(p, tile, from, 2) >
+			       caches[c].bytes)
+			from++;
+		for (int operand = 0; operand < 3; operand++) {
+			double bytes = footprint(p, tile, from, operand);
+			bool same = true; /* so far, the loops do not move it */
+
+			for (int k = from - 1; k >= 0; k--) {
+				const struct tile_axis *x = &tile->loop[k].axis;
+				int64_t move[] = {x->a, x->b, x->t};
+
+				same &= move[operand] == 0;
+				if (!same)
+					bytes *= (double)rounds(x->extent,
+								loop_step(tile, &tile->loop[k], TARGET_AVX512));
+			}
+			cycles += bytes * caches[c].cycles;
+		}
+	}
+	return cycles;
+}
+
+/* Every order of the loops from `at` on. */
+static void try_orders(const struct problem *p, struct tile *tile, int at, struct tile *best, double *least)
+{
+	double cost;
+
+	if (at == tile->n_loop) {
+		cost = traffic(p, tile);
+		if (cost < 0.98 * *least) {
+			*least = cost;
+			*best = *tile;
+		}
+		return;
+	}
+	for (int k = at; k < tile->n_loop; k++) {
+		struct tile_loop loop = tile->loop[k], first = tile->loop[at];
+
+		tile->loop[at] = loop;
+		tile->loop[k] = first;
+		try_orders(p, tile, at + 1, best, least);
+		tile->loop[k] = loop;
+		tile->loop[at] = first;
+	}
+}
+
+int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, enum target target)
+{
+	const struct tile_size *size = &tile->size[target];
+
+	switch (loop->side) {
+	case SIDE_ROW: return size->row[loop->number];
+	case SIDE_COLUMN: return size->col[loop->number];
+	case SIDE_VECTOR: return (int64_t)size->col[0] * size->lanes;
+	default: return 1;
+	}
+}
+
+/* An index that some target's tile does not cover has a loop. */
+static void add_loop(const struct problem *p, const struct choice *c, struct tile *tile, int axis)
+{
+	struct tile_loop loop = {.axis = p->axis[axis]};
+	bool covered = !loop.axis.rows;
+
+	for (int k = 0; k < 2; k++)
+		if (axis == c->row[k])
+			loop.side = SIDE_ROW, loop.number = k;
+		else if (axis == c->col[k])
+			loop.side = k == 0 && !c->dot ? SIDE_VECTOR : SIDE_COLUMN, loop.number = k;
+	for (enum target t = 0; t < TARGET_COUNT; t++)
+		covered &= loop_step(tile, &loop, t) == loop.axis.extent;
+	if (!covered)
+		tile->loop[tile->n_loop++] = loop;
+}
+
+/* Where a sum stands among the others, innermost lowest: the vector's, then short steps before long ones; the rows of
+ * the batch outermost. Where bits count, the order in which they are written. */
+static int64_t sum_rank(const struct problem *p, const struct choice *c, int axis)
+{
+	const struct tile_axis *x = &p->axis[axis];
+
+	if (p->strict)
+		return -axis;
+	if (c->dot && axis == c->vector)
+		return -1;
+	return x->rows ? INT64_MAX : llabs(x->a) + llabs(x->b);
+}
+
+static bool order_sums(const struct problem *p, const struct choice *c, struct tile *tile)
+{
+	int64_t rank[TILE_SUMS];
+
+	for (int i = 0; i < p->n; i++) {
+		int at = tile->n_sum;
+
+		if (!is_sum(&p->axis[i]))
+			continue;
+		if (tile->n_sum == TILE_SUMS)
+			return false;
+		for (; at > 0 && rank[at - 1] > sum_rank(p, c, i); at--) {
+			rank[at] = rank[at - 1];
+			tile->sum[at] = tile->sum[at - 1];
+		}
+		rank[at] = sum_rank(p, c, i);
+		tile->sum[at] = p->axis[i];
+		tile->n_sum++;
+	}
+	for (int i = 0; i + 1 < tile->n_sum; i++) /* only the outermost may have a bound that is not constant */
+		if (tile->sum[i].rows)
+			return false;
+	return true;
+}
+
+static struct tile *make_tile(struct problem *p, const struct choice *c)
+{
+	struct tile *tile = arena_alloc(&p->g->ctx->arena, sizeof *tile), scratch;
+	double least = INFINITY;
+
+	*tile = (struct tile){.a = p->a, .b = p->b, .dot = c->dot, .vector = p->axis[c->vector]};
+	for (enum target t = 0; t < TARGET_COUNT; t++)
+		if (best_size(p, c, &targets[t], &tile->size[t]) == INFINITY)
+			return NULL;
+	for (int k = 0; k < 2; k++) {
+		tile->row[k] = c->row[k] < 0 ? (struct tile_axis){.slot = -1} : p->axis[c->row[k]];
+		tile->col[k] = c->col[k] < 0 ? (struct tile_axis){.slot = -1} : p->axis[c->col[k]];
+	}
+	if (!order_sums(p, c, tile))
+		return NULL;
+	for (int i = 0; i < p->n; i++)
+		if (!is_sum(&p->axis[i]))
+			add_loop(p, c, tile, i);
+	scratch = *tile;
+	if (tile->n_loop <= 6)
+		try_orders(p, &scratch, 0, tile, &least);
+	return tile;
+}
+
+static void swap_factors(struct problem *p)
+{
+	const struct expr *a = p->a;
+
+	p->a = p->b;
+	p->b = a;
+	for (int i = 0; i < p->n; i++) {
+		int64_t step = p->axis[i].a;
+
+		p->axis[i].a = p->axis[i].b;
+		p->axis[i].b = step;
+	}
+}
+
+struct tile *plan_tile(struct graph *g, const struct stage *stage, uint64_t open, bool one_row)
+{
+	struct problem p = {.g = g, .stage = stage, .strict = g->ctx->options->fp == NNC_FP_STRICT};
+	struct choice best[2];
+	double least[2] = {INFINITY, INFINITY}, work = 1;
+	int which;
+
+	p.real_size = g->ctx->options->real == NNC_FLOAT ? 4 : 8;
+	if (g->ctx->options->real == NNC_QUAD || !find_problem(&p, open, one_row))
+		return NULL;
+	for (int i = 0; i < p.n; i++)
+		work *= (double)p.axis[i].extent;
+	if (work < LEAST_WORK || g->ctx->options->unroll == NNC_UNROLL_ALL)
+		return NULL;
+	for (which = 0; which < 2; which++) {
+		for (int v = 0; v < p.n; v++)
+			try_vector(&p, v, &best[which], &least[which]);
+		swap_factors(&p);
+	}
+	which = least[1] < least[0];
+	if (least[which] == INFINITY)
+		return NULL;
+	if (which)
+		swap_factors(&p);
+	return make_tile(&p, &best[which]);
+}

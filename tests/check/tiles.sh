@@ -1,0 +1,51 @@
+# Tiles give the numbers of the plain loops, for every instruction set that this machine runs, in float and in double, and
+# with fewer rows than the batch has. Sizes are drawn, so that few are a multiple of anything; the seed is printed.
+. "$ROOT/tests/lib.sh"
+seed=${SEED:-$(date +%N)} count=0 tiles=0
+RANDOM=$((10#$seed % 32768))
+draw() { echo $(($1 + RANDOM % ($2 - $1 + 1))); }
+
+write_model() { # NUMBER
+	local n
+	n=$(draw 1 3)
+	case $(($1 % 4)) in
+	0) input="$(draw 20 70)" net="a: dense($(draw 17 60)) -> tanh -> b: dense($(draw 5 40))" ;;
+	1) input="$(draw 1 3), $(draw 9 24), $(draw 9 24)"
+		net="a: conv2d($(draw 3 9), $(draw 2 3), stride=$(draw 1 2), pad=$(draw 0 1)) -> relu -> b: conv2d($(draw 2 6), 3, pad=1)" ;;
+	2) input="$(draw 5 19), $((n * $(draw 4 9)))" net="a: attention($n, causal=yes)" ;;
+	3) input="$(draw 3 6), $(draw 5 20)" net="a: gru($(draw 17 40))" ;;
+	esac
+	cat >model.nn <<-END
+		input x[$input]
+		target y[3]
+		p = x -> $net -> flatten -> last: dense(3)
+		output p
+		loss mse(p, y)
+		train sgd(lr=0.01) epochs=1 batch=$(draw 1 9) seed=1
+	END
+}
+
+machines=('-march=x86-64')
+[ "$(uname -m)" = x86_64 ] || machines=('-O2')
+! grep -q ' fma .* avx2 ' /proc/cpuinfo || machines+=('-march=x86-64-v3')
+! grep -q ' avx512vl' /proc/cpuinfo || machines+=('-march=x86-64-v4')
+for i in $(seq 1 $((8 + 0${SLOW:+40}))); do
+	write_model "$i"
+	for real in double float; do
+		"$NNC" --prefix=m --real=$real model.nn -o m.c || fail "seed $seed, model $i does not compile: $(cat model.nn)"
+		[ $real = double ] || tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c)))
+		gcc -O1 -DNN_PLAIN_LOOPS -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
+		./steps 8 >plain
+		for machine in "${machines[@]}"; do
+			cc=gcc
+			[ $((RANDOM % 3)) != 0 ] || cc=clang
+			$cc -O2 "$machine" -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
+			./steps 8 >tiled
+			[ $real = double ] && bound=1e-11 || bound=1e-4
+			same "seed $seed, model $i, $real, $cc $machine: $(cat model.nn)" plain tiled $bound
+		done
+	done
+	count=$((count + 1))
+done
+[ $tiles -gt $count ] || fail "only $tiles sums were tiled"
+echo "$count models (seed $seed): tiles give the numbers of plain loops on: ${machines[*]}"
