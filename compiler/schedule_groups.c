@@ -186,6 +186,20 @@ static int joint_depth(struct grouping *w, struct stage *stage, unsigned readers
 	return works_by_row(stage, depth) ? depth : -1;
 }
 
+static void plan_tiles(struct grouping *w, struct stage *stage)
+{
+	int steps = w->steps ? w->steps->scan->depth + 1 : 0;
+	uint64_t open = 0;
+
+	if (stage_cost(stage) <= WRITE_OUT_LIMIT && w->g->ctx->options->unroll == NNC_UNROLL_AUTO)
+		return;
+	for (int s = 0; s < stage->eq->n; s++)
+		open |= (uint64_t)is_step(stage->eq, steps, s) << s;
+	stage->tile = plan_tile(w->g, stage, open, false);
+	if (w->part == PART_INFERENCE)
+		stage->row_tile = plan_tile(w->g, stage, open, true);
+}
+
 static void add_equation(struct grouping *w, struct equation *eq, group_list *out)
 {
 	struct arena *arena = &w->g->ctx->arena;
@@ -200,11 +214,7 @@ static void add_equation(struct grouping *w, struct equation *eq, group_list *ou
 		return; /* init clears everything first */
 	stage = make_stage(w->g, eq, w->steps ? w->steps->scan->depth + 1 : 0);
 	stage->clears = !layout->group;
-	if (stage_cost(stage) > WRITE_OUT_LIMIT || w->g->ctx->options->unroll == NNC_UNROLL_NONE) {
-		stage->tile = plan_tile(w->g, stage, 0, false);
-		if (w->part == PART_INFERENCE)
-			stage->row_tile = plan_tile(w->g, stage, 0, true);
-	}
+	plan_tiles(w, stage);
 	depth = joint_depth(w, stage, readers);
 	if (depth < 0) {
 		w->group = arena_alloc(arena, sizeof *w->group);

@@ -1,8 +1,8 @@
 /* tile_template.h - a tile of a sum of products in vectors of LANES elements; emit_tile.c puts it into generated files.
  *
- * There, LANES, BYTES, REAL, INTEGER, COUNT, EVEN and ODD are replaced (16, 64, float, int32_t, and the numbers 0 to 15,
- * the even and the odd ones of 0 to 31), and this comment is left out. All loops over rows and columns have bounds that
- * are known once the call is inlined, and are unrolled: the sums live in registers. */
+ * There, LANES, BYTES, REAL, INTEGER, COUNT, EVEN and ODD are replaced (16, 64, float, int32_t, and the numbers 0 to
+ * 15, the even and the odd ones of 0 to 31), and this comment is left out. All loops over rows and columns have bounds
+ * that are known once the call is inlined, and are unrolled: the sums live in registers. */
 typedef REAL vector_LANES __attribute__((vector_size(BYTES)));
 typedef REAL any_vector_LANES __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 typedef INTEGER mask_LANES __attribute__((vector_size(BYTES)));
@@ -22,10 +22,12 @@ TILE_INLINE void tile_LANES(const struct tile *tile, int dot, int rows, int cols
 				const REAL *pa = a + k3 * tile->a_sum[3] + k2 * tile->a_sum[2] + k1 * tile->a_sum[1];
 				const REAL *pb = b + k3 * tile->b_sum[3] + k2 * tile->b_sum[2] + k1 * tile->b_sum[1];
 
-				for (int k0 = 0; k0 < tile->trips[0]; k0++, pa += tile->a_sum[0], pb += tile->b_sum[0]) {
+				for (int k0 = 0; k0 < tile->trips[0];
+				     k0++, pa += tile->a_sum[0], pb += tile->b_sum[0]) {
 					TILE_UNROLL
 					for (int c = 0; c < cols; c++)
-						held[c] = *(const any_vector_LANES *)(pb + TILE_AT(tile->b_col, c, tile->split[1]));
+						held[c] = *(const any_vector_LANES *)(pb + TILE_AT(tile->b_col, c,
+												   tile->split[1]));
 					TILE_UNROLL
 					for (int i = 0; i < n; i++) {
 						const REAL *at = pa + TILE_AT(tile->a_row, i / cols, tile->split[0]);
@@ -36,16 +38,27 @@ TILE_INLINE void tile_LANES(const struct tile *tile, int dot, int rows, int cols
 							sum[i] += *at * held[i % cols];
 					}
 				}
-				if (dot && tile->tail) { /* the last elements, behind some that have been: those count as 0 */
+				if (dot &&
+				    tile->tail) { /* the last elements, behind some that have been: those count as 0 */
 					const int back = LANES - tile->tail;
 					const mask_LANES last = (mask_LANES){COUNT} >= back;
 
 					TILE_UNROLL
 					for (int c = 0; c < cols; c++)
-						held[c] = (vector_LANES)((mask_LANES)*(const any_vector_LANES *)(pb + TILE_AT(tile->b_col, c, tile->split[1]) - back) & last);
+						held[c] = (vector_LANES)((mask_LANES) *
+										 (const any_vector_LANES
+											  *)(pb +
+											     TILE_AT(tile->b_col, c,
+												     tile->split[1]) -
+											     back) &
+									 last);
 					TILE_UNROLL
 					for (int i = 0; i < n; i++)
-						sum[i] += *(const any_vector_LANES *)(pa + TILE_AT(tile->a_row, i / cols, tile->split[0]) - back) * held[i % cols];
+						sum[i] += *(const any_vector_LANES *)(pa +
+										      TILE_AT(tile->a_row, i / cols,
+											      tile->split[0]) -
+										      back) *
+							  held[i % cols];
 				}
 			}
 	if (!dot) {
