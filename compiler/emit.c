@@ -10,7 +10,7 @@
 static void name_fields(struct emitter *e)
 {
 	const struct program *p = e->p;
-	struct scope params = {0}, state = {0}, totals = {0};
+	struct scope params = {0}, state = {0}, totals = {0}, stream = {0};
 
 	for (int i = 0; i < p->params.n; i++)
 		layout_of(p->params.item[i])->c_name = new_name(e, &params, p->params.item[i]->name);
@@ -21,6 +21,8 @@ static void name_fields(struct emitter *e)
 		layout_of(p->settings.item[i])->c_name = new_name(e, &state, p->settings.item[i]->name);
 	for (int i = 0; i < p->states.n; i++)
 		layout_of(p->states.item[i])->c_name = new_name(e, &state, p->states.item[i]->name);
+	for (int i = 0; i < p->stream->kept.n; i++)
+		layout_of(p->stream->kept.item[i])->c_name = new_name(e, &stream, p->stream->kept.item[i]->name);
 	e->rule_fields = arena_array(e->arena, (size_t)p->rules.n + 1, sizeof *e->rule_fields);
 	for (int i = 0; i < p->rules.n; i++)
 		e->rule_fields[i] = new_name(e, &state, p->rules.item[i].name);
@@ -43,7 +45,8 @@ const char *rule_field(const struct emitter *e, const char *rule)
 
 static void reserve_globals(struct emitter *e)
 {
-	static const char *const types[] = {"params", "grads", "state", "work", "work1", "totals", "model", "weights"};
+	static const char *const types[] = {"params", "grads",	"state", "work",   "work1",
+					    "totals", "stream", "model", "weights"};
 
 	for (enum call call = 0; call < CALL_COUNT; call++) {
 		use_name(e, &e->globals, arena_printf(e->arena, "%s_%s", e->prefix, call_name(call)));

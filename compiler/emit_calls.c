@@ -39,8 +39,9 @@ struct public_call {
 
 const char *call_name(enum call call)
 {
-	static const char *const names[CALL_COUNT] = {"init",	  "forward",	    "forward1", "loss",	  "metrics",
-						      "metrics2", "metrics_finish", "backward", "update", "step"};
+	static const char *const names[CALL_COUNT] = {"init",	 "forward",  "forward1",       "loss",
+						      "metrics", "metrics2", "metrics_finish", "backward",
+						      "update",	 "step",     "stream_step"};
 
 	return names[call];
 }
@@ -66,7 +67,7 @@ static void add_struct(struct emitter *e, struct text *out, const char *type, co
 /* Whether a call's function takes the state, and whether it may write to it. */
 static bool takes_state(const struct emitter *e, enum call call)
 {
-	return (call != CALL_FORWARD && call != CALL_FORWARD1) || e->p->call[call].reads_state;
+	return (call != CALL_FORWARD && !is_one_row(call)) || e->p->call[call].reads_state;
 }
 static bool writes_state(const struct emitter *e, enum call call)
 {
@@ -78,7 +79,8 @@ static bool writes_params(enum call call) { return call == CALL_INIT || call == 
 
 struct signature make_signature(struct emitter *e, enum call call, struct scope *scope)
 {
-	static const char *const fixed[] = {"params", "state", "grads", "work", "n", "totals", "metrics", "seed"};
+	static const char *const fixed[] = {"params", "state",	 "grads", "work",  "n",
+					    "totals", "metrics", "seed",  "stream"};
 	struct signature sig = {0};
 	struct text out = {.arena = e->arena};
 	struct program *p = e->p;
@@ -89,6 +91,8 @@ struct signature make_signature(struct emitter *e, enum call call, struct scope 
 	add_struct(e, &out, "params", "params", !writes_params(call));
 	if (takes_state(e, call))
 		add_struct(e, &out, "state", "state", !writes_state(e, call));
+	if (call == CALL_STREAM)
+		add_struct(e, &out, "stream", "stream", false);
 	if (call == CALL_INIT)
 		add_parameter(&out, "uint64_t seed");
 	if (call == CALL_UPDATE)
@@ -97,11 +101,11 @@ struct signature make_signature(struct emitter *e, enum call call, struct scope 
 		for (int i = 0; i < p->inputs.n; i++)
 			list_add(e->arena, &sig.inputs,
 				 pointer_parameter(e, scope, &out, p->inputs.item[i], p->inputs.item[i]->name, true));
-	if (rows && call != CALL_FORWARD && call != CALL_FORWARD1)
+	if (rows && call != CALL_FORWARD && !is_one_row(call))
 		for (int i = 0; i < p->targets.n; i++)
 			list_add(e->arena, &sig.targets,
 				 pointer_parameter(e, scope, &out, p->targets.item[i], p->targets.item[i]->name, true));
-	if (call == CALL_FORWARD || call == CALL_FORWARD1)
+	if (call == CALL_FORWARD || is_one_row(call))
 		for (int i = 0; i < e->g->outputs.n; i++)
 			list_add(e->arena, &sig.outputs,
 				 pointer_parameter(e, scope, &out, e->g->outputs.item[i].value,
@@ -112,10 +116,10 @@ struct signature make_signature(struct emitter *e, enum call call, struct scope 
 		add_parameter(&out, arena_printf(e->arena, "%s *metrics", e->real));
 	if (call == CALL_BACKWARD)
 		add_struct(e, &out, "grads", "grads", false);
-	if (rows && call != CALL_FORWARD1)
+	if (rows && !is_one_row(call))
 		add_parameter(&out, "int n");
 	if (rows || finish)
-		add_struct(e, &out, call == CALL_FORWARD1 ? "work1" : "work", "work", false);
+		add_struct(e, &out, is_one_row(call) ? "work1" : "work", "work", false);
 	sig.result = call == CALL_LOSS || call == CALL_BACKWARD || call == CALL_STEP ? e->real : "void";
 	sig.parameters = out.at;
 	return sig;
@@ -166,16 +170,18 @@ static const char *at_offset(struct public_call *c, const char *base, int64_t of
 	return offset ? arena_printf(c->e->arena, "%s + %lld", base, (long long)offset) : base;
 }
 
-/* The first element of a field of the state, or of the totals. */
-static const char *field_text(struct public_call *c, const char *base, const struct tensor *t)
+/* The first element of a field of a struct, whose tensors lack their first `without` axes if they are of the sample. */
+static const char *field_text(struct public_call *c, const char *base, const struct tensor *t, int without)
 {
 	struct text out = {.arena = c->e->arena};
+	int rank;
 
 	t = t->role == ROLE_NEXT ? t->of : t;
-	if (t->rank == 1)
+	rank = t->rank - (t->batched ? without : 0);
+	if (rank == 1)
 		return arena_printf(c->e->arena, "%s->%s", base, layout_of(t)->c_name);
 	text_printf(&out, "&%s->%s", base, layout_of(t)->c_name);
-	for (int a = 0; a < t->rank; a++)
+	for (int a = 0; a < rank; a++)
 		text_add(&out, "[0]");
 	return out.at;
 }
@@ -190,7 +196,8 @@ static const char *storage_text(struct public_call *c, const struct pointer *poi
 	case MEM_WORK_INT: return at_offset(c, "work->whole", offset);
 	case MEM_PARAMS: return at_offset(c, "params->flat", offset);
 	case MEM_GRADS: return at_offset(c, "grads->flat", offset);
-	case MEM_STATE: return field_text(c, "state", pointer->root);
+	case MEM_STATE: return field_text(c, "state", pointer->root, 0);
+	case MEM_STREAM: return field_text(c, "stream", pointer->root, 1);
 	case MEM_RULE:
 		return at_offset(c,
 				 arena_printf(c->e->arena, "state->%s.flat", rule_field(c->e, pointer->storage.rule)),
@@ -201,7 +208,7 @@ static const char *storage_text(struct public_call *c, const struct pointer *poi
 	case MEM_TARGET: return c->sig.targets.item[offset];
 	case MEM_OUTPUT: return c->sig.outputs.item[offset];
 	case MEM_METRIC: return at_offset(c, "metrics", offset);
-	case MEM_TOTAL: return field_text(c, "totals", pointer->root);
+	case MEM_TOTAL: return field_text(c, "totals", pointer->root, 0);
 	case MEM_DATA: return layout_of(pointer->root)->c_name;
 	default: return "NULL";
 	}
@@ -225,7 +232,7 @@ static void declare_pointer(struct public_call *c, struct pointer *pointer)
 {
 	struct emitter *e = c->e;
 	const struct tensor *t = pointer->root->role == ROLE_NEXT ? pointer->root->of : pointer->root;
-	const char *shape = shape_text(e, t, c->call != CALL_FORWARD1), *type = elem_type(e, t->elem);
+	const char *shape = shape_text(e, t, !is_one_row(c->call)), *type = elem_type(e, t->elem);
 	bool next = pointer->root->role == ROLE_NEXT;
 
 	if (has_own_name(pointer->storage.memory)) {
@@ -253,7 +260,7 @@ static void add_invocation(struct public_call *c, struct group *group)
 	collect_sites(c->e, group, &call.sites);
 	call.steps = group->steps;
 	if (group->flat) {
-		call.rows = eq->nfree && eq->index[0].rows && c->call != CALL_FORWARD1 && has_run_time_rows(group);
+		call.rows = eq->nfree && eq->index[0].rows && !is_one_row(c->call) && has_run_time_rows(group);
 		call.count = 1;
 		for (int s = 0; s < eq->nfree; s++)
 			call.count *= eq->index[s].rows && has_run_time_rows(group) ? 1 : eq->index[s].extent;
@@ -270,8 +277,8 @@ static bool continues(const struct invocation *a, const struct invocation *b)
 		struct storage next = a->args[i].storage;
 
 		if (a->args[i].by_element) {
-			if (next.memory == MEM_STATE || next.memory == MEM_LOCAL || next.memory == MEM_DATA ||
-			    next.memory == MEM_TOTAL)
+			if (next.memory == MEM_STATE || next.memory == MEM_STREAM || next.memory == MEM_LOCAL ||
+			    next.memory == MEM_DATA || next.memory == MEM_TOTAL)
 				return false;
 			next.offset += a->count;
 		}
@@ -305,7 +312,7 @@ static void write_invocation(struct public_call *c, const struct invocation *cal
 	else if (f->takes_count)
 		add_parameter(&out, arena_printf(c->e->arena, "%lld", (long long)call->count));
 	if (f->takes_n)
-		add_parameter(&out, c->call == CALL_FORWARD1 ? "1" : "n");
+		add_parameter(&out, is_one_row(c->call) ? "1" : "n");
 	for (int d = 0; call->steps && d <= call->steps->scan->depth; d++)
 		if (f->takes_step[d])
 			add_parameter(&out, c->step_name[d]);
@@ -366,7 +373,7 @@ static void enter_steps(struct public_call *c, const struct step_loop *loop)
 static const char *bytes_text(struct public_call *c, const struct tensor *t)
 {
 	bool whole = c->call == CALL_UPDATE || (t->role == ROLE_NEXT && (t->of->role == ROLE_PARAM || t->of->owner));
-	bool batched = t->rank && t->axis[0].rows && !whole, rows = batched && c->call != CALL_FORWARD1;
+	bool batched = t->rank && t->axis[0].rows && !whole, rows = batched && !is_one_row(c->call);
 	int64_t size = batched ? tensor_sample_size(t) : tensor_size(t);
 
 	return arena_printf(c->e->arena, rows ? "(size_t)n * %lld * sizeof(%s)" : "%lld * sizeof(%s)", (long long)size,
@@ -434,7 +441,7 @@ static bool is_of_call(const struct public_call *c, const struct total *total)
 /* Element i of a total's field, and of what a pointer points to; i "" for one number. */
 static const char *total_element(struct public_call *c, const struct tensor *t, const char *i)
 {
-	const char *field = field_text(c, "totals", t);
+	const char *field = field_text(c, "totals", t, 0);
 
 	if (t->rank == 0)
 		return arena_printf(c->e->arena, "totals->%s", layout_of(t)->c_name);

@@ -77,7 +77,7 @@ static const char *quoted(struct emitter *e, const char *text)
 }
 
 static void write_tensor(struct emitter *e, const struct tensor *t, const char *name, const char *kind,
-			 const char *offset)
+			 const char *offset, int step_axis)
 {
 	struct text dims = {.arena = e->arena};
 	bool batched = t->rank && t->axis[0].rows;
@@ -85,12 +85,12 @@ static void write_tensor(struct emitter *e, const struct tensor *t, const char *
 
 	for (int a = batched; a < t->rank && n < 8; a++, n++)
 		text_printf(&dims, "%s%lld", n ? ", " : "", (long long)t->axis[a].extent);
-	write_line(e, "{%s, %s, %s, %lld, %d, %d, {%s}, %lld, %s},", quoted(e, name), kind,
+	write_line(e, "{%s, %s, %s, %lld, %d, %d, {%s}, %lld, %s, %d},", quoted(e, name), kind,
 		   t->elem == ELEM_REAL ? "NN_REAL" : "NN_INT32",
 		   (long long)(t->elem == ELEM_BOOL  ? 2
 			       : t->elem == ELEM_INT ? t->classes
 						     : 0),
-		   batched, rank, dims.n ? dims.at : "0", (long long)tensor_sample_size(t), offset);
+		   batched, rank, dims.n ? dims.at : "0", (long long)tensor_sample_size(t), offset, step_axis);
 }
 
 static const char *number(struct emitter *e, int64_t value) { return arena_printf(e->arena, "%lld", (long long)value); }
@@ -112,7 +112,7 @@ static int write_state_tensors(struct emitter *e)
 
 	for (int i = 0; i < p->states.n; i++)
 		write_tensor(e, p->states.item[i], p->states.item[i]->name, "NN_STATE",
-			     field_offset(e, p->states.item[i]));
+			     field_offset(e, p->states.item[i]), -1);
 	for (int r = 0; r < p->rules.n; r++) {
 		const struct rule_state *rule = &p->rules.item[r];
 		int64_t offset = 0;
@@ -122,13 +122,14 @@ static int write_state_tensors(struct emitter *e)
 
 			write_tensor(e, t, t->name, "NN_STATE",
 				     arena_printf(e->arena, "offsetof(%s_state, %s) + %s", e->prefix,
-						  rule_field(e, rule->name), bytes(e, offset)));
+						  rule_field(e, rule->name), bytes(e, offset)),
+				     -1);
 			offset += tensor_size(t);
 		}
 	}
 	for (int i = 0; i < p->settings.n; i++)
 		write_tensor(e, p->settings.item[i], p->settings.item[i]->name, "NN_SETTING",
-			     field_offset(e, p->settings.item[i]));
+			     field_offset(e, p->settings.item[i]), -1);
 	return n;
 }
 
@@ -143,23 +144,25 @@ static int write_tensors(struct emitter *e)
 		struct tensor *t = p->params.item[i];
 
 		write_tensor(e, t, t->name, t->role == ROLE_FROZEN ? "NN_FROZEN" : "NN_PARAM",
-			     bytes(e, layout_of(t)->storage[CALL_INIT].offset));
+			     bytes(e, layout_of(t)->storage[CALL_INIT].offset), -1);
 	}
 	n += write_state_tensors(e);
 	for (int i = 0; i < p->inputs.n; i++)
-		write_tensor(e, p->inputs.item[i], p->inputs.item[i]->name, "NN_INPUT", number(e, i));
+		write_tensor(e, p->inputs.item[i], p->inputs.item[i]->name, "NN_INPUT", number(e, i),
+			     p->stream->present ? p->stream->input_axis[i] : -1);
 	for (int i = 0; i < p->targets.n; i++)
-		write_tensor(e, p->targets.item[i], p->targets.item[i]->name, "NN_TARGET", number(e, i));
+		write_tensor(e, p->targets.item[i], p->targets.item[i]->name, "NN_TARGET", number(e, i), -1);
 	for (int i = 0; i < e->g->outputs.n; i++)
-		write_tensor(e, e->g->outputs.item[i].value, e->g->outputs.item[i].name, "NN_OUTPUT", number(e, i));
+		write_tensor(e, e->g->outputs.item[i].value, e->g->outputs.item[i].name, "NN_OUTPUT", number(e, i),
+			     p->stream->present ? p->stream->output_axis[i] : -1);
 	for (int i = 0, at = 0; i < e->g->metrics.n; i++) {
 		const struct tensor *t = e->g->metrics.item[i].value;
 
-		write_tensor(e, t, e->g->metrics.item[i].name, "NN_METRIC", number(e, at));
+		write_tensor(e, t, e->g->metrics.item[i].name, "NN_METRIC", number(e, at), -1);
 		at += (int)tensor_size(t);
 	}
 	if (n == 0)
-		write_line(e, "{\"\", 0, 0, 0, 0, 0, {0}, 0, 0},");
+		write_line(e, "{\"\", 0, 0, 0, 0, 0, {0}, 0, 0, -1},");
 	close_block(e, "};");
 	return n;
 }
@@ -182,6 +185,8 @@ static const char *arguments(struct emitter *e, enum call call)
 	text_add(&out, "params");
 	if (strstr(sig.parameters, "_state *state"))
 		text_add(&out, ", state");
+	if (call == CALL_STREAM)
+		text_add(&out, ", stream");
 	if (call == CALL_INIT)
 		text_add(&out, ", seed");
 	if (call == CALL_UPDATE)
@@ -199,7 +204,7 @@ static const char *arguments(struct emitter *e, enum call call)
 	if (call == CALL_BACKWARD)
 		text_add(&out, ", grads");
 	if (call != CALL_INIT && call != CALL_UPDATE)
-		text_add(&out, call == CALL_FORWARD1 || call == CALL_METRICS_FINISH ? ", work" : ", n, work");
+		text_add(&out, is_one_row(call) || call == CALL_METRICS_FINISH ? ", work" : ", n, work");
 	return out.at;
 }
 
@@ -228,6 +233,8 @@ static void write_untyped(struct emitter *e, enum call call)
 		[CALL_STEP] =
 			"void *params, void *state, const void *const *input, const void *const *target, void *loss, "
 			"int n, void *work",
+		[CALL_STREAM] = "const void *params, void *state, void *stream, const void *const *input, void *const "
+				"*output, void *work",
 	};
 	static const char *const names[] = {"state", "input", "output", "target"};
 	const char *text = arguments(e, call);
@@ -277,5 +284,6 @@ void write_descriptor(struct emitter *e)
 	for (enum call call = 0; call < CALL_COUNT; call++)
 		text_printf(&calls, "%s%s", call ? ", " : "", function_or_null(e, call));
 	write_line(e, "%s,", calls.at);
+	write_line(e, "%s,", e->p->stream->present ? arena_printf(e->arena, "sizeof(%s_stream)", e->prefix) : "0");
 	close_block(e, "};");
 }

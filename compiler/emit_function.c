@@ -180,7 +180,7 @@ static const char *write_body(struct body *b)
 
 static struct body new_body(struct emitter *e, struct group *group, enum call call)
 {
-	return (struct body){.e = e, .group = group, .call = call, .one_row = call == CALL_FORWARD1};
+	return (struct body){.e = e, .group = group, .call = call, .one_row = is_one_row(call)};
 }
 
 /* ---- the comment above ---- */
@@ -236,7 +236,10 @@ static const char *function_name(struct emitter *e, const struct group *group, e
 	const char *name = t->role == ROLE_NEXT ? t->of->name : t->name;
 
 	return new_name(e, &e->globals,
-			arena_printf(e->arena, "%s_%s%s", verb(group, t), name, call == CALL_FORWARD1 ? "_row" : ""));
+			arena_printf(e->arena, "%s_%s%s", verb(group, t), name,
+				     call == CALL_STREAM     ? "_step"
+				     : call == CALL_FORWARD1 ? "_row"
+							     : ""));
 }
 
 /* ---- finding ---- */

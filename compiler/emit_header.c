@@ -70,12 +70,12 @@ static void write_top(struct emitter *e, const char *file)
 /* Totals are of many rows: floats would lose their last ones. */
 static const char *total_type(const struct emitter *e) { return e->real_kind == NNC_FLOAT ? "double" : e->real; }
 
-/* The brackets of a field: the sample axis counts in full. */
-static const char *field_shape(struct emitter *e, const struct tensor *t)
+/* The brackets of a field from axis `first`: the sample axis counts in full. */
+static const char *field_shape(struct emitter *e, const struct tensor *t, int first)
 {
 	struct text out = {.arena = e->arena};
 
-	for (int a = 0; a < t->rank; a++)
+	for (int a = first; a < t->rank; a++)
 		if (t->axis[a].rows)
 			text_printf(&out, "[%s_BATCH]", e->upper);
 		else
@@ -87,7 +87,7 @@ static void write_field(struct emitter *e, const struct tensor *t, const char *n
 {
 	const char *place = place_text(e, t->at);
 
-	write_line(e, "%s %s%s;%s%s%s%s", elem_type(e, t->elem), name, field_shape(e, t),
+	write_line(e, "%s %s%s;%s%s%s%s", elem_type(e, t->elem), name, field_shape(e, t, 0),
 		   *place || *about ? " /* " : "", place, about, *place || *about ? " */" : "");
 }
 
@@ -174,7 +174,8 @@ static void write_totals(struct emitter *e)
 		const char *place = place_text(e, t->at);
 
 		write_line(e, "%s %s%s;%s%s%s", t->elem == ELEM_REAL ? total_type(e) : elem_type(e, t->elem),
-			   layout_of(t)->c_name, field_shape(e, t), *place ? " /* " : "", place, *place ? " */" : "");
+			   layout_of(t)->c_name, field_shape(e, t, 0), *place ? " /* " : "", place,
+			   *place ? " */" : "");
 	}
 	close_block(e, arena_printf(e->arena, "} %s_totals;", e->prefix));
 	write_blank(e);
@@ -191,6 +192,32 @@ static void write_work(struct emitter *e, const char *suffix, int64_t reals, int
 	if (!reals && !whole)
 		write_line(e, "char none;");
 	close_block(e, arena_printf(e->arena, "} %s_%s;", e->prefix, suffix));
+	write_blank(e);
+}
+
+/* What a sequence that is gone through step by step needs from one step to the next. */
+static void write_stream(struct emitter *e)
+{
+	const struct stream *stream = e->p->stream;
+
+	if (stream->refused)
+		write_comment(e, arena_printf(e->arena, "There is no %s_stream_step: %s.", e->prefix, stream->refused));
+	if (stream->refused)
+		write_blank(e);
+	if (!stream->present)
+		return;
+	write_comment(
+		e, "Where a sequence stands that is gone through step by step; one for each sequence. All of it is 0 "
+		   "before the first step.");
+	open_block(e, "typedef struct %s_stream {", e->prefix);
+	for (int i = 0; i < stream->kept.n; i++) {
+		const struct tensor *t = stream->kept.item[i];
+
+		write_line(e, "%s %s%s;", elem_type(e, t->elem), layout_of(t)->c_name, field_shape(e, t, t->batched));
+	}
+	if (!stream->kept.n)
+		write_line(e, "char none;");
+	close_block(e, arena_printf(e->arena, "} %s_stream;", e->prefix));
 	write_blank(e);
 }
 
@@ -235,26 +262,23 @@ static void write_constants(struct emitter *e)
 
 /* ---- prototypes ---- */
 
-static void name_rows(struct emitter *e, struct text *out, const char *const *names, struct tensor *const *list, int n,
-		      bool rows)
+static void name_row(struct emitter *e, struct text *out, const char *name, const struct tensor *t, bool rows)
 {
-	for (int i = 0; i < n; i++)
-		text_printf(out, "%s%s%s%s", i ? ", " : "", names[i], rows ? "[n]" : "", shape_text(e, list[i], false));
+	text_printf(out, "%s%s%s%s", out->n ? ", " : "", name, rows ? "[n]" : "", shape_text(e, t, false));
 }
 
 static const char *call_comment(struct emitter *e, enum call call, const struct signature *sig)
 {
 	struct text rows = {.arena = e->arena}, given = {.arena = e->arena};
 	const struct program *p = e->p;
-	bool many = call != CALL_FORWARD1;
+	bool many = !is_one_row(call);
 
-	name_rows(e, &given, sig->inputs.item, p->inputs.item, sig->inputs.n, many);
-	if (sig->targets.n && given.n)
-		text_add(&given, ", ");
-	name_rows(e, &given, sig->targets.item, p->targets.item, sig->targets.n, many);
+	for (int i = 0; i < sig->inputs.n; i++)
+		name_row(e, &given, sig->inputs.item[i], input_of(p, call, i), many);
+	for (int i = 0; i < sig->targets.n; i++)
+		name_row(e, &given, sig->targets.item[i], p->targets.item[i], many);
 	for (int i = 0; i < sig->outputs.n; i++)
-		text_printf(&rows, "%s%s%s%s", i ? ", " : "", sig->outputs.item[i], many ? "[n]" : "",
-			    shape_text(e, e->g->outputs.item[i].value, false));
+		name_row(e, &rows, sig->outputs.item[i], output_of(p, call, i), many);
 	switch (call) {
 	case CALL_INIT: return "Set initial params and state; seed fixes them.";
 	case CALL_FORWARD:
@@ -264,6 +288,13 @@ static const char *call_comment(struct emitter *e, enum call call, const struct 
 	case CALL_FORWARD1:
 		return arena_printf(e->arena, "The same for one row: %s <- model(%s).", rows.at,
 				    given.n ? given.at : "");
+	case CALL_STREAM:
+		return arena_printf(
+			e->arena,
+			"One step of a sequence: %s <- model(%s) as they stand after it; the stream moves on.%s",
+			rows.at, given.n ? given.at : "",
+			p->stream->limit ? arena_printf(e->arena, " At most %lld steps.", (long long)p->stream->limit)
+					 : "");
 	case CALL_LOSS:
 		return arena_printf(e->arena,
 				    "The mean loss over the n rows of %s, as in inference; nothing is changed.",
@@ -343,7 +374,9 @@ void write_header_text(struct emitter *e, const char *file)
 	write_work(e, "work", e->p->work, e->p->work_int,
 		   "Scratch for one call in flight; it means nothing between calls.");
 	if (e->p->call[CALL_FORWARD1].present)
-		write_work(e, "work1", e->p->work1, e->p->work1_int, "The same for forward1.");
+		write_work(e, "work1", e->p->work1, e->p->work1_int,
+			   e->p->stream->present ? "The same for forward1 and stream_step." : "The same for forward1.");
+	write_stream(e);
 	write_prototypes(e);
 	if (e->p->n_param) {
 		write_comment(

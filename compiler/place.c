@@ -45,7 +45,7 @@ static int64_t elements(const struct placing *w, const struct tensor *t)
 {
 	int64_t size = 1;
 
-	if (w->call != CALL_FORWARD1)
+	if (!is_one_row(w->call))
 		return tensor_size(t);
 	for (int a = 0; a < t->rank; a++)
 		if (!t->axis[a].rows)
@@ -93,6 +93,12 @@ static void place_fixed(struct program *p)
 		}
 		for (int i = 0; i < p->inputs.n; i++)
 			layout_of(p->inputs.item[i])->storage[c] = (struct storage){.memory = MEM_INPUT, .offset = i};
+		for (int i = 0; c == CALL_STREAM && i < p->stream->inputs.n; i++)
+			layout_of(p->stream->inputs.item[i])->storage[c] =
+				(struct storage){.memory = MEM_INPUT, .offset = i};
+		for (int i = 0; i < p->stream->kept.n; i++)
+			layout_of(p->stream->kept.item[i])->storage[c] =
+				(struct storage){.memory = MEM_STREAM, .offset = i};
 		for (int i = 0; i < p->targets.n; i++)
 			layout_of(p->targets.item[i])->storage[c] = (struct storage){.memory = MEM_TARGET, .offset = i};
 		for (int i = 0; i < p->tables.n; i++)
@@ -209,12 +215,20 @@ static bool is_cut_of(const struct group *other, const struct group *group)
 	return group->stages.item[0]->to && other->stages.item[0]->eq == group->stages.item[0]->eq;
 }
 
+static bool is_listed(const struct call_plan *plan, const struct tensor *next)
+{
+	for (int i = 0; i < plan->next.n; i++)
+		if (plan->next.item[i] == next)
+			return true;
+	return false;
+}
+
 static void place_next(struct placing *w, const struct group *group, int at, int position)
 {
 	struct tensor *t = group->stages.item[at]->eq->tensor, *old = t->of;
 	bool applies = w->call < CALL_LOSS || w->call > CALL_METRICS_FINISH; /* evaluation moves nothing on */
 
-	if (!applies || storage_of(w, t)->memory || layout_of(t)->dies == end_of(w)) /* decided with its first part */
+	if (!applies || storage_of(w, t)->memory || is_listed(w->plan, t)) /* decided with its first part */
 		return;
 	while (position + 1 < w->plan->groups.n && is_cut_of(w->plan->groups.item[position + 1], group))
 		position++;
@@ -423,9 +437,9 @@ static void prepare_results(struct placing *w)
 		layout_of(root_of(g->inference_loss))->dies = end_of(w);
 	if (w->call == CALL_BACKWARD || w->call == CALL_STEP)
 		layout_of(root_of(g->loss))->dies = end_of(w);
-	if (w->call == CALL_FORWARD || w->call == CALL_FORWARD1)
+	if (w->call == CALL_FORWARD || is_one_row(w->call))
 		for (int i = 0; i < g->outputs.n; i++)
-			prepare_result(w, g->outputs.item[i].value, MEM_OUTPUT, i);
+			prepare_result(w, output_of(w->p, w->call, i), MEM_OUTPUT, i);
 	for (int i = 0; w->call == CALL_METRICS_FINISH && i < g->metrics.n; i++) {
 		prepare_result(w, g->metrics.item[i].value, MEM_METRIC, metric);
 		metric += tensor_size(g->metrics.item[i].value);
@@ -460,13 +474,12 @@ static void note_state(struct placing *w)
 			const struct stage *stage = w->plan->groups.item[at]->stages.item[i];
 			expr_list all = stage->exprs;
 
-			w->plan->writes_state |= stage->eq->tensor->role == ROLE_NEXT;
+			w->plan->writes_state |= stage->eq->tensor->role == ROLE_NEXT && w->call != CALL_STREAM;
 			for (int k = 0; k < all.n; k++) {
 				const struct expr *e = all.item[k];
 
 				if (e->op == EX_READ)
-					w->plan->reads_state |=
-						e->tensor->role == ROLE_STATE || e->tensor->role == ROLE_SETTING;
+					w->plan->reads_state |= storage_of(w, e->tensor)->memory == MEM_STATE;
 				w->plan->reads_state |= e->op == EX_DRAW || (e->op == EX_RUN && e->run != RUN_ROWS);
 			}
 		}
@@ -541,9 +554,9 @@ void place(struct program *p)
 		if (!plan->present)
 			continue;
 		place_call(p, c);
-		if (c == CALL_FORWARD1) {
-			p->work1 = plan->work;
-			p->work1_int = plan->work_int;
+		if (is_one_row(c)) {
+			p->work1 = plan->work > p->work1 ? plan->work : p->work1;
+			p->work1_int = plan->work_int > p->work1_int ? plan->work_int : p->work1_int;
 			continue;
 		}
 		p->work = plan->work > p->work ? plan->work : p->work;

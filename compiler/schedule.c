@@ -8,16 +8,36 @@
 
 /* ---- what is read and needed ---- */
 
-static struct layout *new_layout(struct program *p, struct tensor *t)
+void find_root(struct tensor *t)
 {
-	struct layout *layout = arena_alloc(&p->g->ctx->arena, sizeof *layout);
 	struct tensor *root = t;
 
 	while (root->role == ROLE_VIEW)
 		root = root->of;
-	layout->root = root;
-	t->pass = layout;
-	return layout;
+	layout_of(t)->root = root;
+}
+
+static struct layout *new_layout(struct program *p, struct tensor *t)
+{
+	t->pass = arena_alloc(&p->g->ctx->arena, sizeof(struct layout));
+	find_root(t);
+	return t->pass;
+}
+
+struct tensor *make_tensor(struct program *p, const struct tensor *like, enum role role, const char *name, int rank,
+			   const struct axis *axis)
+{
+	struct tensor *t = arena_alloc(&p->g->ctx->arena, sizeof *t);
+
+	*t = (struct tensor){.name = name, .role = role, .elem = ELEM_REAL, .rank = rank, .of = like->of};
+	t->axis = arena_array(&p->g->ctx->arena, (size_t)rank + 1, sizeof *t->axis);
+	for (int a = 0; a < rank; a++)
+		t->axis[a] = axis[a];
+	t->at = like->at;
+	t->layer = like->layer;
+	t->id = UINT32_MAX;
+	new_layout(p, t);
+	return t;
 }
 
 /* ---- totals over the evaluated set ---- */
@@ -128,6 +148,16 @@ static void find_needs(struct program *p, const equation_list *list)
 
 /* ---- calls ---- */
 
+struct tensor *output_of(const struct program *p, enum call call, int k)
+{
+	return call == CALL_STREAM ? p->stream->outputs.item[k] : p->g->outputs.item[k].value;
+}
+
+struct tensor *input_of(const struct program *p, enum call call, int k)
+{
+	return call == CALL_STREAM ? p->stream->inputs.item[k] : p->inputs.item[k];
+}
+
 static void add_groups(struct program *p, enum call call, const group_list *list, unsigned readers)
 {
 	struct arena *arena = &p->g->ctx->arena;
@@ -148,6 +178,8 @@ static void make_calls(struct program *p)
 		add_groups(p, CALL_FORWARD, &p->inference, bit(CALL_FORWARD));
 		add_groups(p, CALL_FORWARD1, &p->inference, bit(CALL_FORWARD));
 	}
+	if (p->stream->present)
+		add_groups(p, CALL_STREAM, &p->streaming, 0);
 	if (g->inference_loss)
 		add_groups(p, CALL_LOSS, &p->inference, bit(CALL_LOSS));
 	if (g->metrics.n) {
@@ -268,14 +300,20 @@ struct program *schedule(struct graph *g)
 		for (int i = 0; part != PART_INFERENCE && i < g->part[part].n; i++)
 			list_add(arena, &training, g->part[part].item[i]);
 
+	p->stream = make_stream(p);
+	for (int i = 0; i < p->stream->outputs.n; i++)
+		layout_of(root_of(p->stream->outputs.item[i]))->kept = true;
+
 	group_equations(p, PART_INIT, &g->part[PART_INIT], &p->init);
 	group_equations(p, PART_INFERENCE, &inference, &p->inference);
 	group_equations(p, PART_FORWARD, &training, &p->training);
 	group_equations(p, PART_UPDATE, &g->part[PART_UPDATE], &p->update);
+	group_equations(p, PART_FORWARD, &p->stream->equations, &p->streaming);
 	finish_groups(p, &p->init);
 	finish_groups(p, &p->inference);
 	finish_groups(p, &p->training);
 	finish_groups(p, &p->update);
+	finish_groups(p, &p->streaming);
 	make_calls(p);
 	place(p);
 	return p;

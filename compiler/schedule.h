@@ -124,8 +124,11 @@ enum call {
 	CALL_BACKWARD,
 	CALL_UPDATE,
 	CALL_STEP,
+	CALL_STREAM,
 	CALL_COUNT
 };
+/* Whether a call is for one sample, whose index is 0 everywhere. */
+static inline bool is_one_row(enum call call) { return call == CALL_FORWARD1 || call == CALL_STREAM; }
 
 /* Where a tensor's elements are while a call runs. */
 enum memory {
@@ -142,6 +145,7 @@ enum memory {
 	MEM_INPUT,
 	MEM_TARGET,
 	MEM_OUTPUT,
+	MEM_STREAM, /* a field of its own of what a stream keeps */
 	MEM_METRIC, /* the host's; metric: offset in the array */
 	MEM_TOTAL,  /* a field of the totals */
 	MEM_DATA    /* a table of constants */
@@ -204,6 +208,17 @@ struct rule_state {
 	int64_t size;
 };
 
+/* Inference one step at a time, of one sample's sequence. */
+struct stream {
+	bool present;
+	const char *refused;		       /* why there is none although there are steps, or NULL */
+	equation_list equations;	       /* of a step */
+	LIST(struct tensor *) kept;	       /* states: what later steps need of earlier ones; 0 at first */
+	LIST(struct tensor *) inputs, outputs; /* of a step, or the whole where they have no steps */
+	int *input_axis, *output_axis;	       /* of the steps, the sample's not counted; -1: none */
+	int64_t limit;			       /* the most steps; 0: any number */
+};
+
 struct program {
 	struct graph *g;
 	LIST(struct tensor *) params; /* trained ones, then frozen ones: the order of the generated struct */
@@ -211,10 +226,11 @@ struct program {
 	LIST(struct tensor *) settings, states, inputs, targets; /* states: those that stand alone */
 	LIST(struct rule_state) rules;
 	LIST(struct total) totals;
+	struct stream *stream;
 	LIST(struct tensor *) tables; /* DATA tensors */
 	int64_t n_metric;	      /* numbers of all metrics */
 	double statements;	      /* written out */
-	group_list init, inference, training, update;
+	group_list init, inference, training, update, streaming;
 	struct call_plan call[CALL_COUNT];
 	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */
 };
@@ -229,6 +245,18 @@ enum {
 	FUNCTION_LIMIT = 250,  /* the same in one function where all is written out */
 	TOTAL_LIMIT = 100000   /* the same in a file */
 };
+
+/* A tensor that is not the graph's, of a type and place like another one. */
+struct tensor *make_tensor(struct program *p, const struct tensor *like, enum role role, const char *name, int rank,
+			   const struct axis *axis);
+/* Whose memory a tensor is, when what it is a view of has changed. */
+void find_root(struct tensor *t);
+/* What a call gives and takes: of a stream, the slices. */
+struct tensor *output_of(const struct program *p, enum call call, int k);
+struct tensor *input_of(const struct program *p, enum call call, int k);
+
+/* stream.c: one step of part inference. */
+struct stream *make_stream(struct program *p);
 
 /* schedule_groups.c: the groups of a list of equations of a part, appended to *out. */
 void group_equations(struct program *p, enum part part, const equation_list *list, group_list *out);

@@ -1,7 +1,7 @@
 /* What every model looks like to a host that loads it at run time. Shared by all generated headers, which carry
  * this text; the guard lets many of them be included together. */
 #ifndef NN_MODEL_ABI
-#define NN_MODEL_ABI 2
+#define NN_MODEL_ABI 3
 
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +27,7 @@ typedef struct nn_tensor {
 	size_t count;      /* elements (of one row where batched) */
 	size_t offset;     /* bytes: PARAM, FROZEN in params; STATE, SETTING in state. METRIC: of its first number among all. Others: place in
 	                          the array of pointers */
+	int32_t step_axis; /* INPUT, OUTPUT: the one of dim that stream_step has not; -1: it has all */
 } nn_tensor;
 
 /* params, state, grads and work are the generated structs; all memory is the caller's. input, target and output hold
@@ -60,5 +61,9 @@ typedef struct nn_model {
 	void (*update)(void *params, void *state, const void *grads);
 	void (*step)(void *params, void *state, const void *const *input, const void *const *target, void *loss, int n,
 		     void *work);
+	/* one step of a sequence; stream is the generated struct, all 0 before the first. work1 as for forward1 */
+	void (*stream_step)(const void *params, void *state, void *stream, const void *const *input, void *const *output,
+			    void *work1);
+	size_t stream_size;    /* bytes */
 } nn_model;
 #endif

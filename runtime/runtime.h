@@ -73,6 +73,17 @@ nnr_status nnr_predict(nnr_model *model, const void *const *input, void *const *
 /* The gradients of the training loss, to be read with nnr_get_gradient; params stay. */
 nnr_status nnr_backward(nnr_model *model, const void *const *input, const void *const *target, int n, double *loss);
 
+/* A sequence gone through step by step, with what the model keeps from one step to the next: for models whose outputs
+ * come from a scan forwards over the steps of an input (nn_model.stream_step). There may be many of one model, each at
+ * its own step; they run one at a time, and are closed before the model. NULL where the model has no such function. */
+typedef struct nnr_stream nnr_stream;
+nnr_stream *nnr_stream_open(nnr_model *model, nnr_status *status);
+void nnr_stream_close(nnr_stream *stream);
+/* Back to before the first step. */
+void nnr_stream_restart(nnr_stream *stream);
+/* The outputs as they stand after one more step. Of tensors with a step_axis the pointers are to one step's elements. */
+void nnr_stream_step(nnr_stream *stream, const void *const *input, void *const *output);
+
 /* Params, frozen params, states and settings by name. count must be the tensor's. */
 nnr_status nnr_get(const nnr_model *model, const char *name, double *value, size_t count);
 nnr_status nnr_set(nnr_model *model, const char *name, const double *value, size_t count);

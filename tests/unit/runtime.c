@@ -125,18 +125,18 @@ static void hand_step(void *params, void *state, const void *const *input, const
 }
 
 static const nn_tensor tensors[] = {
-	{"w", NN_PARAM, NN_REAL, 0, 0, 1, {3}, 3, offsetof(struct params, w)},
-	{"bias", NN_PARAM, NN_REAL, 0, 0, 0, {0}, 1, offsetof(struct params, b)},
-	{"f", NN_FROZEN, NN_REAL, 0, 0, 1, {2}, 2, offsetof(struct params, f)},
-	{"m", NN_STATE, NN_REAL, 0, 0, 1, {4}, 4, offsetof(struct state, m)},
-	{"calls", NN_STATE, NN_INT32, 0, 0, 0, {0}, 1, offsetof(struct state, calls)},
-	{"rate", NN_SETTING, NN_REAL, 0, 0, 0, {0}, 1, offsetof(struct state, rate)},
-	{"x", NN_INPUT, NN_REAL, 0, 1, 1, {3}, 3, 0},
-	{"t", NN_TARGET, NN_REAL, 0, 1, 0, {0}, 1, 0},
-	{"k", NN_TARGET, NN_INT32, 4, 1, 0, {0}, 1, 1},
-	{"y", NN_OUTPUT, NN_REAL, 0, 1, 0, {0}, 1, 0},
-	{"ones", NN_METRIC, NN_REAL, 0, 0, 0, {0}, 1, 0},
-	{"above", NN_METRIC, NN_REAL, 0, 0, 0, {0}, 1, 1},
+	{"w", NN_PARAM, NN_REAL, 0, 0, 1, {3}, 3, offsetof(struct params, w), -1},
+	{"bias", NN_PARAM, NN_REAL, 0, 0, 0, {0}, 1, offsetof(struct params, b), -1},
+	{"f", NN_FROZEN, NN_REAL, 0, 0, 1, {2}, 2, offsetof(struct params, f), -1},
+	{"m", NN_STATE, NN_REAL, 0, 0, 1, {4}, 4, offsetof(struct state, m), -1},
+	{"calls", NN_STATE, NN_INT32, 0, 0, 0, {0}, 1, offsetof(struct state, calls), -1},
+	{"rate", NN_SETTING, NN_REAL, 0, 0, 0, {0}, 1, offsetof(struct state, rate), -1},
+	{"x", NN_INPUT, NN_REAL, 0, 1, 1, {3}, 3, 0, -1},
+	{"t", NN_TARGET, NN_REAL, 0, 1, 0, {0}, 1, 0, -1},
+	{"k", NN_TARGET, NN_INT32, 4, 1, 0, {0}, 1, 1, -1},
+	{"y", NN_OUTPUT, NN_REAL, 0, 1, 0, {0}, 1, 0, -1},
+	{"ones", NN_METRIC, NN_REAL, 0, 0, 0, {0}, 1, 0, -1},
+	{"above", NN_METRIC, NN_REAL, 0, 0, 0, {0}, 1, 1, -1},
 };
 static const nn_model hand_model = {
 	.abi = NN_MODEL_ABI,

@@ -1,0 +1,18 @@
+# The models of streams.models step by step, in process, against forward; and those that cannot be say why.
+. "$ROOT/tests/lib.sh"
+mkdir models
+while IFS= read -r line; do
+	sed 's/^[a-z_]*: //; s/; */\n/g' <<<"$line" >"models/${line%%:*}.nn"
+done < <(grep -v '^#' "$ROOT/tests/check/streams.models")
+gcc -O1 -g -Wall -Wextra -I"$ROOT/runtime" -I"$ROOT/compiler" "$ROOT/tests/check/streams.c" -o streams "$B/libnnrun.a" "$B/libnnc.a" \
+	-ltcc -ldl -lpthread -ljansson -lz -lm
+./streams models/*.nn >result || { cat result; exit 1; }
+
+refused() { # WHY MODEL
+	sed 's/; */\n/g' <<<"$2" >m.nn
+	"$NNC" m.nn -o m.c
+	tr '\n' ' ' <m.h | grep -qF "There is no m_stream_step: $1" || { grep stream m.h; fail "expected '$1' of: $2"; }
+}
+refused "'bidirectional_gru.backward.a.sum' needs 'x' at other steps than its own" 'input x[5, 2]; y, h = x -> bidirectional_gru(3); output y'
+refused "'m.sum' needs 'gru.next' at other steps than its own" 'input x[5, 2]; h = x -> gru(3); m[i] = mean[t] h[t, i]; output m'
+tail -n 1 result
