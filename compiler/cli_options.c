@@ -404,8 +404,6 @@ static const struct option_row *row_of(int id)
 static int check_together(const struct cli *cli)
 {
 	bool runs = cli->command == TRAIN || cli->command == EVAL || cli->command == PREDICT;
-	if (runs && !cli->data)
-		return usage_error("nnc %s needs --data", command_name(cli->command));
 	if ((cli->command == EVAL || cli->command == PREDICT) && !cli->load)
 		return usage_error("nnc %s needs the weights: --load FILE", command_name(cli->command));
 	if (runs && cli->options.real == NNC_QUAD)

@@ -40,8 +40,20 @@ static nnr_model *open_model(struct cli *cli, const char *text, size_t size, int
 	return NULL;
 }
 
+/* A model that takes nothing has rows without anything in them. */
+static nnr_status make_empty_row(struct cli *cli, nnr_model *model, nnr_data **data)
+{
+	static const void *const nothing[] = {NULL};
+	*data = NULL;
+	if (nnr_count(model, NN_INPUT) || (cli->command != PREDICT && nnr_count(model, NN_TARGET)))
+		return (nnr_status)(usage_error("nnc %s needs --data", command_name(cli->command)), NNR_USAGE);
+	return nnr_wrap_data(model, nothing, cli->command == PREDICT ? NULL : nothing, 1, data);
+}
+
 static nnr_status read_data(struct cli *cli, nnr_model *model, const char *path, nnr_split split, nnr_data **data)
 {
+	if (!path)
+		return make_empty_row(cli, model, data);
 	nnr_data_options options = {.scale = cli->scale, .split = split, .inputs_only = cli->command == PREDICT};
 	double start = seconds();
 	nnr_status status = nnr_read_data(model, path, &options, data);
@@ -229,9 +241,9 @@ int run_train(struct cli *cli, const char *text, size_t size)
 	char *name = cli->output ? NULL : output_name(cli, ".safetensors");
 	const char *output = cli->output ? cli->output : name;
 	/* a folder holds both sets */
-	const char *test_path = cli->test						 ? cli->test
-				: stat(cli->data, &about) == 0 && S_ISDIR(about.st_mode) ? cli->data
-											 : NULL;
+	const char *test_path = cli->test							      ? cli->test
+				: cli->data && stat(cli->data, &about) == 0 && S_ISDIR(about.st_mode) ? cli->data
+												      : NULL;
 	nnr_status status = output ? check_output(cli, output) : NNR_MEMORY;
 	if (status == NNR_OK)
 		status = read_data(cli, model, cli->data, NNR_TRAIN, &data);

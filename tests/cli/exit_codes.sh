@@ -17,6 +17,7 @@ code 2 "$NNC" good.nn another.nn -o good.c
 code 2 "$NNC" --prefix=3x good.nn -o good.c
 code 2 "$NNC" --prefix=while good.nn -o good.c
 code 2 "$NNC" train
+code 2 "$NNC" train good.nn # it has an input
 code 3 "$NNC" absent.nn -o good.c
 code 3 "$NNC" good.nn -o absent/good.c
 code 3 "$NNC" . -o good.c
