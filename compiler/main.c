@@ -35,12 +35,14 @@ static int check_output(int code)
 int main(int argc, char **argv)
 {
 	struct cli cli = {.limit = 1e-5};
+	bool out_of_memory = false;
 	size_t room = (size_t)argc + 1;
 	cli.define = calloc(room, sizeof *cli.define);
 	cli.include = calloc(room, sizeof *cli.include);
 	cli.messages.group = calloc(room, sizeof *cli.messages.group);
 	cli.options.define = cli.define;
 	cli.options.include_path = cli.include;
+	cli.options.out_of_memory = &out_of_memory;
 	cli.options.report = print_message;
 	cli.options.user = &cli.messages;
 	start_messages(&cli.messages);
@@ -49,6 +51,8 @@ int main(int argc, char **argv)
 		code = parse_options(argc, argv, &cli);
 	if (code < 0)
 		code = run_command(&cli);
+	if (code == EXIT_ERRORS && out_of_memory)
+		code = exit_code_of(NNR_MEMORY);
 	free(cli.define);
 	free(cli.include);
 	free(cli.messages.group);

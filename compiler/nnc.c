@@ -74,6 +74,8 @@ static bool run_passes(nnc_model *m, const struct source *src)
 static void report_out_of_memory(const nnc_options *host)
 {
 	nnc_message message = {.severity = NNC_ERROR, .text = "out of memory"};
+	if (host->out_of_memory)
+		*host->out_of_memory = true;
 	if (host->report)
 		host->report(host->user, &message);
 }

@@ -42,6 +42,7 @@ typedef struct nnc_options {
 	void (*report)(void *user, const nnc_message *message); /* NULL: messages are dropped */
 	void *user;                                             /* handed to the callbacks */
 	void *(*allocate)(void *user, void *block, size_t size); /* realloc's contract; size 0 frees. NULL: the C library's */
+	bool *out_of_memory;                                    /* set where memory ran out; may be NULL */
 	/* Return the text of an included file (kept until nnc_free) or NULL; *size its length. NULL: files, beside the one
 	 * that includes them or along include_path. */
 	const char *(*open)(void *user, const char *path, size_t *size);

@@ -263,14 +263,16 @@ nnr_status nnr_check(const char *name, const char *text, size_t size, const nnc_
 	nnr_status status = NNR_OK;
 	nnc_options with = options ? *options : (nnc_options){0};
 	const char *next = "";
+	bool out_of_memory = false;
 	host_init(&host, options);
 	with.real = NNC_DOUBLE;
 	with.batch = ROWS;
+	with.out_of_memory = &out_of_memory;
 	*off = 0;
 	for (with.check_loss = 1; status == NNR_OK && next; with.check_loss++) {
 		nnc_model *compiled = nnc_compile(name, text, size, &with);
 		if (!compiled)
-			return NNR_INVALID;
+			return out_of_memory ? NNR_MEMORY : NNR_INVALID;
 		next = nnc_loss_name(compiled, with.check_loss);
 		bool several = nnc_loss_name(compiled, 1) != NULL;
 		nnr_model *model = open_compiled(&host, compiled, NULL, &status);
@@ -279,5 +281,5 @@ nnr_status nnr_check(const char *name, const char *text, size_t size, const nnc_
 					     limit, row, user, off);
 		nnc_free(compiled);
 	}
-	return status;
+	return out_of_memory ? NNR_MEMORY : status;
 }

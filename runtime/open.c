@@ -124,19 +124,32 @@ nnr_code nnr_made_by(const nnr_model *model, int32_t *since)
 
 /* ---- compiling ---- */
 
+struct listener {
+	const struct host *host;
+	nnr_status status;
+};
+
 static void report_jit(void *user, const char *message)
 {
-	host_fail(user, NNR_INVALID, NULL, "internal error: the generated C does not compile: %s", message);
+	struct listener *to = user;
+	if (jit_lacks_memory(message))
+		to->status = host_fail(to->host, NNR_MEMORY, NULL, "out of memory");
+	else
+		to->status = host_fail(to->host, NNR_INVALID, NULL,
+				       "internal error: the generated C does not compile: %s", message);
 }
 
 /* By libtcc. NULL after errors, with *status set. */
 static struct jit *compile_at_once(const struct host *host, nnc_model *compiled, const char *symbol,
 				   const nn_model **nn, nnr_status *status)
 {
-	struct host listener = *host; /* libtcc hands it back without const */
+	struct listener listener = {host, NNR_INVALID};
 	const char *text = nnc_emit_in_process(compiled);
-	struct jit *jit = text ? jit_compile(text, report_jit, &listener) : NULL;
-	*status = jit ? NNR_OK : NNR_INVALID;
+	bool room = text && jit_has_room(text);
+	struct jit *jit = room ? jit_compile(text, report_jit, &listener) : NULL;
+	if (text && !room)
+		listener.status = host_fail(host, NNR_MEMORY, NULL, "out of memory");
+	*status = jit ? NNR_OK : listener.status;
 	*nn = jit ? jit_symbol(jit, symbol) : NULL;
 	if (!jit || *nn)
 		return jit;
@@ -196,12 +209,17 @@ nnr_model *nnr_open_text(const char *name, const char *text, size_t size, const 
 		*status = host_fail(&host, NNR_USAGE, NULL, "only float and double models run in process");
 		return NULL;
 	}
+	bool out_of_memory = false;
+	nnc_options with = options ? *options : (nnc_options){0};
+	with.out_of_memory = &out_of_memory;
 	*status = NNR_INVALID;
-	nnc_model *compiled = nnc_compile(name, text, size, options);
-	if (!compiled)
-		return NULL;
-	nnr_model *model = open_compiled(&host, compiled, options, status);
+	nnc_model *compiled = nnc_compile(name, text, size, &with);
+	nnr_model *model = NULL;
+	if (compiled)
+		model = open_compiled(&host, compiled, options, status);
 	nnc_free(compiled);
+	if (out_of_memory)
+		*status = NNR_MEMORY;
 	return model;
 }
 
