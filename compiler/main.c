@@ -49,6 +49,8 @@ int main(int argc, char **argv)
 	int code = EXIT_IO;
 	if (cli.define && cli.include && cli.messages.group)
 		code = parse_options(argc, argv, &cli);
+	else
+		fprintf(stderr, "nnc: error: out of memory\n");
 	if (code < 0)
 		code = run_command(&cli);
 	if (code == EXIT_ERRORS && out_of_memory)
