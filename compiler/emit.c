@@ -70,6 +70,8 @@ static struct emitter *new_emitter(struct graph *g, const struct emit_options *o
 	e->upper = upper_case(e, g->name);
 	e->bodies.arena = e->functions.arena = e->libm.arena = arena;
 	e->p = schedule(g);
+	if (options->no_forward1)
+		e->p->call[CALL_FORWARD1].present = false;
 	reserve_globals(e);
 	name_fields(e);
 	return e;

@@ -15,6 +15,7 @@ struct emit_options {
 	const void *state;	  /* with weights: the state of the generated struct, to embed too */
 	const char **header_text; /* NULL, or where to put the text of the header that is included, made from the same
 				     schedule */
+	bool no_forward1;	  /* leave that function out */
 	bool freestanding;	  /* no #include at all: the file declares what it needs of libm and <stdint.h> */
 };
 

@@ -63,7 +63,12 @@ static void write_words(struct emitter *e)
 		NULL,
 	};
 
-	write_text(e, lines);
+	if (e->options->freestanding) /* the host has it, and made by a better compiler (random.c) */
+		write_line(
+			e,
+			"void random_words(const nn_run *run, uint64_t place, int row, int element, uint32_t word[4]);");
+	else
+		write_text(e, lines);
 }
 
 static void write_draws(struct emitter *e)

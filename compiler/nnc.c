@@ -224,7 +224,9 @@ static void view_c(nnc_model *m, void *argument)
 
 static void view_in_process(nnc_model *m, void *argument)
 {
-	((struct view_request *)argument)->result = emit_text(m->graph, &(struct emit_options){.freestanding = true});
+	/* libtcc does not make forward1 much faster than forward, and writing and compiling it takes long */
+	struct emit_options options = {.freestanding = true, .no_forward1 = true};
+	((struct view_request *)argument)->result = emit_text(m->graph, &options);
 }
 
 static void view_header(nnc_model *m, void *argument)

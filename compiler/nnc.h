@@ -84,7 +84,8 @@ const char *nnc_summary_text(nnc_model *model);
  * as nnr_params and nnr_state give them. */
 const char *nnc_emit_c(nnc_model *model, const char *header, const void *weights, const void *state);
 const char *nnc_emit_header(nnc_model *model, const char *header);
-/* The same C for a compiler in this process: it includes nothing and declares what it calls, of libm and mem* only. */
+/* The same C for a compiler in this process: it includes nothing and declares what it calls, of libm, mem* and
+ * random_words (runtime/random.h). There is no forward1, as forward takes one row as well. */
 const char *nnc_emit_in_process(nnc_model *model);
 const char *nnc_prefix(const nnc_model *model);
 /* The losses, k from 0: one, unless some have `only`. NULL beyond the last. */

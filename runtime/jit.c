@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "random.h"
+
 /* Newer versions dropped the second argument of tcc_relocate together with the macro for it. */
 #ifdef TCC_RELOCATE_AUTO
 #define RELOCATE(tcc) tcc_relocate(tcc, TCC_RELOCATE_AUTO)
@@ -66,6 +68,7 @@ static const struct symbol {
 	{"memcpy", (any_function *)memcpy},
 	{"memmove", (any_function *)memmove},
 	{"memset", (any_function *)memset},
+	{"random_words", (any_function *)random_words},
 };
 
 static int add_symbols(TCCState *tcc)

@@ -1,0 +1,11 @@
+/* random.h - what jitted code calls for its random numbers. */
+#ifndef NNR_RANDOM_H
+#define NNR_RANDOM_H
+
+#include "model.h"
+
+/* The four words of an element of a row, as in generated C (emit_random.c): Philox4x32-10, keyed by the seed and the
+ * place in the model. */
+void random_words(const nn_run *run, uint64_t place, int row, int element, uint32_t word[4]);
+
+#endif
