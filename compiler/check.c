@@ -75,7 +75,7 @@ static void keep_goal(struct graph *g, struct goal goal)
 	g->goals.n = 1;
 	g->goals.item[0] = goal;
 	g->loss = goal.value;
-	g->part[PART_UPDATE].n = 0;
+	g->part[PART_UPDATE].n = g->part[PART_AVERAGE].n = 0;
 }
 
 void prepare_check(struct graph *g, int goal)

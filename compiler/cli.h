@@ -30,7 +30,7 @@ struct cli {
 	const char **define, **include; /* NULL-terminated; room for argc each */
 	int n_define, n_include;
 	enum emit emit;
-	bool dependencies, embed, verbose, quiet;
+	bool dependencies, embed, verbose, quiet, average;
 	const char *data, *test, *load;
 	double scale;
 	int epochs;

@@ -205,12 +205,16 @@ static int write_c(struct cli *cli, nnc_model *model, nnr_model *weights)
 static int write_with_weights(struct cli *cli, nnc_model *model, const char *text, size_t size)
 {
 	nnr_status status;
+	nnc_options options = cli->options;
+	options.inference_only = false;	  /* averages are the optimiser's */
 	cli->messages.no_warnings = true; /* they were given when `model` was compiled */
-	nnr_model *running = nnr_open_text(cli->input, text, size, &cli->options, &status);
+	nnr_model *running = nnr_open_text(cli->input, text, size, &options, &status);
 	cli->messages.no_warnings = false;
 	if (running)
 		status = nnr_load(running, cli->load);
 	int code = exit_code_of(status);
+	if (status == NNR_OK)
+		nnr_average(running);
 	if (status == NNR_OK)
 		code = write_c(cli, model, running);
 	nnr_close(running);

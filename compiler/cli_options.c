@@ -42,6 +42,7 @@ enum {
 	QUIET,
 	JIT,
 	CACHE,
+	AVERAGE,
 	LIMIT,
 	HELP,
 	VERSION
@@ -95,6 +96,8 @@ static const struct option_row table[] = {
 	 "code at once; by $CC or cc, optimised; or that as soon as it is ready"},
 	{"cache", CACHE, required_argument, ON_DATA, "--cache=FOLDER|none",
 	 "where code made by a C compiler is kept ($XDG_CACHE_HOME/nnc)"},
+	{"average", AVERAGE, no_argument, ON_TRAIN, "--average",
+	 "write averaged weights (average= of the train line) in place of the trained ones"},
 	{"limit", LIMIT, required_argument, ON_CHECK, "--limit F",
 	 "largest error of a gradient, relative to the largest one (1e-5)"},
 	{"help", HELP, optional_argument, ON_ALL, "--help[=std|=NAME]",
@@ -324,6 +327,7 @@ static int set_option(struct cli *cli, int id, const char *value)
 	case TEST: cli->test = value; return -1;
 	case QUIET: cli->quiet = true; return -1;
 	case CACHE: cli->options.cache = value; return -1;
+	case AVERAGE: cli->average = true; return -1;
 	case HELP:
 		if (value)
 			return run_library_help(strcmp(value, "std") == 0	 ? NULL

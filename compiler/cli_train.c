@@ -209,6 +209,11 @@ static nnr_status train_and_save(struct cli *cli, nnr_model *model, const nnr_da
 				  .tested = -1,
 				  .test_metric = calloc((size_t)nnr_metric_count(model) + 1, sizeof(double))};
 	nnr_status status = display.test_metric ? train(cli, model, data, test, &display) : NNR_MEMORY;
+	if (status == NNR_OK && cli->average && !nnr_descriptor(model)->average)
+		fprintf(stderr,
+			"nnc: the model keeps no averages (average= of its train line): --average does nothing\n");
+	if (status == NNR_OK && cli->average)
+		nnr_average(model);
 	if (status == NNR_OK)
 		status = nnr_save(model, output);
 	if (status == NNR_OK && display.tested == nnr_run(model)->step)

@@ -146,9 +146,9 @@ void bind(struct elaborator *E, const char *name, struct value v, struct span at
 
 bool is_predefined(const char *name)
 {
-	static const char *const names[] = {"yes",	"no",	 "none",  "inf",   "pi",
-					    "training", "step",	 "epoch", "steps", "steps_per_epoch",
-					    "row",	"batch", "data",  "nrows", "ndata"};
+	static const char *const names[] = {
+		"yes", "no",	"none", "inf",	 "pi",	  "training", "step", "epoch", "steps", "steps_per_epoch",
+		"row", "batch", "data", "nrows", "ndata", "last_loss"};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (!strcmp(names[i], name))
 			return true;
@@ -413,11 +413,15 @@ static void run_assert(struct elaborator *E, const struct node *n)
 
 static void run_return(struct elaborator *E, const struct node *n)
 {
-	if (!E->scope->def || strcmp(E->scope->def->what, "optimizer") == 0) {
-		fail(E, n->at, "return stands inside a def or an init only");
+	if (!E->scope->def) {
+		fail(E, n->at, "return stands inside a definition only");
 		return;
 	}
-	if (n->n == 1) {
+	if (E->scope->averages) {
+		E->part = PART_AVERAGE; /* what inference uses in place of w */
+		E->scope->result = eval(E, n->kid[0]);
+		E->part = PART_UPDATE;
+	} else if (n->n == 1) {
 		E->scope->result = eval(E, n->kid[0]);
 	} else {
 		struct value v = {.kind = VAL_TUPLE,

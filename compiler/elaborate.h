@@ -80,6 +80,7 @@ struct scope {
 	bool returned;
 	struct value result;
 	struct tensor *weight; /* optimizer: w */
+	bool averages;	       /* what it returns is of part average */
 	int draws;
 };
 
@@ -185,6 +186,9 @@ struct elaborator {
 	struct table met;		      /* params and states that the second run met */
 	struct table layers;		      /* full name -> struct layer */
 	LIST(struct node *) trains;
+	const struct node *average; /* the train line's option */
+	struct tensor **gradient;   /* as the rules see those of g->grads; NULL: as they are */
+	int64_t updates_every;	    /* accumulated steps; 0 or 1: every step is an update */
 	LIST(struct goal) goals;
 	LIST(const struct node *) goal_nodes;
 	int depth, call_depth;
@@ -316,11 +320,16 @@ struct value finish_equation(struct elaborator *E, struct value v, const int *lh
 void add_loss(struct elaborator *E, const struct node *n);
 void add_metrics(struct elaborator *E, const struct node *n);
 void add_outputs(struct elaborator *E, const struct node *n);
-void build_training(struct elaborator *E);
+void set_goals(struct elaborator *E);
+bool fits_any(const struct node *only, const char *name);
 struct tensor *total_loss(struct elaborator *E);
 void read_options(struct elaborator *E, const struct node *options);
 void default_output(struct elaborator *E);
 bool matches(const char *pattern, const char *name);
+
+/* ---- elaborate_update.c ---- */
+void build_training(struct elaborator *E);
+struct tensor *rule_gradient(struct elaborator *E, int k); /* of param k of g->grads, as the rules see it */
 
 /* ---- elaborate_totals.c: `data` ---- */
 void drop_totals(struct elaborator *E);	   /* of the run with training = yes */

@@ -479,7 +479,7 @@ static struct value reduce_params(struct elaborator *E, const struct node *n)
 		struct tensor *grad = NULL;
 		for (int k = 0; k < E->g->grads.n; k++)
 			if (E->g->grads.item[k]->of == t)
-				grad = E->g->grads.item[k];
+				grad = rule_gradient(E, k);
 		if (E->part == PART_UPDATE && !grad)
 			continue;
 		bind(E, match->name, tensor_value(E, t), match->at);

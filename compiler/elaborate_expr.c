@@ -553,14 +553,25 @@ static struct value eval_if(struct elaborator *E, const struct node *n)
 
 /* ---- names ---- */
 
+/* To rules and schedules a step is an update, which may take several. */
+static struct expr *count_updates(struct elaborator *E, enum run run)
+{
+	struct expr *e = ex_run(E->g, run);
+	bool steps = run == RUN_STEP || run == RUN_STEPS || run == RUN_STEPS_PER_EPOCH;
+	if (E->part != PART_UPDATE || E->updates_every <= 1 || !steps)
+		return e;
+	return ex2(E->g, EX_FLOORDIV, e, ex_int(E->g, E->updates_every));
+}
+
 static struct value special_name(struct elaborator *E, const struct node *n, bool *found)
 {
 	static const struct {
 		const char *name;
 		enum run run;
-	} runs[] = {{"step", RUN_STEP},	  {"epoch", RUN_EPOCH},
-		    {"steps", RUN_STEPS}, {"steps_per_epoch", RUN_STEPS_PER_EPOCH},
-		    {"ndata", RUN_DATA},  {"nrows", RUN_ROWS}};
+	} runs[] = {{"step", RUN_STEP},	     {"epoch", RUN_EPOCH},
+		    {"steps", RUN_STEPS},    {"steps_per_epoch", RUN_STEPS_PER_EPOCH},
+		    {"last_loss", RUN_LOSS}, {"ndata", RUN_DATA},
+		    {"nrows", RUN_ROWS}};
 	*found = true;
 	if (!strcmp(n->name, "yes"))
 		return bool_value(true);
@@ -590,7 +601,7 @@ static struct value special_name(struct elaborator *E, const struct node *n, boo
 	}
 	for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++)
 		if (!strcmp(n->name, runs[i].name))
-			return (struct value){.kind = VAL_TENSOR, .expr = ex_run(E->g, runs[i].run)};
+			return (struct value){.kind = VAL_TENSOR, .expr = count_updates(E, runs[i].run)};
 	*found = false;
 	return error_value();
 }

@@ -425,13 +425,12 @@ static struct scope *inference_scope(struct elaborator *E)
 
 void run_part(struct elaborator *E, const struct node *n)
 {
-	static const char *const names[] = {"init", "forward", "inference", "backward", "update"};
 	int part = 0;
-	while (part < PART_COUNT && strcmp(names[part], n->name))
+	while (part < PART_COUNT && strcmp(part_name((enum part)part), n->name))
 		part++;
 	if (part == PART_COUNT) {
-		fail(E, n->name_at, "a graph has the parts init, forward, inference, backward and update, not '%s'",
-		     n->name);
+		fail(E, n->name_at,
+		     "a graph has the parts init, forward, inference, backward, update and average, not '%s'", n->name);
 		return;
 	}
 	E->part = (enum part)part;
@@ -523,6 +522,7 @@ static void set_layers(struct elaborator *E)
 	for (int i = 0; i < g->tensors.n; i++)
 		g->tensors.item[i]->layer = longest_path(E, g->tensors.item[i]->name, g->tensors.item[i]->owner);
 	visit_equations(g->part[PART_UPDATE].item, g->part[PART_UPDATE].n, set_update_layer, E);
+	visit_equations(g->part[PART_AVERAGE].item, g->part[PART_AVERAGE].n, set_update_layer, E);
 	for (int i = 0; i < g->tensors.n; i++)
 		if (g->tensors.item[i]->role == ROLE_NEXT || g->tensors.item[i]->role == ROLE_GRAD)
 			g->tensors.item[i]->layer = g->tensors.item[i]->of->layer;

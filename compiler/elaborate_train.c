@@ -1,4 +1,4 @@
-/* elaborate_train.c - losses, metrics, outputs, and part update: the train lines' rules run for every trained param. */
+/* elaborate_train.c - losses, metrics, outputs, and the options of a run. */
 #include "elaborate.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ bool matches(const char *pattern, const char *name)
 	return !*pattern;
 }
 
-static bool fits_any(const struct node *only, const char *name)
+bool fits_any(const struct node *only, const char *name)
 {
 	for (int i = 0; i < only->n; i++)
 		if (matches(only->kid[i]->name, name))
@@ -94,7 +94,7 @@ struct tensor *total_loss(struct elaborator *E)
 	return scalar_equation(E, "total", RED_NONE, sum, false, E->goals.item[0].value->at);
 }
 
-static void set_goals(struct elaborator *E)
+void set_goals(struct elaborator *E)
 {
 	struct graph *g = E->g;
 	g->loss = total_loss(E);
@@ -252,219 +252,68 @@ static bool known_number(struct elaborator *E, const struct node *arg, double le
 	return true;
 }
 
+enum run_option { EPOCHS, STEPS, BATCH, CLIP, SEED, CLIP_VALUE, ACCUMULATE, AVERAGE, SHUFFLE, RUN_OPTIONS };
+
+static void read_shuffle(struct elaborator *E, const struct node *o)
+{
+	struct value v = eval(E, o->kid[0]);
+	if (v.kind == VAL_BOOL)
+		E->g->training.ordered = !v.integer;
+	else if (v.kind != VAL_ERROR)
+		fail(E, o->at, "'shuffle' is yes or no, not %s", value_text(E, &v));
+}
+
+static void read_option(struct elaborator *E, const struct node *o, enum run_option option)
+{
+	struct training *t = &E->g->training;
+	struct value v;
+	int64_t whole = 0;
+	bool real = option == CLIP || option == CLIP_VALUE;
+	if (option == AVERAGE)
+		E->average = o;
+	if (option == SHUFFLE)
+		read_shuffle(E, o);
+	if (option == AVERAGE || option == SHUFFLE ||
+	    !known_number(E, o, option == BATCH || option == ACCUMULATE ? 1 : 0, &v))
+		return;
+	if (!real && !expect_int(E, o, v, o->name, &whole))
+		return;
+	if (!real && option != SEED && whole > INT32_MAX) {
+		fail(E, o->at, "'%s' is at most 2^31 - 1", o->name);
+		return;
+	}
+	switch (option) {
+	case EPOCHS: t->epochs = whole; break;
+	case STEPS: t->steps = whole; break;
+	case BATCH: E->g->batch = whole; break;
+	case CLIP: t->clip = number_of(&v); break;
+	case SEED: t->seed = (uint64_t)whole; break;
+	case CLIP_VALUE: t->clip_value = number_of(&v); break;
+	default: t->accumulate = whole; break;
+	}
+}
+
 void read_options(struct elaborator *E, const struct node *options)
 {
-	static const char *const names[] = {"epochs", "steps", "batch", "clip", "seed"};
-	struct training *t = &E->g->training;
+	static const char *const names[RUN_OPTIONS] = {"epochs",     "steps",	   "batch",   "clip",	"seed",
+						       "clip_value", "accumulate", "average", "shuffle"};
 	struct table seen = {.arena = &E->ctx->arena};
 	for (int i = 0; i < options->n; i++) {
 		const struct node *o = options->kid[i];
-		struct value v;
 		int k = 0;
-		while (k < 5 && strcmp(names[k], o->name))
+		while (k < RUN_OPTIONS && strcmp(names[k], o->name))
 			k++;
-		if (k == 5) {
-			const char *near = nearest_name(o->name, names, 5);
+		if (k == RUN_OPTIONS) {
+			const char *near = nearest_name(o->name, names, RUN_OPTIONS);
 			fail(E, o->at, "unknown run option '%s'%s", o->name,
 			     near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near)
-				  : "; there are epochs, steps, batch, clip, seed");
-			continue;
-		}
-		if (table_get(&seen, o->name)) {
+				  : "; there are epochs, steps, batch, clip, clip_value, accumulate, average, "
+				    "shuffle, seed");
+		} else if (table_get(&seen, o->name)) {
 			fail(E, o->at, "run option '%s' is given twice", o->name);
-			continue;
+		} else {
+			table_set(&seen, o->name, (void *)(uintptr_t)o);
+			read_option(E, o, (enum run_option)k);
 		}
-		table_set(&seen, o->name, (void *)(uintptr_t)o);
-		if (!known_number(E, o, k == 2 ? 1 : 0, &v))
-			continue;
-		int64_t whole = 0;
-		if (k != 3 && !expect_int(E, o, v, o->name, &whole))
-			continue;
-		if (k != 3 && k != 4 && whole > INT32_MAX) {
-			fail(E, o->at, "'%s' is at most 2^31 - 1", o->name);
-			continue;
-		}
-		if (k == 0)
-			t->epochs = whole;
-		else if (k == 1)
-			t->steps = whole;
-		else if (k == 2)
-			E->g->batch = whole;
-		else if (k == 3)
-			t->clip = number_of(&v);
-		else
-			t->seed = (uint64_t)whole;
-	}
-}
-
-/* ---- update ---- */
-
-static struct value clip_factor(struct elaborator *E, const struct node *train)
-{
-	const struct node *def = get_definition(E, &E->defs, "clip_factor");
-	if (!def) {
-		fail(E, train->at, "clip needs the library's clip_factor");
-		return error_value();
-	}
-	struct scope *s = enter(E, def, "clip", train->at);
-	bind(E, def->kid[0]->kid[0]->name, real_value(E->g->training.clip), train->at);
-	s->hint = "norm";
-	run_block(E, def->kid[1]);
-	struct value v = s->returned ? s->result : error_value();
-	leave(E, s);
-	if (v.kind != VAL_TENSOR)
-		return v;
-	struct tensor *t = materialize(E, v, "clip.factor", train->at);
-	return t ? tensor_value(E, t) : error_value();
-}
-
-/* A rule's options are evaluated once; formulas of step become scalars that all params share. */
-static struct value *rule_arguments(struct elaborator *E, const struct node *call)
-{
-	struct value *v = arena_array(&E->ctx->arena, (size_t)call->n + 1, sizeof *v);
-	for (int i = 0; i < call->n; i++) {
-		const struct node *a = call->kid[i];
-		E->scope->hint = a->name ? a->name : "option";
-		v[i] = eval(E, a->kid[0]);
-		if (v[i].kind == VAL_TENSOR && (v[i].lead || own_rank(&v[i]))) {
-			fail(E, a->at, "an option of a rule is a number or a formula of step, epoch and settings");
-			v[i] = error_value();
-		} else if (v[i].kind == VAL_TENSOR) {
-			if (v[i].expr->n)
-				v[i] = settle(E, v[i], E->scope->hint, a->at);
-		}
-	}
-	E->scope->hint = "value";
-	return v;
-}
-
-static void run_rule(struct elaborator *E, const struct node *train, const struct node *def, const struct value *option,
-		     struct tensor *grad, struct value factor)
-{
-	const struct node *call = train->kid[0];
-	struct tensor *w = grad->of;
-	int errors = E->ctx->errors;
-	struct value g = tensor_value(E, grad);
-	struct scope *s = enter(E, def, w->name, call->at);
-	s->weight = w;
-	bind(E, "w", tensor_value(E, w), call->at);
-	find_binding(s, "w")->state = w;
-	bind(E, "g", factor.kind == VAL_TENSOR ? lift(E, call->at, EX_MUL, 2, (struct value[]){g, factor}) : g,
-	     call->at);
-	if (bind_options(E, s, call, option)) {
-		run_block(E, def->kid[1]);
-		if (E->ctx->errors == errors && !find_binding(s, "w")->next)
-			fail(E, call->at, "optimizer %s does not set w'", def->name);
-	}
-	leave(E, s);
-}
-
-static const struct node *line_of(struct elaborator *E, const char *param)
-{
-	const struct node *rest = NULL;
-	for (int i = 0; i < E->trains.n; i++) {
-		const struct node *only = E->trains.item[i]->n > 2 ? E->trains.item[i]->kid[2] : NULL;
-		if (only && fits_any(only, param))
-			return E->trains.item[i];
-		if (!only && !rest)
-			rest = E->trains.item[i];
-	}
-	return rest;
-}
-
-static const struct node *rule_of(struct elaborator *E, const struct node *train)
-{
-	const struct node *call = train->kid[0], *def = get_definition(E, &E->optimizers, call->name);
-	if (def)
-		return def;
-	LIST(const char *) names = {0};
-	for (int i = 0; i < E->optimizers.entries.n; i++)
-		list_add(&E->ctx->arena, &names, E->optimizers.entries.item[i].key);
-	const char *near = nearest_name(call->name, names.item, names.n);
-	fail(E, call->at, "unknown optimizer '%s'%s", call->name,
-	     near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near) : "");
-	return NULL;
-}
-
-static void check_lines(struct elaborator *E)
-{
-	const struct node *general = NULL;
-	for (int i = 0; i < E->trains.n; i++) {
-		const struct node *t = E->trains.item[i], *only = t->n > 2 ? t->kid[2] : NULL;
-		if (i && t->kid[1] && t->kid[1]->n)
-			fail(E, t->kid[1]->at, "run options stand on the first train line");
-		if (!only && general) {
-			fail(E, t->at, "a second train line without `only`");
-			report_note(E->ctx, general->at, "the first is here");
-		}
-		if (!only)
-			general = t;
-		for (int k = 0; only && k < only->n; k++) {
-			bool any = false;
-			for (int p = 0; p < E->params.entries.n; p++) {
-				struct tensor *w = E->params.entries.item[p].value;
-				any |= w->role == ROLE_PARAM && matches(only->kid[k]->name, w->name);
-			}
-			if (!any)
-				fail(E, only->kid[k]->at, "no trained parameter's name fits \"%s\"",
-				     only->kid[k]->name);
-		}
-	}
-}
-
-static void make_grads(struct elaborator *E)
-{
-	for (int i = 0, n = E->g->tensors.n; i < n; i++) {
-		struct tensor *w = E->g->tensors.item[i];
-		if (w->role != ROLE_PARAM || (E->trains.n && !line_of(E, w->name)))
-			continue;
-		struct tensor *grad = graph_tensor(E->g, ROLE_GRAD, join_path(E, w->name, "grad"), w->elem, false,
-						   w->rank, w->axis, w->at);
-		grad->of = w;
-		grad->layer = w->layer;
-		list_add(&E->ctx->arena, &E->g->grads, grad);
-	}
-}
-
-/* After the first run: gradients to be had, goals, and what update does. */
-void build_training(struct elaborator *E)
-{
-	struct graph *g = E->g;
-	const struct node *first = E->trains.n ? E->trains.item[0] : NULL;
-	E->scope = E->file;
-	E->part = PART_UPDATE;
-	if (first && !E->goals.n) {
-		fail(E, first->at, "the model is trained but has no loss");
-		report_note(E->ctx, (struct span){0}, "write for example: loss cross_entropy(logits, label)");
-		return;
-	}
-	check_lines(E);
-	if (E->goals.n)
-		make_grads(E);
-	E->part = PART_FORWARD;
-	set_goals(E);
-	E->part = PART_UPDATE;
-	if (E->goals.n && !g->grads.n) {
-		fail(E, E->goals.item[0].value->at, "the model has a loss but no parameter to train");
-		return;
-	}
-	if (!first)
-		return;
-	g->training.given = true;
-	g->training.rule = first->kid[0]->name;
-	if (first->kid[1])
-		read_options(E, first->kid[1]);
-	if (E->ctx->errors)
-		return;
-	struct value factor = g->training.clip > 0 ? clip_factor(E, first) : error_value();
-	for (int i = 0; i < E->trains.n; i++) {
-		const struct node *train = E->trains.item[i], *def = rule_of(E, train);
-		if (!def)
-			continue;
-		struct value *option = rule_arguments(E, train->kid[0]);
-		int errors = E->ctx->errors;
-		for (int k = 0; k < g->grads.n && E->ctx->errors == errors; k++)
-			if (line_of(E, g->grads.item[k]->of->name) == train)
-				run_rule(E, train, def, option, g->grads.item[k], factor);
 	}
 }

@@ -41,7 +41,7 @@ const char *call_name(enum call call)
 {
 	static const char *const names[CALL_COUNT] = {"init",	 "forward",  "forward1",       "loss",
 						      "metrics", "metrics2", "metrics_finish", "backward",
-						      "update",	 "step",     "stream_step"};
+						      "update",	 "step",     "stream_step",    "average"};
 
 	return names[call];
 }
@@ -71,7 +71,7 @@ static bool takes_state(const struct emitter *e, enum call call)
 }
 static bool writes_state(const struct emitter *e, enum call call)
 {
-	if (call >= CALL_LOSS && call <= CALL_METRICS_FINISH)
+	if ((call >= CALL_LOSS && call <= CALL_METRICS_FINISH) || call == CALL_AVERAGE)
 		return false;
 	return call == CALL_INIT || call == CALL_UPDATE || call == CALL_STEP || e->p->call[call].writes_state;
 }
@@ -79,12 +79,13 @@ static bool writes_params(enum call call) { return call == CALL_INIT || call == 
 
 struct signature make_signature(struct emitter *e, enum call call, struct scope *scope)
 {
-	static const char *const fixed[] = {"params", "state",	 "grads", "work",  "n",
-					    "totals", "metrics", "seed",  "stream"};
+	static const char *const fixed[] = {"params", "state",	 "grads", "work",   "n",
+					    "totals", "metrics", "seed",  "stream", "average"};
 	struct signature sig = {0};
 	struct text out = {.arena = e->arena};
 	struct program *p = e->p;
-	bool finish = call == CALL_METRICS_FINISH, rows = call != CALL_INIT && call != CALL_UPDATE && !finish;
+	bool finish = call == CALL_METRICS_FINISH, average = call == CALL_AVERAGE;
+	bool rows = call != CALL_INIT && call != CALL_UPDATE && !finish && !average;
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		use_name(e, scope, fixed[i]);
@@ -118,7 +119,9 @@ struct signature make_signature(struct emitter *e, enum call call, struct scope 
 		add_struct(e, &out, "grads", "grads", false);
 	if (rows && !is_one_row(call))
 		add_parameter(&out, "int n");
-	if (rows || finish)
+	if (average)
+		add_struct(e, &out, "params", "average", false);
+	if (rows || finish || average)
 		add_struct(e, &out, is_one_row(call) ? "work1" : "work", "work", false);
 	sig.result = call == CALL_LOSS || call == CALL_BACKWARD || call == CALL_STEP ? e->real : "void";
 	sig.parameters = out.at;
@@ -196,6 +199,7 @@ static const char *storage_text(struct public_call *c, const struct pointer *poi
 	case MEM_WORK_INT: return at_offset(c, "work->whole", offset);
 	case MEM_PARAMS: return at_offset(c, "params->flat", offset);
 	case MEM_GRADS: return at_offset(c, "grads->flat", offset);
+	case MEM_AVERAGE: return at_offset(c, "average->flat", offset);
 	case MEM_STATE: return field_text(c, "state", pointer->root, 0);
 	case MEM_STREAM: return field_text(c, "stream", pointer->root, 1);
 	case MEM_RULE:
@@ -604,6 +608,8 @@ static void write_body(struct public_call *c)
 		write_blank(c->e);
 	if (c->call == CALL_INIT)
 		start_init(c);
+	if (c->call == CALL_AVERAGE)
+		write_line(c->e, "*average = *params;");
 	if (c->call == CALL_BACKWARD || c->call == CALL_STEP)
 		clear_missing_grads(c);
 	convert_totals(c);

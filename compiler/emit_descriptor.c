@@ -203,8 +203,11 @@ static const char *arguments(struct emitter *e, enum call call)
 		text_printf(&out, ", (%s *)metric", e->real);
 	if (call == CALL_BACKWARD)
 		text_add(&out, ", grads");
+	if (call == CALL_AVERAGE)
+		text_add(&out, ", average");
 	if (call != CALL_INIT && call != CALL_UPDATE)
-		text_add(&out, is_one_row(call) || call == CALL_METRICS_FINISH ? ", work" : ", n, work");
+		text_add(&out, is_one_row(call) || call == CALL_METRICS_FINISH || call == CALL_AVERAGE ? ", work"
+												       : ", n, work");
 	return out.at;
 }
 
@@ -235,6 +238,7 @@ static void write_untyped(struct emitter *e, enum call call)
 			"int n, void *work",
 		[CALL_STREAM] = "const void *params, void *state, void *stream, const void *const *input, void *const "
 				"*output, void *work",
+		[CALL_AVERAGE] = "const void *params, void *state, void *average, void *work",
 	};
 	static const char *const names[] = {"state", "input", "output", "target"};
 	const char *text = arguments(e, call);
@@ -279,8 +283,8 @@ void write_descriptor(struct emitter *e)
 		   e->p->call[CALL_FORWARD1].present ? arena_printf(e->arena, "sizeof(%s_work1)", e->prefix) : "0");
 	write_line(e, "%s,", e->g->metrics.n ? arena_printf(e->arena, "sizeof(%s_totals)", e->prefix) : "0");
 	write_line(e, "%s, %s,", quoted(e, e->g->name), quoted(e, e->g->src ? source_text(e->g->src) : ""));
-	write_line(e, "0x%016" PRIx64 "u, %lld, %lld, %" PRIu64 "u,", fingerprint(e), (long long)t->epochs,
-		   (long long)t->steps, t->seed);
+	write_line(e, "0x%016" PRIx64 "u, %lld, %lld, %" PRIu64 "u, %d,", fingerprint(e), (long long)t->epochs,
+		   (long long)t->steps, t->seed, t->ordered);
 	for (enum call call = 0; call < CALL_COUNT; call++)
 		text_printf(&calls, "%s%s", call ? ", " : "", function_or_null(e, call));
 	write_line(e, "%s,", calls.at);

@@ -427,7 +427,10 @@ static void print_run(struct body *b, struct text *out, enum run run)
 		return;
 	}
 	b->takes_run = true;
-	text_printf(out, "run->%s", fields[run]);
+	if (run == RUN_LOSS)
+		text_printf(out, b->e->real_kind == NNC_DOUBLE ? "run->loss" : "(%s)run->loss", b->e->real);
+	else
+		text_printf(out, "run->%s", fields[run]);
 }
 
 static void print_negative(struct body *b, struct text *out, const struct expr *e, int level)

@@ -213,6 +213,8 @@ static const char *verb(const struct group *group, const struct tensor *t)
 {
 	if (group->part == PART_INIT)
 		return "init";
+	if (group->part == PART_AVERAGE)
+		return "average";
 	return t->role == ROLE_NEXT ? "update" : "compute";
 }
 

@@ -315,6 +315,9 @@ static const char *call_comment(struct emitter *e, enum call call, const struct 
 		return arena_printf(e->arena, "The metrics of all rows that the totals have taken in: %s.", rows.at);
 	case CALL_BACKWARD: return "The mean training loss over n rows; *grads is set to its gradient.";
 	case CALL_UPDATE: return "Move params along *grads by the optimiser's rule; state->run.step counts it.";
+	case CALL_AVERAGE:
+		return "*average = what inference is to use in place of the params that are being trained: pass it to\n"
+		       "forward, loss and metrics.";
 	default: return "A whole training step on n rows: backward, then update. Returns the loss before it.";
 	}
 }

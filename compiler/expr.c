@@ -186,7 +186,7 @@ struct expr *ex_index(struct graph *g, int slot)
 
 struct expr *ex_run(struct graph *g, enum run run)
 {
-	return ex_intern(g, &(struct expr){.op = EX_RUN, .elem = ELEM_INT, .run = run});
+	return ex_intern(g, &(struct expr){.op = EX_RUN, .elem = run == RUN_LOSS ? ELEM_REAL : ELEM_INT, .run = run});
 }
 
 struct expr *ex_draw(struct graph *g, enum draw draw, const char *site)

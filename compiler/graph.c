@@ -19,11 +19,12 @@ struct graph *graph_new(struct context *ctx, const char *name, const struct sour
 /* Words that mean something in every equation's text, so that no tensor or index may have them for a name. */
 bool is_reserved_name(const char *name)
 {
-	static const char *const words[] = {"if",  "then",   "else",	 "and",	   "or",    "not",   "in",
-					    "def", "return", "repeat",	 "scan",   "sum",   "mean",  "prod",
-					    "max", "min",    "argmax",	 "argmin", "yes",   "no",    "none",
-					    "inf", "pi",     "training", "step",   "epoch", "steps", "steps_per_epoch",
-					    "row", "nrows",  "ndata",	 "batch",    "data"};
+	static const char *const words[] = {
+		"if",  "then",	    "else",	"and",	  "or",	   "not",   "in",
+		"def", "return",    "repeat",	"scan",	  "sum",   "mean",  "prod",
+		"max", "min",	    "argmax",	"argmin", "yes",   "no",    "none",
+		"inf", "pi",	    "training", "step",	  "epoch", "steps", "steps_per_epoch",
+		"row", "last_loss", "nrows",	"ndata",  "batch", "data"};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcmp(name, words[i]) == 0)
@@ -129,7 +130,7 @@ struct equation *graph_equation(struct graph *g, struct tensor *t, enum reducer 
 
 const char *part_name(enum part part)
 {
-	static const char *const names[PART_COUNT] = {"init", "forward", "inference", "backward", "update"};
+	static const char *const names[PART_COUNT] = {"init", "forward", "inference", "backward", "update", "average"};
 
 	return names[part];
 }

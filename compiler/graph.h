@@ -45,9 +45,10 @@ enum ex {
 };
 enum run {
 	RUN_STEP, RUN_EPOCH, RUN_STEPS, RUN_STEPS_PER_EPOCH,
+	RUN_LOSS, /* real: the loss at the end of the last epoch */
 	RUN_DATA, /* rows of the whole evaluated set: known where totals are */
 	RUN_ROWS  /* n of this call */
-}; /* all int */
+}; /* the others are int */
 enum draw { DRAW_UNIFORM /* [0, 1) */, DRAW_NORMAL };
 
 struct expr {
@@ -172,17 +173,21 @@ struct training {
 	int64_t epochs, steps; /* 0: not given */
 	uint64_t seed;
 	double clip;           /* 0: none */
+	double clip_value;     /* 0: none */
+	int64_t accumulate;    /* steps an update takes; 0 and 1: one */
+	bool ordered;          /* the rows of an epoch come as they are, not shuffled */
 	const char *rule;      /* as written, for summary */
 };
 
-enum part { PART_INIT, PART_FORWARD, PART_INFERENCE, PART_BACKWARD, PART_UPDATE, PART_COUNT };
+enum part { PART_INIT, PART_FORWARD, PART_INFERENCE, PART_BACKWARD, PART_UPDATE, PART_AVERAGE, PART_COUNT };
 
 /* A model. Parts, each in an order that respects its reads:
  *   init       values of params and states at step 0 (EQ on the param itself; draws depend on the seed)
  *   forward    training: everything the loss needs, next values of states; ends in `loss`
  *   inference  with training = no: outputs, loss, metrics. Its equations and tensors are its own
  *   backward   gradients; reads what forward defined. Empty until the chain rule has run
- *   update     next values of params and of the optimisers' states, from ROLE_GRAD tensors */
+ *   update     next values of params and of the optimisers' states, from ROLE_GRAD tensors
+ *   average    what inference is to use in place of params (a NEXT of each), from params and states. Often empty */
 struct graph {
 	struct context *ctx;
 	const char *name;        /* C identifier: prefix of everything generated */

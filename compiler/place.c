@@ -228,6 +228,11 @@ static void place_next(struct placing *w, const struct group *group, int at, int
 	struct tensor *t = group->stages.item[at]->eq->tensor, *old = t->of;
 	bool applies = w->call < CALL_LOSS || w->call > CALL_METRICS_FINISH; /* evaluation moves nothing on */
 
+	if (w->call == CALL_AVERAGE) {
+		*storage_of(w, t) = *storage_of(w, old);
+		storage_of(w, t)->memory = MEM_AVERAGE;
+		return;
+	}
 	if (!applies || storage_of(w, t)->memory || is_listed(w->plan, t)) /* decided with its first part */
 		return;
 	while (position + 1 < w->plan->groups.n && is_cut_of(w->plan->groups.item[position + 1], group))

@@ -344,6 +344,8 @@ static void write_training(const struct graph *g, struct text *out)
 		text_add(out, " clip=");
 		write_real(out, t->clip, false);
 	}
+	if (t->ordered)
+		text_add(out, " shuffle=no");
 	if (t->seed)
 		text_printf(out, " seed=%llu", (unsigned long long)t->seed);
 	text_add(out, "\n");

@@ -61,6 +61,7 @@ static const char *run_name(enum run run)
 	case RUN_EPOCH: return "epoch";
 	case RUN_STEPS: return "steps";
 	case RUN_STEPS_PER_EPOCH: return "steps_per_epoch";
+	case RUN_LOSS: return "last_loss";
 	case RUN_DATA: return "ndata";
 	default: return "nrows";
 	}

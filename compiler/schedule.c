@@ -193,6 +193,8 @@ static void make_calls(struct program *p)
 		add_groups(p, CALL_BACKWARD, &p->training, 0);
 	if (trains && g->part[PART_UPDATE].n)
 		add_groups(p, CALL_UPDATE, &p->update, 0);
+	if (trains && g->part[PART_AVERAGE].n)
+		add_groups(p, CALL_AVERAGE, &p->average, 0);
 	if (p->call[CALL_BACKWARD].present && p->call[CALL_UPDATE].present) {
 		add_groups(p, CALL_STEP, &p->training, 0);
 		add_groups(p, CALL_STEP, &p->update, 0);
@@ -309,11 +311,13 @@ struct program *schedule(struct graph *g)
 	group_equations(p, PART_FORWARD, &training, &p->training);
 	group_equations(p, PART_UPDATE, &g->part[PART_UPDATE], &p->update);
 	group_equations(p, PART_FORWARD, &p->stream->equations, &p->streaming);
+	group_equations(p, PART_AVERAGE, &g->part[PART_AVERAGE], &p->average);
 	finish_groups(p, &p->init);
 	finish_groups(p, &p->inference);
 	finish_groups(p, &p->training);
 	finish_groups(p, &p->update);
 	finish_groups(p, &p->streaming);
+	finish_groups(p, &p->average);
 	make_calls(p);
 	place(p);
 	return p;

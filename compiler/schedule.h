@@ -110,7 +110,7 @@ bool accumulates_in_memory(const struct group *group, const struct stage *stage)
 /* init and update know of no rows: what has a sample axis is set for the whole batch. */
 static inline bool has_run_time_rows(const struct group *group)
 {
-	return group->part != PART_INIT && group->part != PART_UPDATE;
+	return group->part != PART_INIT && group->part != PART_UPDATE && group->part != PART_AVERAGE;
 }
 
 enum call {
@@ -125,6 +125,7 @@ enum call {
 	CALL_UPDATE,
 	CALL_STEP,
 	CALL_STREAM,
+	CALL_AVERAGE,
 	CALL_COUNT
 };
 /* Whether a call is for one sample, whose index is 0 everywhere. */
@@ -145,10 +146,11 @@ enum memory {
 	MEM_INPUT,
 	MEM_TARGET,
 	MEM_OUTPUT,
-	MEM_STREAM, /* a field of its own of what a stream keeps */
-	MEM_METRIC, /* the host's; metric: offset in the array */
-	MEM_TOTAL,  /* a field of the totals */
-	MEM_DATA    /* a table of constants */
+	MEM_STREAM,  /* a field of its own of what a stream keeps */
+	MEM_METRIC,  /* the host's; metric: offset in the array */
+	MEM_TOTAL,   /* a field of the totals */
+	MEM_AVERAGE, /* offset in flat of the params that average gives */
+	MEM_DATA     /* a table of constants */
 };
 struct storage {
 	enum memory memory;
@@ -230,7 +232,7 @@ struct program {
 	LIST(struct tensor *) tables; /* DATA tensors */
 	int64_t n_metric;	      /* numbers of all metrics */
 	double statements;	      /* written out */
-	group_list init, inference, training, update, streaming;
+	group_list init, inference, training, update, streaming, average;
 	struct call_plan call[CALL_COUNT];
 	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */
 };

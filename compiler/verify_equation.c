@@ -23,8 +23,8 @@ static bool types_fit(const struct expr *e)
 	case EX_NUM:
 	case EX_DRAW: return e->elem == ELEM_REAL && e->n == 0;
 	case EX_INT: return e->elem != ELEM_REAL && e->n == 0;
-	case EX_INDEX:
-	case EX_RUN: return e->elem == ELEM_INT && e->n == 0;
+	case EX_RUN: return e->elem == (e->run == RUN_LOSS ? ELEM_REAL : ELEM_INT) && e->n == 0;
+	case EX_INDEX: return e->elem == ELEM_INT && e->n == 0;
 	case EX_READ: return true; /* check_read */
 	case EX_ADD:
 	case EX_SUB:
@@ -70,7 +70,7 @@ bool is_readable(const struct verifier *v, const struct tensor *t)
 	case ROLE_DATA:
 	case ROLE_SETTING: return true;
 	case ROLE_INPUT:
-	case ROLE_TARGET: return v->part != PART_INIT && v->part != PART_UPDATE;
+	case ROLE_TARGET: return v->part != PART_INIT && v->part != PART_UPDATE && v->part != PART_AVERAGE;
 	case ROLE_PARAM:
 	case ROLE_FROZEN:
 	case ROLE_STATE: return v->part != PART_INIT || is_value_of(v, t, PART_INIT);
@@ -282,7 +282,7 @@ static bool may_define(const struct tensor *t, enum part part)
 	case ROLE_STATE: return part == PART_INIT;
 	case ROLE_GRAD: return part == PART_BACKWARD;
 	case ROLE_NEXT:
-		return part == PART_UPDATE ||
+		return part == PART_UPDATE || (t->of->role == ROLE_PARAM && part == PART_AVERAGE) ||
 		       (t->of->role == ROLE_STATE && (part == PART_FORWARD || part == PART_INFERENCE));
 	default: return false;
 	}

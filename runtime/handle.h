@@ -45,6 +45,9 @@ struct nnr_model {
 	int32_t code_since;    /* step */
 	void *block, *scratch; /* allocations that hold the following, each on a cache line of its own: */
 	void *params, *state, *grads;
+	void *average;	    /* params for inference, where the model has such; see inference_params */
+	bool averaged;	    /* average is that of params and state as they are */
+	bool shared;	    /* the host has a pointer into params or state */
 	void *saved_state;  /* a copy of state, for evaluation */
 	void *totals;	    /* over an evaluated set */
 	void *loss;	    /* room for one real, or the numbers of all metrics */
@@ -63,6 +66,8 @@ void *tensor_memory(const nnr_model *model, const nn_tensor *tensor);
 /* Elements in memory: a state with a row per sample has batch rows. */
 size_t tensor_elements(const nn_model *nn, const nn_tensor *tensor);
 size_t element_size(const nn_model *nn, const nn_tensor *tensor);
+/* What evaluation and prediction use: the params, or what the optimiser wants in their place. */
+const void *inference_params(nnr_model *model);
 /* One real of 4 or 8 bytes. */
 double load_real(const nn_model *nn, const void *at, size_t i);
 void store_real(const nn_model *nn, void *at, size_t i, double value);

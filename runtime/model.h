@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where a run stands; the head of every model's state. The host sets what its training loop knows: epoch, and the
- * planned steps. init sets seed and zeroes the rest; update and step add 1 to step. */
+/* Where a run stands; the head of every model's state. The host sets what its training loop knows: epoch, the planned
+ * steps, and the losses. init sets seed and zeroes the rest; update and step add 1 to step. */
 typedef struct nn_run {
 	uint64_t seed;
 	int32_t step, epoch, steps, steps_per_epoch;
+	double loss;     /* at the end of the last epoch: of the test set, or the training rows' mean where there is none */
+	double loss_sum; /* of the rows of this epoch that were trained on */
 } nn_run;
 
 enum nn_kind { NN_PARAM, NN_FROZEN, NN_STATE, NN_SETTING, NN_INPUT, NN_TARGET, NN_OUTPUT, NN_METRIC };
@@ -46,6 +48,7 @@ typedef struct nn_model {
 	uint64_t fingerprint;  /* of names, shapes and equations */
 	int32_t epochs, steps; /* of the train line; 0: not given */
 	uint64_t seed;
+	int32_t ordered;       /* the rows of an epoch are wanted in their order */
 	void (*init)(void *params, void *state, uint64_t seed);
 	void (*forward)(const void *params, void *state, const void *const *input, void *const *output, int n, void *work);
 	void (*forward1)(const void *params, void *state, const void *const *input, void *const *output, void *work1);
@@ -64,6 +67,7 @@ typedef struct nn_model {
 	/* one step of a sequence; stream is the generated struct, all 0 before the first. work1 as for forward1 */
 	void (*stream_step)(const void *params, void *state, void *stream, const void *const *input, void *const *output,
 			    void *work1);
+	void (*average)(const void *params, void *state, void *average, void *work); /* params for inference */
 	size_t stream_size;    /* bytes */
 } nn_model;
 #endif

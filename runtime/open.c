@@ -44,6 +44,7 @@ static nnr_status allocate_memory(nnr_model *model)
 		{&model->state, nn->state_size},
 		{&model->grads, nn->grads_size},
 		{&model->saved_state, nn->state_size},
+		{&model->average, nn->average ? nn->params_size : 0},
 		{&model->totals, nn->totals_size},
 		{&model->loss, ((size_t)nnr_metric_count(model) + 1) * nn->real_size},
 	};

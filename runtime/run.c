@@ -4,9 +4,25 @@
 #include <string.h>
 
 const nn_model *nnr_descriptor(const nnr_model *model) { return model->nn; }
-nn_run *nnr_run(nnr_model *model) { return model->state; }
-void *nnr_params(nnr_model *model) { return model->params; }
-void *nnr_state(nnr_model *model) { return model->state; }
+
+nn_run *nnr_run(nnr_model *model)
+{
+	model->averaged = false;
+	return model->state;
+}
+
+void *nnr_params(nnr_model *model)
+{
+	model->shared = true;
+	return model->params;
+}
+
+void *nnr_state(nnr_model *model)
+{
+	model->shared = true;
+	return model->state;
+}
+
 void *nnr_gradients(nnr_model *model) { return model->grads; }
 int nnr_count(const nnr_model *model, enum nn_kind kind) { return model->n_kind[kind]; }
 
@@ -32,6 +48,28 @@ void nnr_init(nnr_model *model, uint64_t seed)
 	memset(model->params, 0, model->nn->params_size);
 	memset(model->state, 0, model->nn->state_size);
 	model->nn->init(model->params, model->state, seed);
+	model->averaged = false;
+}
+
+/* ---- averages ---- */
+
+const void *inference_params(nnr_model *model)
+{
+	const nn_model *nn = model->nn;
+	if (!nn->average)
+		return model->params;
+	if (!model->averaged || model->shared)
+		model->code->average(model->params, model->state, model->average, model->work);
+	model->averaged = true;
+	return model->average;
+}
+
+void nnr_average(nnr_model *model)
+{
+	const void *average = inference_params(model);
+	if (average != model->params)
+		memcpy(model->params, average, model->nn->params_size);
+	model->averaged = false;
 }
 
 /* ---- reals and tensors ---- */
@@ -78,6 +116,7 @@ size_t tensor_elements(const nn_model *nn, const nn_tensor *tensor)
 void *nnr_memory(nnr_model *model, const char *name, const nn_tensor **tensor)
 {
 	const nn_tensor *found = find_tensor(model, name);
+	model->shared = true;
 	if (tensor)
 		*tensor = found;
 	return found ? tensor_memory(model, found) : NULL;
@@ -115,6 +154,7 @@ nnr_status nnr_set(nnr_model *model, const char *name, const double *value, size
 	if (!tensor)
 		return NNR_USAGE;
 	void *at = tensor_memory(model, tensor);
+	model->averaged = false;
 	for (size_t i = 0; i < count; i++) {
 		if (tensor->elem != NN_INT32)
 			store_real(model->nn, at, i, value[i]);
@@ -159,6 +199,7 @@ nnr_status nnr_step(nnr_model *model, const void *const *input, const void *cons
 		return status;
 	take_new_code(model);
 	model->code->step(model->params, model->state, input, target, model->loss, n, model->work);
+	model->averaged = false;
 	if (loss)
 		*loss = load_real(nn, model->loss, 0);
 	return NNR_OK;
@@ -200,14 +241,15 @@ nnr_status nnr_predict(nnr_model *model, const void *const *input, void *const *
 	if (model->n_kind[NN_INPUT] > MAX_TENSORS || model->n_kind[NN_OUTPUT] > MAX_TENSORS)
 		return host_fail(&model->host, NNR_USAGE, NULL, "more than %d inputs or outputs", MAX_TENSORS);
 	take_new_code(model);
+	const void *params = inference_params(model);
 	for (int64_t first = 0; first < n; first += nn->batch) {
 		int rows = n - first < nn->batch ? (int)(n - first) : (int)nn->batch;
 		point_at_rows(model, NN_INPUT, input, first, in);
 		point_at_rows(model, NN_OUTPUT, (const void *const *)output, first, out);
 		if (rows == 1 && model->code->forward1)
-			model->code->forward1(model->params, model->state, in, (void *const *)out, model->work1);
+			model->code->forward1(params, model->state, in, (void *const *)out, model->work1);
 		else
-			model->code->forward(model->params, model->state, in, (void *const *)out, rows, model->work);
+			model->code->forward(params, model->state, in, (void *const *)out, rows, model->work);
 	}
 	return NNR_OK;
 }

@@ -62,6 +62,10 @@ int nnr_metric_count(const nnr_model *model);
 /* Start again: initial params and states of this seed, step 0. */
 void nnr_init(nnr_model *model, uint64_t seed);
 
+/* Put what inference uses in place of the params: the averages that an optimiser keeps (average= of the train line), to
+ * save or to hand on. Evaluation and prediction use them without this. Nothing happens where there are none. */
+void nnr_average(nnr_model *model);
+
 /* ---- running ----
  * input, target and output hold a pointer for each tensor of that kind, to n rows of its elements: the model's real
  * (float or double) or int32_t. No labels are checked here: they must lie within their classes. */

@@ -79,7 +79,7 @@ static nnr_status check_targets(const nnr_model *model, const nnr_data *data)
 
 /* One pass over a set: the loss of each batch is weighted with its rows, take (metrics or metrics2) gets them all. Each
  * may be NULL. */
-static void pass_over(nnr_model *model, const nnr_data *data, struct batch *batch, double *loss,
+static void pass_over(nnr_model *model, const void *params, const nnr_data *data, struct batch *batch, double *loss,
 		      void (*take)(const void *params, void *state, const void *const *input, const void *const *target,
 				   void *totals, int n, void *work))
 {
@@ -88,13 +88,13 @@ static void pass_over(nnr_model *model, const nnr_data *data, struct batch *batc
 		int n = data->rows - first < nn->batch ? (int)(data->rows - first) : (int)nn->batch;
 		nnr_gather(model, data, NULL, first, n, batch->input, batch->target);
 		if (loss) {
-			model->code->loss(model->params, model->state, as_const(batch->input), as_const(batch->target),
+			model->code->loss(params, model->state, as_const(batch->input), as_const(batch->target),
 					  model->loss, n, model->work);
 			*loss += (double)n / (double)data->rows * load_real(nn, model->loss, 0);
 		}
 		if (take)
-			take(model->params, model->state, as_const(batch->input), as_const(batch->target),
-			     model->totals, n, model->work);
+			take(params, model->state, as_const(batch->input), as_const(batch->target), model->totals, n,
+			     model->work);
 	}
 }
 
@@ -115,15 +115,16 @@ nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, do
 		return status;
 	}
 	take_new_code(model);
+	const void *params = inference_params(model);
 	memcpy(model->saved_state, model->state, nn->state_size);
 	memset(model->totals, 0, nn->totals_size);
 	if (loss)
 		*loss = 0;
-	pass_over(model, data, &batch, loss, measured ? model->code->metrics : NULL);
+	pass_over(model, params, data, &batch, loss, measured ? model->code->metrics : NULL);
 	if (measured && model->code->metrics2)
-		pass_over(model, data, &batch, NULL, model->code->metrics2);
+		pass_over(model, params, data, &batch, NULL, model->code->metrics2);
 	if (measured)
-		model->code->metrics_finish(model->params, model->state, model->totals, model->loss, model->work);
+		model->code->metrics_finish(params, model->state, model->totals, model->loss, model->work);
 	for (int k = 0; measured && k < n_metric; k++)
 		metric[k] = load_real(nn, model->loss, (size_t)k);
 	memcpy(model->state, model->saved_state, nn->state_size);
@@ -141,8 +142,7 @@ struct run {
 	double *test_metric; /* the numbers of all metrics */
 	int64_t steps_per_epoch, steps;
 	int epochs;
-	double loss_sum; /* over the rows of this epoch */
-	int64_t rows_done;
+	int64_t rows_done; /* of this epoch */
 };
 
 /* How long: what the caller says counts before the train line, steps before epochs. */
@@ -180,7 +180,7 @@ static bool report_progress(struct run *run, int epoch, bool epoch_end, const do
 				 .steps = run->steps,
 				 .row = run->rows_done,
 				 .rows = training->data->rows,
-				 .loss = run->rows_done ? run->loss_sum / (double)run->rows_done : 0,
+				 .loss = run->rows_done ? nnr_run(run->model)->loss_sum / (double)run->rows_done : 0,
 				 .epoch_end = epoch_end,
 				 .test_loss = test_loss,
 				 .test_metric = test_loss ? run->test_metric : NULL};
@@ -201,7 +201,7 @@ static nnr_status do_step(struct run *run, int64_t first)
 		return host_fail(&model->host, NNR_INVALID, NULL,
 				 "training failed: the loss of step %d is %g; a smaller rate may help",
 				 (int)nnr_run(model)->step - 1, loss);
-	run->loss_sum += loss * n;
+	nnr_run(model)->loss_sum += loss * n;
 	run->rows_done += n;
 	return NNR_OK;
 }
@@ -214,9 +214,14 @@ static nnr_status do_epoch(struct run *run, bool *stopped)
 	int64_t rows = run->training->data->rows;
 	int epoch = (int)(state->step / run->steps_per_epoch);
 	double test_loss;
-	shuffle(run->row, rows, run->training->seed, epoch);
-	run->loss_sum = 0;
-	run->rows_done = 0;
+	if (model->nn->ordered)
+		for (int64_t i = 0; i < rows; i++)
+			run->row[i] = i;
+	else
+		shuffle(run->row, rows, run->training->seed, epoch);
+	run->rows_done = state->step % run->steps_per_epoch * model->nn->batch;
+	if (!run->rows_done)
+		state->loss_sum = 0;
 	state->epoch = epoch;
 	do {
 		nnr_status status = do_step(run, state->step % run->steps_per_epoch * model->nn->batch);
@@ -225,16 +230,20 @@ static nnr_status do_epoch(struct run *run, bool *stopped)
 		if (!report_progress(run, epoch, false, NULL))
 			*stopped = true;
 	} while (!*stopped && state->step < run->steps && state->step % run->steps_per_epoch);
-	if (state->step % run->steps_per_epoch == 0)
-		state->epoch = epoch + 1;
-	if (*stopped)
+	bool complete = state->step % run->steps_per_epoch == 0;
+	if (*stopped && !complete)
 		return NNR_OK;
 	if (run->training->test) {
 		nnr_status status = nnr_evaluate(model, run->training->test, &test_loss, run->test_metric);
 		if (status != NNR_OK)
 			return status;
 	}
-	*stopped = !report_progress(run, epoch, true, run->training->test ? &test_loss : NULL);
+	if (complete) {
+		state->epoch = epoch + 1;
+		state->loss = run->training->test ? test_loss : state->loss_sum / (double)run->rows_done;
+	}
+	if (!report_progress(run, epoch, true, run->training->test ? &test_loss : NULL))
+		*stopped = true;
 	return NNR_OK;
 }
 

@@ -34,13 +34,16 @@ static const char *saved_dtype(const nn_model *nn, const nn_tensor *tensor)
 static json_t *make_metadata(const nnr_model *model)
 {
 	const nn_run *run = model->state;
-	char fingerprint[32], seed[32], step[16], epoch[16];
+	char fingerprint[32], seed[32], step[16], epoch[16], loss[32], loss_sum[32];
 	snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, model->nn->fingerprint);
 	snprintf(seed, sizeof seed, "%" PRIu64, run->seed);
 	snprintf(step, sizeof step, "%" PRId32, run->step);
 	snprintf(epoch, sizeof epoch, "%" PRId32, run->epoch);
-	return json_pack("{ss ss ss ss ss ss}", "format", "pt", "nnc.model", model->nn->name, "nnc.fingerprint",
-			 fingerprint, "nnc.seed", seed, "nnc.step", step, "nnc.epoch", epoch);
+	snprintf(loss, sizeof loss, "%.17g", run->loss);
+	snprintf(loss_sum, sizeof loss_sum, "%.17g", run->loss_sum);
+	return json_pack("{ss ss ss ss ss ss ss ss}", "format", "pt", "nnc.model", model->nn->name, "nnc.fingerprint",
+			 fingerprint, "nnc.seed", seed, "nnc.step", step, "nnc.epoch", epoch, "nnc.loss", loss,
+			 "nnc.loss_sum", loss_sum);
 }
 
 /* Tensors of 8 bytes an element come before those of 4, so that each is aligned. */
@@ -258,6 +261,15 @@ static bool read_number(const struct safetensors *file, const char *key, uint64_
 	return errno == 0 && *end == 0 && *value <= limit;
 }
 
+/* A number as printf writes it, 0 if there is none. */
+static double read_real(const struct safetensors *file, const char *key)
+{
+	const char *text = stored_metadata(file, key);
+	char *end;
+	double value = text ? strtod(text, &end) : 0;
+	return text && end > text && *end == 0 ? value : 0;
+}
+
 /* The run goes on where the file left it. Without that (weights of other programs) it stays at step 0. */
 static void copy_run(const struct loading *loading)
 {
@@ -269,6 +281,8 @@ static void copy_run(const struct loading *loading)
 		run->seed = seed;
 		run->step = (int32_t)step;
 		run->epoch = (int32_t)epoch;
+		run->loss = read_real(&loading->file, "nnc.loss");
+		run->loss_sum = read_real(&loading->file, "nnc.loss_sum");
 	}
 }
 
@@ -314,6 +328,7 @@ nnr_status nnr_load(nnr_model *model, const char *path)
 	}
 	if (status == NNR_OK) {
 		copy_run(&loading);
+		model->averaged = false;
 		report_rest(&loading);
 	}
 	close_safetensors(&loading.file);

@@ -25,7 +25,7 @@ cmp folder list && cmp folder.safetensors list.safetensors || fail "a folder and
 
 # interrupted after 50 of 116 steps and taken up again: the same bits
 "$NNC" train net.nn --data "$train" --steps 50 --quiet -o half.safetensors >/dev/null
-"$NNC" train net.nn --data "$train" --load half.safetensors --quiet -o whole.safetensors >/dev/null
+"$NNC" train net.nn --data "$train" --test "$test" --load half.safetensors --quiet -o whole.safetensors >/dev/null
 cmp whole.safetensors list.safetensors || fail "a run that was taken up again is another one"
 
 # predictions: all outputs in order, targets or not

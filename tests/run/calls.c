@@ -88,15 +88,19 @@ static void check_means(const calls_params *params, const calls_state *state)
 {
 	static calls_work work;
 	float all[CALLS_NMETRIC], one[CALLS_NMETRIC], sum[CALLS_NMETRIC] = {0}, loss = 0, cost = 0;
+	calls_totals of_all = {0};
 	enum { n = 5 };
 
 	for (int row = 0; row < n; row++) {
-		calls_metrics(params, state, x[row], &word[row], &kind[row], one, 1, &work);
+		calls_totals of_one = {0};
+		calls_metrics(params, state, x[row], &word[row], &kind[row], &of_one, 1, &work);
+		calls_metrics_finish(params, state, &of_one, one, &work);
 		loss += calls_loss(params, state, x[row], &word[row], &kind[row], 1, &work);
 		for (int k = 0; k < CALLS_NMETRIC; k++)
 			sum[k] += one[k];
 	}
-	calls_metrics(params, state, x[0], word, kind, all, n, &work);
+	calls_metrics(params, state, x[0], word, kind, &of_all, n, &work);
+	calls_metrics_finish(params, state, &of_all, all, &work);
 	for (int k = 0; k < CALLS_NMETRIC; k++)
 		must(is_near(all[k], sum[k] / n), "metrics are means over the rows");
 	cost = calls_loss(params, state, x[0], word, kind, n, &work);
@@ -130,7 +134,8 @@ static void check_training(const calls_params *start, const calls_state *first)
 	/* of words that are not there the gradient is 0 */
 	calls_backward(&b, &t, x[0], (int32_t[]){2}, kind, &grads, 1, &work);
 	float penalty = 2e-2f * b.t.table_weight[4][0];
-	must(is_near(grads.t.table_weight[4][0], penalty), "a row of the table that is not read has the penalty's gradient");
+	must(is_near(grads.t.table_weight[4][0], penalty),
+	     "a row of the table that is not read has the penalty's gradient");
 }
 
 /* The same through the descriptor, as a host that knows nothing of the model calls it. */
@@ -154,8 +159,8 @@ static void check_descriptor(const calls_params *params, const calls_state *stat
 	m->loss(params, &s, in, target, &loss, 3, &work);
 	must(loss == calls_loss(params, state, x[0], word, kind, 3, &work), "the descriptor's loss");
 	for (uint32_t i = 0; i < m->n_tensor; i++)
-		printf("%s kind %d rank %d count %zu\n", m->tensor[i].name, (int)m->tensor[i].kind, (int)m->tensor[i].rank,
-		       m->tensor[i].count);
+		printf("%s kind %d rank %d count %zu\n", m->tensor[i].name, (int)m->tensor[i].kind,
+		       (int)m->tensor[i].rank, m->tensor[i].count);
 }
 
 int main(void)
