@@ -141,11 +141,11 @@ void differentiate_into(struct graph *g, const equation_list *eqs, struct tensor
 
 /* ---- differentiate_scan.c, order.c ---- */
 
-/* The adjoint of a scan, from what the readers behind it have left with its tensors. */
-void differentiate_scan(struct chain *c, const equation_list *body, struct span at);
+/* The adjoint of a scan with `depth` scans around it, from what the readers behind it have left with its tensors. */
+void differentiate_scan(struct chain *c, const equation_list *body, int depth, struct span at);
 /* Append equations whose reads of each other may form cycles over the steps of scans: what is on a cycle as scans in
  * the reverse of those that define it, everything in an order that respects the reads. */
-void append_ordered(struct chain *c, const equation_list *eqs, struct span at);
+void append_ordered(struct chain *c, const equation_list *eqs, int depth, struct span at);
 
 /* ---- simplify.c ---- */
 

@@ -124,7 +124,7 @@ static void walk_back(struct chain *c, const struct item *item, int n)
 {
 	for (int i = n - 1; i >= 0; i--) {
 		if (item[i].eq->kind == EQ_SCAN)
-			differentiate_scan(c, &item[i].eqs, item[i].eq->at);
+			differentiate_scan(c, &item[i].eqs, item[i].eq->scan->depth, item[i].eq->at);
 		else
 			differentiate_equation(c, item[i].eq);
 		for (struct adjoint *a = item[i].leaf; a; a = a->next_leaf)

@@ -57,7 +57,7 @@ static void open_all(struct chain *c, const equation_list *body)
 	}
 }
 
-void differentiate_scan(struct chain *c, const equation_list *body, struct span at)
+void differentiate_scan(struct chain *c, const equation_list *body, int depth, struct span at)
 {
 	equation_list made = {0}, *out = c->out;
 
@@ -78,5 +78,5 @@ void differentiate_scan(struct chain *c, const equation_list *body, struct span 
 		a->closed = true;
 	}
 	c->out = out;
-	append_ordered(c, &made, at);
+	append_ordered(c, &made, depth, at);
 }

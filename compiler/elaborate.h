@@ -160,6 +160,7 @@ struct scan_frame {
 	int64_t trips;
 	enum part part;
 	equation_list body;
+	LIST(struct tensor *) states;
 };
 
 /* An included text, and which of the two runs of the model have met it. */
@@ -292,6 +293,13 @@ bool is_builtin(const char *name);
 struct value eval_builtin(struct elaborator *E, const struct node *n, const struct value *args, int nargs);
 struct value make_draw(struct elaborator *E, const struct node *n, enum draw draw);
 struct value array_value(struct elaborator *E, const struct node *n);
+
+/* ---- elaborate_grad.c: grad(e, x) ---- */
+struct value eval_gradient(struct elaborator *E, const struct node *n, struct value e);
+/* Some grad in the text takes the derivative by `name`. */
+bool is_differentiated_by(const struct node *text, const char *name);
+/* A tensor of its own with the value of v, by which derivatives can be taken. */
+struct value make_variable(struct elaborator *E, struct value v, const char *name, struct span at);
 
 /* ---- elaborate_equation.c ---- */
 const char *role_name(struct elaborator *E, const char *role); /* path of a temporary: what it is for, then its role */

@@ -336,54 +336,6 @@ static struct value draw(struct elaborator *E, const struct node *n, const struc
 	return lift(E, n->at, EX_ADD, 2, (struct value[]){a, lift(E, n->at, EX_MUL, 2, (struct value[]){width, u})});
 }
 
-/* ---- derivatives ---- */
-
-static struct value gradient(struct elaborator *E, const struct node *n, struct value e)
-{
-	const struct node *x = n->kid[1]->kid[0];
-	struct value v = eval(E, x);
-	if (e.kind == VAL_ERROR || v.kind == VAL_ERROR)
-		return error_value();
-	bool plain = is_tensor_itself(&v);
-	if (!plain || x->kind != NODE_NAME) {
-		fail(E, x->at, "the second argument of grad is the name of an input, a parameter or a value");
-		return error_value();
-	}
-	e = as_tensor(E, &e);
-	if (e.kind != VAL_TENSOR || e.indexed || own_rank(&e)) {
-		fail(E, n->kid[0]->at, "grad takes the derivative of a scalar, not of shape %s", value_shape(E, &e));
-		return error_value();
-	}
-	if (is_batched(&e) && !is_batched(&v)) {
-		fail(E, n->at,
-		     "'%s' is one for all samples, but the first argument differs from sample to sample: reduce it over batch first",
-		     x->name);
-		return error_value();
-	}
-	struct tensor *of = materialize(E, e, join_path(E, E->scope->path, E->scope->hint), n->at),
-		      *wrt = v.expr->tensor, *grad = NULL;
-	if (!of)
-		return error_value();
-	if (E->scans) {
-		fail(E, n->at, "grad inside a scan is not supported yet");
-		return error_value();
-	}
-	equation_list out = {0}, *part = &E->g->part[E->part];
-	if (find_passes(E->g, part)[of->id].pass) {
-		fail(E, n->at, "grad has no derivative of a total over `data`: take it inside, sum[data] grad(e, %s)",
-		     x->name);
-		return error_value();
-	}
-	differentiate(E->g, part, of, &wrt, 1, ".grad", &out, &grad);
-	if (!grad) {
-		fail(E, n->at, "the first argument of grad does not depend on '%s'", x->name);
-		return error_value();
-	}
-	for (int i = 0; i < out.n; i++)
-		list_add(&E->ctx->arena, part, out.item[i]);
-	return tensor_value(E, grad);
-}
-
 /* ---- calls ---- */
 
 static struct value extremum(struct elaborator *E, const struct node *n, const struct value *args, int nargs,
@@ -485,7 +437,7 @@ struct value eval_builtin(struct elaborator *E, const struct node *n, const stru
 	if (!strcmp(f, "reshape"))
 		return reshape(E, n, args[0], &args[1]);
 	if (!strcmp(f, "grad"))
-		return gradient(E, n, args[0]);
+		return eval_gradient(E, n, args[0]);
 	if (!strcmp(f, "class"))
 		return class_value(E, n, args);
 	if (!strcmp(f, "zeros"))

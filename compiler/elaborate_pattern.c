@@ -116,6 +116,14 @@ static bool match_type(struct elaborator *E, const struct node *formal, const st
 /* A cheap value may be repeated wherever the argument is used; anything else becomes an equation first. */
 bool is_cheap(const struct expr *e) { return e->n == 0 || (e->op == EX_READ && !e->guarded); }
 
+/* A number or a tensor that is no variable of its own: nothing could depend on it. */
+static bool is_constant_argument(const struct value *v)
+{
+	if (v->kind != VAL_TENSOR)
+		return is_number(v);
+	return !v->indexed && (!is_tensor_itself(v) || v->expr->tensor->role == ROLE_DATA);
+}
+
 /* Bind one formal to one value in E->scope. */
 bool bind_formal(struct elaborator *E, const struct node *formal, struct value v, struct span at)
 {
@@ -126,6 +134,8 @@ bool bind_formal(struct elaborator *E, const struct node *formal, struct value v
 	if (v.kind == VAL_TUPLE && v.n && !is_known(&v) && v.item[0].kind == VAL_TENSOR)
 		v = v.item[0]; /* of several results the first is meant */
 	bool pattern = formal->n && formal->kid[0];
+	if (is_constant_argument(&v) && is_differentiated_by(E->scope->def->kid[1], formal->name))
+		v = make_variable(E, v, join_path(E, E->scope->path, formal->name), at);
 	if (v.kind == VAL_TENSOR && !v.indexed && !is_cheap(v.expr)) {
 		v = settle(E, v, join_path(E, E->scope->path, formal->name), at);
 		if (v.kind == VAL_ERROR)

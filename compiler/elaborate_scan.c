@@ -66,7 +66,7 @@ static struct value earlier_value(struct elaborator *E, const struct scan_state 
 	return v;
 }
 
-static bool open_state(struct elaborator *E, const struct node *carry, bool per_sample)
+static bool open_state(struct elaborator *E, const struct node *carry, const struct node *body, bool per_sample)
 {
 	const char *hint = E->scope->hint;
 	E->scope->hint = carry->name;
@@ -106,7 +106,12 @@ static bool open_state(struct elaborator *E, const struct node *carry, bool per_
 	s->all = graph_tensor(E->g, ROLE_VALUE, join_path(E, E->scope->path, carry->name), ELEM_REAL, s->lead & 1,
 			      leading + n, all, user_place(E, carry->at));
 	s->all->layer = E->scope->path;
-	bind(E, carry->name, earlier_value(E, s, initial), carry->name_at);
+	list_add(&E->ctx->arena, &own->states, s->all);
+	struct value earlier = earlier_value(E, s, initial);
+	if (is_differentiated_by(body, carry->name))
+		earlier = make_variable(E, earlier, join_path(E, join_path(E, E->scope->path, carry->name), "now"),
+					carry->at);
+	bind(E, carry->name, earlier, carry->name_at);
 	find_binding(E->scope, carry->name)->carried = s;
 	find_binding(E->scope, carry->name)->next = NULL;
 	return true;
@@ -331,7 +336,7 @@ void run_scan(struct elaborator *E, const struct node *n)
 	t.axis[0] = (struct axis){frame.trips, false};
 	bind(E, n->name, t, n->name_at);
 	for (int i = 0; i < n->kid[1]->n; i++)
-		open_state(E, n->kid[1]->kid[i], per_sample);
+		open_state(E, n->kid[1]->kid[i], n->kid[2], per_sample);
 	if (E->ctx->errors == errors)
 		run_block(E, n->kid[2]);
 	E->scans--;

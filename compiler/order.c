@@ -29,6 +29,7 @@ struct ordering {
 	struct span at;
 	struct node *node;
 	int now; /* node whose reads are being found */
+	int depth; /* of the outermost scan that they may form */
 	int sets;
 };
 
@@ -58,7 +59,7 @@ static void add_link(struct ordering *o, const struct tensor *from, const struct
 	if (!a || !a->place)
 		return;
 	link.to = a->place - 1;
-	for (int d = 0; read && level_at(node->level, d) && level_at(a->level, d); d++)
+	for (int d = o->depth; read && level_at(node->level, d) && level_at(a->level, d); d++)
 		if (!same_step(o->g, read, node->eq->tensor, d))
 			link.same &= ~((uint32_t)1 << d);
 	list_add(&o->g->ctx->arena, &node->links, link);
@@ -197,15 +198,15 @@ static void order_nodes(struct ordering *o, const int_list *nodes, int depth, eq
 			search(&s, nodes->item[i]);
 }
 
-void append_ordered(struct chain *c, const equation_list *eqs, struct span at)
+void append_ordered(struct chain *c, const equation_list *eqs, int depth, struct span at)
 {
 	struct arena *arena = &c->g->ctx->arena;
-	struct ordering o = {.g = c->g, .at = at};
+	struct ordering o = {.g = c->g, .at = at, .depth = depth};
 	int_list all = {0};
 
 	o.node = arena_array(arena, (size_t)eqs->n, sizeof *o.node);
 	for (int i = 0; i < eqs->n; i++)
 		list_add(arena, &all, i);
 	find_links(&o, eqs);
-	order_nodes(&o, &all, 0, c->out);
+	order_nodes(&o, &all, depth, c->out);
 }

@@ -105,3 +105,12 @@ same() {
 		  if (!(e <= tolerance * m)) { print model ": " $0; bad = 1; exit } }
 		END { exit bad }' || exit 1
 }
+
+# The models of a file with a line "NAME: STATEMENT; STATEMENT ..." each, as models/NAME.nn: write_models FILE
+write_models() {
+	local line
+	mkdir -p models
+	while IFS= read -r line; do
+		sed 's/^[a-z_0-9]*: //; s/; */\n/g' <<<"$line" >"models/${line%%:*}.nn"
+	done < <(grep -v '^#' "$1")
+}

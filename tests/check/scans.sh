@@ -2,9 +2,6 @@
 # higher order, against central differences in __float128.
 . "$ROOT/tests/lib.sh"
 "$NNC" test "$ROOT/tests/check/scans.nn" >result || { cat result; exit 1; }
-mkdir models
-while IFS= read -r line; do
-	sed 's/^[a-z_]*: //; s/; */\n/g' <<<"$line" >"models/${line%%:*}.nn"
-done < <(grep -v '^#' "$ROOT/tests/check/scans.models")
+write_models "$ROOT/tests/check/scans.models"
 (gradients 1 models/*.nn) >result || { cat result; exit 1; }
 tail -n 1 result

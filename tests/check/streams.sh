@@ -1,9 +1,6 @@
 # The models of streams.models step by step, in process, against forward; and those that cannot be say why.
 . "$ROOT/tests/lib.sh"
-mkdir models
-while IFS= read -r line; do
-	sed 's/^[a-z_]*: //; s/; */\n/g' <<<"$line" >"models/${line%%:*}.nn"
-done < <(grep -v '^#' "$ROOT/tests/check/streams.models")
+write_models "$ROOT/tests/check/streams.models"
 gcc -O1 -g -Wall -Wextra -I"$ROOT/runtime" -I"$ROOT/compiler" "$ROOT/tests/check/streams.c" -o streams "$B/libnnrun.a" "$B/libnnc.a" \
 	-ltcc -ldl -lpthread -ljansson -lz -lm
 ./streams models/*.nn >result || { cat result; exit 1; }
