@@ -69,7 +69,7 @@ static struct emitter *new_emitter(struct graph *g, const struct emit_options *o
 	e->prefix = g->name;
 	e->upper = upper_case(e, g->name);
 	e->bodies.arena = e->functions.arena = e->libm.arena = arena;
-	e->p = schedule(g);
+	e->p = schedule(g, options->tiles);
 	if (options->no_forward1)
 		e->p->call[CALL_FORWARD1].present = false;
 	reserve_globals(e);

@@ -17,6 +17,7 @@ struct emit_options {
 				     schedule */
 	bool no_forward1;	  /* leave that function out */
 	bool freestanding;	  /* no #include at all: the file declares what it needs of libm and <stdint.h> */
+	const nnc_tiles *tiles;	  /* freestanding: NULL, or the routines that it may call */
 };
 
 const char *emit_text(struct graph *g, const struct emit_options *options);

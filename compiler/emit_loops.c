@@ -637,8 +637,13 @@ void write_loops(struct body *b)
 	const struct tile *tile = b->one_row ? first->row_tile : first->tile;
 	int names = b->scope.names.n;
 
-	if (!tile || b->e->options->freestanding) {
+	if (!tile || (b->e->options->freestanding && !b->e->options->tiles)) {
 		write_plain_loops(b);
+		return;
+	}
+	if (b->e->options->tiles) {
+		start_stage(b, first->eq, 0);
+		write_tiles(b, tile);
 		return;
 	}
 	text_add(b->e->out, "#ifdef TILE_PICK\n");

@@ -60,4 +60,4 @@ void measure_program(const struct program *p, struct struct_sizes *sizes)
 		sizes->tables += tensor_size(p->tables.item[i]) * elem_size(p->tables.item[i]->elem, real);
 }
 
-void measure_structs(struct graph *g, struct struct_sizes *sizes) { measure_program(schedule(g), sizes); }
+void measure_structs(struct graph *g, struct struct_sizes *sizes) { measure_program(schedule(g, NULL), sizes); }

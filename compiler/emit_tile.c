@@ -12,11 +12,11 @@
 /* ---- numbers that depend on the machine ---- */
 
 /* One number where all machines agree, else a pick. */
-static const char *pick(struct emitter *e, const int64_t number[TARGET_COUNT])
+static const char *pick(struct emitter *e, const int64_t *number)
 {
 	bool same = true;
 
-	for (int t = 1; t < TARGET_COUNT; t++)
+	for (int t = 1; t < e->p->n_machine; t++)
 		same &= number[t] == number[0];
 	if (same)
 		return arena_printf(e->arena, "%lld", (long long)number[0]);
@@ -31,7 +31,7 @@ struct tile_names {
 	const char *few;				/* the rows of the batch by which a loop goes on, or NULL */
 };
 
-static const char *name_number(struct body *b, struct text *list, const char *want, const int64_t number[TARGET_COUNT])
+static const char *name_number(struct body *b, struct text *list, const char *want, const int64_t *number)
 {
 	const char *value = pick(b->e, number), *name;
 
@@ -47,7 +47,7 @@ static void name_numbers(struct body *b, const struct tile *tile, struct tile_na
 	struct text list = {.arena = b->e->arena};
 	int64_t lanes[TARGET_COUNT], row[2][TARGET_COUNT], col[2][TARGET_COUNT];
 
-	for (int t = 0; t < TARGET_COUNT; t++) {
+	for (int t = 0; t < b->e->p->n_machine; t++) {
 		lanes[t] = tile->size[t].lanes;
 		for (int k = 0; k < 2; k++) {
 			row[k][t] = tile->size[t].row[k];
@@ -166,11 +166,11 @@ static const char *step_text(struct body *b, const struct tile *tile, const stru
 	}
 }
 
-static bool divides(const struct tile *tile, const struct tile_loop *loop)
+static bool divides(const struct body *b, const struct tile *tile, const struct tile_loop *loop)
 {
 	bool whole = !loop->axis.rows;
 
-	for (enum target t = 0; t < TARGET_COUNT; t++)
+	for (int t = 0; t < b->e->p->n_machine; t++)
 		whole &= loop->axis.extent % loop_step(tile, loop, t) == 0;
 	return whole;
 }
@@ -193,7 +193,7 @@ static void open_tile_loop(struct body *b, const struct tile *tile, struct tile_
 	else
 		open_block(e, "for (int %s = 0; %s < %s; %s += %s) {", name, name, end, name, step);
 	set_slot(b, x->slot, name);
-	if (strcmp(step, "1") == 0 || divides(tile, loop))
+	if (strcmp(step, "1") == 0 || divides(b, tile, loop))
 		return;
 	at = new_name(e, &b->scope, arena_printf(e->arena, "%s_at", base));
 	write_line(e, "const int %s = %s(%s, %s - %s);", at, help(e, HELP_SMALLER), name, end, step);
@@ -243,6 +243,84 @@ static const char *start_text(struct body *b, const struct tile *tile, int which
 	return strcmp(out.at, "0") == 0 ? name : arena_printf(b->e->arena, "%s + %s", name, out.at);
 }
 
+/* ---- in process: the routine is a function of the runtime (runtime/tile.h) ---- */
+
+/* Offsets of the first `room` places along a side. */
+static void write_offsets(struct text *out, int n, int split, int64_t first, int64_t second)
+{
+	text_add(out, ", {");
+	for (int i = 0; i < n; i++)
+		text_printf(out, i ? ", %lld" : "%lld", (long long)(i % split * first + i / split * second));
+	text_add(out, "}");
+}
+
+/* A sum's field, outermost first. */
+static void write_loops_of_sum(struct body *b, struct text *out, const struct tile *tile, int which)
+{
+	text_add(out, ", {");
+	for (int k = 2; k >= 0; k--) {
+		const struct tile_axis *x = k < tile->n_sum ? &tile->sum[k] : NULL;
+		const char *trips = !x ? "1" : number(b->e, x->extent);
+
+		if (x && x->rows && has_run_time_rows(b->group)) {
+			b->takes_n = true;
+			trips = "n";
+		}
+		text_add(out, which == 0 ? trips : number(b->e, !x ? 0 : which == 1 ? x->a : x->b));
+		text_add(out, k ? ", " : "}");
+	}
+}
+
+/* An nn_tile; few: of one row of the batch. */
+static const char *write_call_shape(struct body *b, const struct tile *tile, bool few)
+{
+	const struct tile_size *size = &tile->size[0];
+	struct text out = {.arena = b->e->arena};
+	const char *name = new_name(b->e, &b->scope, few ? "row_shape" : "shape");
+	int row[2], col[2], rows, cols, lanes = b->e->p->machine[0].lanes;
+	bool constant;
+	int64_t b_first = tile->dot ? tile->col[0].b : lanes, t_first = tile->dot ? tile->col[0].t : lanes;
+
+	for (int k = 0; k < 2; k++) {
+		row[k] = few && tile->row[k].rows ? 1 : size->row[k];
+		col[k] = few && tile->col[k].rows ? 1 : size->col[k];
+	}
+	rows = row[0] * row[1];
+	cols = col[0] * col[1];
+	text_printf(&out, "%d, %d, %d, 0, 1", rows, cols, size->lanes);
+	for (int which = 0; which < 3; which++)
+		write_loops_of_sum(b, &out, tile, which);
+	text_add(&out, ", 0, 0, 0");
+	write_offsets(&out, rows, row[0], tile->row[0].a, tile->row[1].a);
+	write_offsets(&out, rows, row[0], tile->row[0].t, tile->row[1].t);
+	write_offsets(&out, cols, col[0], b_first, tile->col[1].b);
+	write_offsets(&out, cols, col[0], t_first, tile->col[1].t);
+	constant = !(tile->n_sum && tile->sum[tile->n_sum - 1].rows && has_run_time_rows(b->group));
+	write_line(b->e, "%sconst nn_tile %s = {%s};", constant ? "static " : "", name, out.at);
+	return name;
+}
+
+static void call_routine(struct body *b, const struct tile *tile, const char *shape)
+{
+	write_line(b->e, "nn_tile_%s(&%s, %s, %s, %s);", tile->dot ? "dot" : "run", shape, start_text(b, tile, 0),
+		   start_text(b, tile, 1), start_text(b, tile, 2));
+}
+
+static void declare_routines(struct emitter *e)
+{
+	write_line(e, "typedef struct nn_tile {");
+	write_line(e, "\tint rows, vectors, lanes, accumulate, count, k[3];");
+	write_line(e, "\tptrdiff_t scalar_k[3], vector_k[3], scalar_step, vector_step, result_step;");
+	write_line(e, "\tptrdiff_t scalar[16], result_row[16], vector[6], result_vector[6];");
+	write_line(e, "} nn_tile;");
+	write_line(e, "void nn_tile_run(const nn_tile *tile, const %s *a, const %s *b, %s *t);", e->real, e->real,
+		   e->real);
+	write_line(e, "void nn_tile_dot(const nn_tile *tile, const %s *a, const %s *b, %s *t);", e->real, e->real,
+		   e->real);
+}
+
+/* ---- a tile and the loops around it ---- */
+
 static void write_call(struct body *b, const struct tile *tile, const struct tile_names *names, const char *shape,
 		       bool one_row)
 {
@@ -261,28 +339,39 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 		   start_text(b, tile, 2));
 }
 
+/* The call of a tile, of one row of the batch where there are few. */
+static void write_tile(struct body *b, const struct tile *tile, const struct tile_names *names,
+		       const char *const shape[2], bool few)
+{
+	if (b->e->options->tiles)
+		call_routine(b, tile, shape[few]);
+	else
+		write_call(b, tile, names, shape[0], few);
+}
+
 void write_tiles(struct body *b, const struct tile *tile)
 {
 	struct emitter *e = b->e;
 	struct tile_names names = {0};
-	const char *shape;
+	const char *shape[2] = {0};
 
-	for (int t = 0; t < TARGET_COUNT; t++)
+	for (int t = 0; t < e->p->n_machine; t++)
 		e->tile_bytes |= (unsigned)tile->size[t].lanes * (e->real_kind == NNC_FLOAT ? 4 : 8);
 	name_numbers(b, tile, &names);
-	shape = write_shape(b, tile, &names);
+	shape[0] = e->options->tiles ? write_call_shape(b, tile, false) : write_shape(b, tile, &names);
 	name_steps(b, tile, &names);
+	if (names.few && e->options->tiles)
+		shape[1] = write_call_shape(b, tile, true);
 	for (int k = 0; k < tile->n_loop; k++)
 		open_tile_loop(b, tile, &names, k);
 	if (names.few) {
 		open_block(e, "if (%s == 1) {", names.few);
-		write_call(b, tile, &names, shape, true);
+		write_tile(b, tile, &names, shape, true);
 		reopen_block(e, "} else {");
-		write_call(b, tile, &names, shape, false);
-		close_block(e, "}");
-	} else {
-		write_call(b, tile, &names, shape, false);
 	}
+	write_tile(b, tile, &names, shape, false);
+	if (names.few)
+		close_block(e, "}");
 	for (int k = 0; k < tile->n_loop; k++)
 		close_block(e, "}");
 }
@@ -373,6 +462,10 @@ void write_tile_routines(struct emitter *e)
 	if (!e->tile_bytes)
 		return;
 	write_blank(e);
+	if (e->options->tiles) {
+		declare_routines(e);
+		return;
+	}
 	for (size_t i = 0; i < sizeof head / sizeof *head; i++)
 		text_printf(e->out, "%s\n", head[i]);
 	for (int bytes = 64; bytes >= 16; bytes /= 2) {

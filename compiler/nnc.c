@@ -183,6 +183,7 @@ nnc_model *nnc_library(const nnc_options *options) { return make_handle(options)
 struct view_request {
 	const char *text; /* header's name, or definition's */
 	const void *weights, *state;
+	const nnc_tiles *tiles;
 	const char *result;
 };
 
@@ -225,8 +226,9 @@ static void view_c(nnc_model *m, void *argument)
 static void view_in_process(nnc_model *m, void *argument)
 {
 	/* libtcc does not make forward1 much faster than forward, and writing and compiling it takes long */
-	struct emit_options options = {.freestanding = true, .no_forward1 = true};
-	((struct view_request *)argument)->result = emit_text(m->graph, &options);
+	struct view_request *request = argument;
+	struct emit_options options = {.freestanding = true, .no_forward1 = true, .tiles = request->tiles};
+	request->result = emit_text(m->graph, &options);
 }
 
 static void view_header(nnc_model *m, void *argument)
@@ -257,7 +259,10 @@ const char *nnc_emit_header(nnc_model *m, const char *header)
 	return view(m, view_header, (struct view_request){.text = header});
 }
 
-const char *nnc_emit_in_process(nnc_model *m) { return view(m, view_in_process, (struct view_request){0}); }
+const char *nnc_emit_in_process(nnc_model *m, const nnc_tiles *tiles)
+{
+	return view(m, view_in_process, (struct view_request){.tiles = tiles});
+}
 
 const char *nnc_library_help(nnc_model *m, const char *name)
 {

@@ -66,6 +66,14 @@ typedef struct nnc_options {
 	                                    $XDG_CACHE_HOME or ~/.cache */
 } nnc_options;
 
+/* Routines for sums of products that code in this process may call: those of runtime/tile.h. */
+typedef struct nnc_tiles {
+	int lanes, registers;      /* of vectors: reals in one, how many there are */
+	int rows, columns;         /* of an outer product, at most; columns count vectors */
+	int dot_rows, dot_columns; /* of a dot product */
+	int sums;                  /* loops within a tile, at most 4 */
+} nnc_tiles;
+
 typedef struct nnc_model nnc_model;
 
 /* Compile a model's text; name is used in messages and for the prefix. NULL after errors (reported) or when memory
@@ -84,9 +92,10 @@ const char *nnc_summary_text(nnc_model *model);
  * as nnr_params and nnr_state give them. */
 const char *nnc_emit_c(nnc_model *model, const char *header, const void *weights, const void *state);
 const char *nnc_emit_header(nnc_model *model, const char *header);
-/* The same C for a compiler in this process: it includes nothing and declares what it calls, of libm, mem* and
- * random_words (runtime/random.h). There is no forward1, as forward takes one row as well. */
-const char *nnc_emit_in_process(nnc_model *model);
+/* The same C for a compiler in this process: it includes nothing and declares what it calls, of libm, mem*,
+ * random_words (runtime/random.h) and, unless tiles is NULL, the routines of runtime/tile.h. There is no forward1, as
+ * forward takes one row as well. */
+const char *nnc_emit_in_process(nnc_model *model, const nnc_tiles *tiles);
 const char *nnc_prefix(const nnc_model *model);
 /* The losses, k from 0: one, unless some have `only`. NULL beyond the last. */
 const char *nnc_loss_name(const nnc_model *model, int k);

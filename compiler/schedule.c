@@ -284,13 +284,14 @@ static void mark_kept(struct program *p)
 		layout_of(root_of(g->inference_loss))->kept = true;
 }
 
-struct program *schedule(struct graph *g)
+struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 {
 	struct arena *arena = &g->ctx->arena;
 	struct program *p = arena_alloc(arena, sizeof *p);
 	equation_list inference = {0}, training = {0};
 
 	p->g = g;
+	find_machines(p, tiles);
 	for (int i = 0; i < g->tensors.n; i++)
 		new_layout(p, g->tensors.item[i]);
 	sort_tensors(p);

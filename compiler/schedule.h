@@ -26,9 +26,19 @@ struct step_loop {
 	const struct step_loop *outer;
 };
 
-/* The kinds of machine that the generated file may be compiled for, and what a tile may look like on them. */
+/* The kinds of machine that a generated file may be compiled for. Code in this process is for one, the first. */
 enum target { TARGET_AVX512, TARGET_AVX2, TARGET_SSE2, TARGET_NEON, TARGET_COUNT };
 enum { TILE_SUMS = 4 };
+
+/* What a tile may look like on a machine. */
+struct machine {
+	int lanes, registers;	/* of vectors: reals in one, how many there are */
+	bool fused;		/* multiply-add is one instruction */
+	int rows, cols;		/* the most in an outer product */
+	int dot_rows, dot_cols; /* and in a dot product */
+	int sums;		/* loops within a tile */
+	bool one_narrow;	/* a vector with fewer lanes stands alone */
+};
 
 /* An index as the tiles see it, perhaps made of several: how far it moves in the factors A and B and in the result. */
 struct tile_axis {
@@ -229,9 +239,11 @@ struct program {
 	LIST(struct rule_state) rules;
 	LIST(struct total) totals;
 	struct stream *stream;
-	LIST(struct tensor *) tables; /* DATA tensors */
-	int64_t n_metric;	      /* numbers of all metrics */
-	double statements;	      /* written out */
+	LIST(struct tensor *) tables;	      /* DATA tensors */
+	int64_t n_metric;		      /* numbers of all metrics */
+	double statements;		      /* written out */
+	struct machine machine[TARGET_COUNT]; /* what it is for */
+	int n_machine;
 	group_list init, inference, training, update, streaming, average;
 	struct call_plan call[CALL_COUNT];
 	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */
@@ -239,8 +251,9 @@ struct program {
 
 /* requires  a verified graph whose chain rule, if any, has run
  * keeps     the graph's parts and tensors (it uses tensor->pass; expressions may be added)
- * gives     groups and calls, every tensor's layout; place() fills in storage. */
-struct program *schedule(struct graph *g);
+ * gives     groups and calls, every tensor's layout; place() fills in storage.
+ * tiles: the routines that the code may call, or NULL: it stands alone. */
+struct program *schedule(struct graph *g, const nnc_tiles *tiles);
 
 enum {
 	WRITE_OUT_LIMIT = 256, /* multiply-adds per row of a group that is written out */
@@ -283,9 +296,11 @@ bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct aff
 int64_t axis_stride(const struct tensor *t, int axis);
 
 /* schedule_tile.c: the stage in tiles, or NULL where that has no form or no gain. open: slots of loops around it. */
-struct tile *plan_tile(struct graph *g, const struct stage *stage, uint64_t open, bool one_row);
+struct tile *plan_tile(struct program *p, const struct stage *stage, uint64_t open, bool one_row);
+/* The machines that the program is for. */
+void find_machines(struct program *p, const nnc_tiles *tiles);
 /* Elements of its index by which a loop goes on. */
-int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, enum target target);
+int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, int target);
 
 /* Whether a read in a flat equation is of the element that the equation makes. */
 bool is_elementwise(const struct expr *read, const struct equation *eq);

@@ -28,19 +28,49 @@ enum {
 	L2_BYTES = 1024 * 1024
 };
 
-static const struct machine {
-	int bytes, registers; /* of vectors */
-	bool fused;	      /* multiply-add is one instruction */
-} targets[TARGET_COUNT] = {
-	[TARGET_AVX512] = {64, 32, true},
-	[TARGET_AVX2] = {32, 16, true},
-	[TARGET_SSE2] = {16, 16, false},
-	[TARGET_NEON] = {16, 32, true},
-};
+/* Files of C are for any of these; code in this process is for what its host says. */
+void find_machines(struct program *p, const nnc_tiles *tiles)
+{
+	static const struct {
+		int bytes, registers;
+		bool fused;
+	} known[TARGET_COUNT] = {
+		[TARGET_AVX512] = {64, 32, true},
+		[TARGET_AVX2] = {32, 16, true},
+		[TARGET_SSE2] = {16, 16, false},
+		[TARGET_NEON] = {16, 32, true},
+	};
+	int real_size = p->g->ctx->options->real == NNC_FLOAT ? 4 : 8;
+
+	if (tiles) {
+		p->n_machine = 1;
+		p->machine[0] = (struct machine){.lanes = tiles->lanes,
+						 .registers = tiles->registers,
+						 .fused = true,
+						 .rows = tiles->rows,
+						 .cols = tiles->columns,
+						 .dot_rows = tiles->dot_rows,
+						 .dot_cols = tiles->dot_columns,
+						 .sums = tiles->sums,
+						 .one_narrow = true};
+		return;
+	}
+	p->n_machine = TARGET_COUNT;
+	for (int t = 0; t < TARGET_COUNT; t++)
+		p->machine[t] = (struct machine){.lanes = known[t].bytes / real_size,
+						 .registers = known[t].registers,
+						 .fused = known[t].fused,
+						 .rows = LARGEST_SIDE,
+						 .cols = LARGEST_SIDE,
+						 .dot_rows = LARGEST_SIDE,
+						 .dot_cols = LARGEST_SIDE,
+						 .sums = TILE_SUMS};
+}
 
 /* ---- the equation as extents and strides ---- */
 
 struct problem {
+	const struct program *program;
 	struct graph *g;
 	const struct stage *stage;
 	const struct expr *a, *b;
@@ -154,11 +184,14 @@ static double tile_cost(const struct problem *p, const struct choice *c, const s
 	return tiles * (steps * step + 5 * exits + 10 + results * (c->dot ? 3 : 0.5));
 }
 
-static bool fits(const struct tile_size *size, const struct machine *target)
+static bool fits(const struct choice *c, const struct tile_size *size, const struct machine *target)
 {
 	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1];
-	return rows * cols + cols + (target->fused ? 1 : 2) <= target->registers && rows <= LARGEST_SIDE &&
-	       cols <= LARGEST_SIDE;
+
+	if (target->one_narrow && !c->dot && size->lanes < target->lanes && cols > 1)
+		return false;
+	return rows * cols + cols + (target->fused ? 1 : 2) <= target->registers &&
+	       rows <= (c->dot ? target->dot_rows : target->rows) && cols <= (c->dot ? target->dot_cols : target->cols);
 }
 
 /* Sizes worth trying for a side of a tile. */
@@ -189,7 +222,7 @@ static double best_size(const struct problem *p, const struct choice *c, const s
 	double least = INFINITY;
 	struct sizes row0 = side_sizes(p, c->row[0]), row1 = side_sizes(p, c->row[1]), col1 = side_sizes(p, c->col[1]);
 
-	for (int lanes = target->bytes / p->real_size; lanes * p->real_size >= 16; lanes /= 2) {
+	for (int lanes = target->lanes; lanes * p->real_size >= 16; lanes /= 2) {
 		int64_t vectors = p->axis[c->vector].extent / lanes;
 		struct sizes col0 = c->dot ? side_sizes(p, c->col[0]) : sizes_of(vectors, 8);
 		int n[4] = {row0.n, row1.n, col0.n, col1.n};
@@ -204,7 +237,7 @@ static double best_size(const struct problem *p, const struct choice *c, const s
 			s.row[1] = row1.at[at / n[0] % n[1]];
 			s.col[0] = col0.at[at / n[0] / n[1] % n[2]];
 			s.col[1] = col1.at[at / n[0] / n[1] / n[2]];
-			if (!fits(&s, target))
+			if (!fits(c, &s, target))
 				continue;
 			cost = tile_cost(p, c, &s, target);
 			if (cost < least) {
@@ -243,7 +276,7 @@ static void try_vector(const struct problem *p, int v, struct choice *best, doub
 				c.col[1] = c.dot ? -1 : col[c0];
 				if ((c.row[0] < 0 && r1 < n_row) || (c.row[1] >= 0 && p->axis[c.row[0]].rows))
 					continue; /* of two, the rows of the batch come second */
-				cost = best_size(p, &c, &targets[TARGET_AVX512], &size);
+				cost = best_size(p, &c, &p->program->machine[0], &size);
 				if (cost < *least) {
 					*least = cost;
 					*best = c;
@@ -265,7 +298,7 @@ static double footprint(const struct problem *p, const struct tile *tile, int fr
 
 		for (int k = 0; k < from; k++)
 			if (tile->loop[k].axis.slot == x->slot)
-				extent = loop_step(tile, &tile->loop[k], TARGET_AVX512);
+				extent = loop_step(tile, &tile->loop[k], 0);
 		bytes *= move[operand] ? (double)extent : 1;
 	}
 	return fmin(bytes, (double)tensor_size(of[operand]) * p->real_size);
@@ -296,8 +329,7 @@ static double traffic(const struct problem *p, const struct tile *tile)
 
 				same &= move[operand] == 0;
 				if (!same)
-					bytes *= (double)rounds(x->extent,
-								loop_step(tile, &tile->loop[k], TARGET_AVX512));
+					bytes *= (double)rounds(x->extent, loop_step(tile, &tile->loop[k], 0));
 			}
 			cycles += bytes * caches[c].cycles;
 		}
@@ -329,7 +361,7 @@ static void try_orders(const struct problem *p, struct tile *tile, int at, struc
 	}
 }
 
-int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, enum target target)
+int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, int target)
 {
 	const struct tile_size *size = &tile->size[target];
 
@@ -352,7 +384,7 @@ static void add_loop(const struct problem *p, const struct choice *c, struct til
 			loop.side = SIDE_ROW, loop.number = k;
 		else if (axis == c->col[k])
 			loop.side = k == 0 && !c->dot ? SIDE_VECTOR : SIDE_COLUMN, loop.number = k;
-	for (enum target t = 0; t < TARGET_COUNT; t++)
+	for (int t = 0; t < p->program->n_machine; t++)
 		covered &= loop_step(tile, &loop, t) == loop.axis.extent;
 	if (!covered)
 		tile->loop[tile->n_loop++] = loop;
@@ -380,7 +412,7 @@ static bool order_sums(const struct problem *p, const struct choice *c, struct t
 
 		if (!is_sum(&p->axis[i]))
 			continue;
-		if (tile->n_sum == TILE_SUMS)
+		if (tile->n_sum == p->program->machine[0].sums)
 			return false;
 		for (; at > 0 && rank[at - 1] > sum_rank(p, c, i); at--) {
 			rank[at] = rank[at - 1];
@@ -402,8 +434,8 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	double least = INFINITY;
 
 	*tile = (struct tile){.a = p->a, .b = p->b, .dot = c->dot, .vector = p->axis[c->vector]};
-	for (enum target t = 0; t < TARGET_COUNT; t++)
-		if (best_size(p, c, &targets[t], &tile->size[t]) == INFINITY)
+	for (int t = 0; t < p->program->n_machine; t++)
+		if (best_size(p, c, &p->program->machine[t], &tile->size[t]) == INFINITY)
 			return NULL;
 	for (int k = 0; k < 2; k++) {
 		tile->row[k] = c->row[k] < 0 ? (struct tile_axis){.slot = -1} : p->axis[c->row[k]];
@@ -434,9 +466,10 @@ static void swap_factors(struct problem *p)
 	}
 }
 
-struct tile *plan_tile(struct graph *g, const struct stage *stage, uint64_t open, bool one_row)
+struct tile *plan_tile(struct program *program, const struct stage *stage, uint64_t open, bool one_row)
 {
-	struct problem p = {.g = g, .stage = stage, .strict = g->ctx->options->fp == NNC_FP_STRICT};
+	struct graph *g = program->g;
+	struct problem p = {.program = program, .g = g, .stage = stage, .strict = g->ctx->options->fp == NNC_FP_STRICT};
 	struct choice best[2];
 	double least[2] = {INFINITY, INFINITY}, work = 1;
 	int which;

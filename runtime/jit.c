@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "random.h"
+#include "tile_set.h"
 
 /* Newer versions dropped the second argument of tcc_relocate together with the macro for it. */
 #ifdef TCC_RELOCATE_AUTO
@@ -71,19 +72,25 @@ static const struct symbol {
 	{"random_words", (any_function *)random_words},
 };
 
-static int add_symbols(TCCState *tcc)
+/* libtcc takes pointers to objects; C converts none to a function into one, POSIX says they are alike. */
+static int add_symbol(TCCState *tcc, const char *name, any_function *function)
 {
-	for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
-		/* libtcc takes pointers to objects; C converts none to a function into one, POSIX says they are alike
-		 */
-		union {
-			any_function *function;
-			void *object;
-		} at = {.function = symbols[i].function};
-		if (tcc_add_symbol(tcc, symbols[i].name, at.object) < 0)
+	union {
+		any_function *function;
+		void *object;
+	} at = {.function = function};
+	return tcc_add_symbol(tcc, name, at.object);
+}
+
+static int add_symbols(TCCState *tcc, const struct tile_set *tiles)
+{
+	for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++)
+		if (add_symbol(tcc, symbols[i].name, symbols[i].function) < 0)
 			return -1;
-	}
-	return 0;
+	if (!tiles)
+		return 0;
+	return add_symbol(tcc, "nn_tile_run", tiles->run) < 0 || add_symbol(tcc, "nn_tile_dot", tiles->dot) < 0 ? -1
+														: 0;
 }
 
 /* libtcc calls exit() where memory runs out before or after the compilation proper. So it is started only if all that
@@ -98,7 +105,8 @@ bool jit_has_room(const char *text)
 
 bool jit_lacks_memory(const char *message) { return strstr(message, "memory full") != NULL; }
 
-struct jit *jit_compile(const char *text, void (*report)(void *user, const char *message), void *user)
+struct jit *jit_compile(const char *text, const struct tile_set *tiles, void (*report)(void *user, const char *message),
+			void *user)
 {
 	TCCState *tcc = tcc_new();
 	if (!tcc) {
@@ -107,7 +115,7 @@ struct jit *jit_compile(const char *text, void (*report)(void *user, const char 
 	}
 	tcc_set_error_func(tcc, user, report);
 	tcc_set_options(tcc, "-nostdlib");
-	if (tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY) < 0 || add_symbols(tcc) < 0 ||
+	if (tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY) < 0 || add_symbols(tcc, tiles) < 0 ||
 	    tcc_compile_string(tcc, text) < 0 || RELOCATE(tcc) < 0) {
 		tcc_delete(tcc);
 		return NULL;

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "tile_set.h"
+
 enum { LINE = 64 }; /* bytes of a cache line: generated code may ask for vectors aligned to it */
 
 static size_t round_up(size_t size) { return (size + LINE - 1) / LINE * LINE; }
@@ -142,12 +144,21 @@ static void report_jit(void *user, const char *message)
 
 /* By libtcc. NULL after errors, with *status set. */
 static struct jit *compile_at_once(const struct host *host, nnc_model *compiled, const char *symbol,
-				   const nn_model **nn, nnr_status *status)
+				   const nnc_options *options, const nn_model **nn, nnr_status *status)
 {
 	struct listener listener = {host, NNR_INVALID};
-	const char *text = nnc_emit_in_process(compiled);
+	const struct tile_set *set = select_tile_set(options->real == NNC_DOUBLE ? sizeof(double) : sizeof(float),
+						     options->fp == NNC_FP_STRICT);
+	const nnc_tiles tiles = {.lanes = set->width,
+				 .registers = set->registers,
+				 .rows = NN_TILE_ROWS,
+				 .columns = NN_TILE_VECTORS,
+				 .dot_rows = NN_DOT_ROWS,
+				 .dot_columns = NN_DOT_VECTORS,
+				 .sums = NN_TILE_LOOPS};
+	const char *text = nnc_emit_in_process(compiled, &tiles);
 	bool room = text && jit_has_room(text);
-	struct jit *jit = room ? jit_compile(text, report_jit, &listener) : NULL;
+	struct jit *jit = room ? jit_compile(text, set, report_jit, &listener) : NULL;
 	if (text && !room)
 		listener.status = host_fail(host, NNR_MEMORY, NULL, "out of memory");
 	*status = jit ? NNR_OK : listener.status;
@@ -187,7 +198,7 @@ nnr_model *open_compiled(const struct host *host, nnc_model *compiled, const nnc
 	if (options->jit != NNC_JIT_TCC)
 		object = compile_behind(host, compiled, symbol, options, status);
 	if (*status == NNR_OK && options->jit != NNC_JIT_CC)
-		jit = compile_at_once(host, compiled, symbol, &nn, status);
+		jit = compile_at_once(host, compiled, symbol, options, &nn, status);
 	else if (*status == NNR_OK && object_wait(object) == OBJECT_READY)
 		nn = object_descriptor(object);
 	else if (*status == NNR_OK)

@@ -91,7 +91,7 @@ static struct loaded load(struct graph *g)
 	const char *text = emit_text(g, &(struct emit_options){.freestanding = true});
 
 	ck_assert_msg(text != NULL, "%s", complaints);
-	m.jit = jit_compile(text, complain, NULL);
+	m.jit = jit_compile(text, NULL, complain, NULL);
 	m.nn = jit_symbol(m.jit, "net_model");
 	ck_assert_ptr_nonnull(m.nn);
 	m.params = calloc(1, m.nn->params_size);
@@ -352,7 +352,7 @@ START_TEST(weights_embedded)
 	static const double weights[] = {0.1, -1e-300, 3, 1.0 / 3};
 	struct graph *g = build("param w[2, 2] = 0\ninput x[2]\noutput y = w @ x\n");
 	struct emit_options embed = {.freestanding = true, .weights = weights};
-	struct jit *jit = jit_compile(emit_text(g, &embed), complain, NULL);
+	struct jit *jit = jit_compile(emit_text(g, &embed), NULL, complain, NULL);
 
 	ck_assert_mem_eq(jit_symbol(jit, "net_weights"), weights, sizeof weights);
 	jit_free(jit);
@@ -366,7 +366,7 @@ START_TEST(weights_embedded_as_float)
 	struct jit *jit;
 
 	options.real = NNC_FLOAT;
-	jit = jit_compile(emit_text(build("param w[2, 2] = 0\ninput x[2]\noutput y = w @ x\n"), &embed), complain,
+	jit = jit_compile(emit_text(build("param w[2, 2] = 0\ninput x[2]\noutput y = w @ x\n"), &embed), NULL, complain,
 			  NULL);
 	ck_assert_mem_eq(jit_symbol(jit, "net_weights"), weights, sizeof weights);
 	jit_free(jit);
@@ -478,8 +478,8 @@ START_TEST(buffers_are_used_again)
 {
 	struct program *shallow, *tall;
 
-	shallow = schedule(build("input x[64]\nh = x\nrepeat 3 { h = h -> dense(64) -> relu }\noutput h\n"));
-	tall = schedule(build("input x[64]\nh = x\nrepeat 30 { h = h -> dense(64) -> relu }\noutput h\n"));
+	shallow = schedule(build("input x[64]\nh = x\nrepeat 3 { h = h -> dense(64) -> relu }\noutput h\n"), NULL);
+	tall = schedule(build("input x[64]\nh = x\nrepeat 30 { h = h -> dense(64) -> relu }\noutput h\n"), NULL);
 	ck_assert_int_eq(shallow->call[CALL_FORWARD].work, tall->call[CALL_FORWARD].work);
 	ck_assert_int_eq(tall->work1 * 32, tall->work);
 }

@@ -735,7 +735,7 @@ START_TEST(jit)
 	static const char add[] = "float expf(float); float f(float x) { return expf(x) + 1; }";
 	static const char two[] = "void *memset(void *, int, __SIZE_TYPE__); static int t[3] = {1, 2, 3};"
 				  "int f(int i) { int u[3]; memset(u, 0, sizeof u); return t[i] + u[i]; }";
-	struct jit *a = jit_compile(add, keep_text, text), *b = jit_compile(two, keep_text, text);
+	struct jit *a = jit_compile(add, NULL, keep_text, text), *b = jit_compile(two, NULL, keep_text, text);
 	ck_assert_str_eq(text, "");
 	ck_assert(a && b);
 	float (*f)(float);
@@ -748,9 +748,9 @@ START_TEST(jit)
 	jit_free(a);
 	ck_assert_int_eq(g(1), 2);
 	jit_free(b);
-	ck_assert_ptr_null(jit_compile("int f(void) { return y; }", keep_text, text));
+	ck_assert_ptr_null(jit_compile("int f(void) { return y; }", NULL, keep_text, text));
 	ck_assert_ptr_nonnull(strstr(text, "'y' undeclared"));
-	ck_assert_ptr_null(jit_compile("void puts(char *); void f(void) { puts(\"\"); }", keep_text, text));
+	ck_assert_ptr_null(jit_compile("void puts(char *); void f(void) { puts(\"\"); }", NULL, keep_text, text));
 	ck_assert_ptr_nonnull(strstr(text, "puts"));
 	jit_free(NULL);
 }
