@@ -419,7 +419,7 @@ START_TEST(no_value_is_lost)
 	struct program *p;
 
 	options.unroll = (enum nnc_unroll)_i;
-	p = schedule(build(deep));
+	p = schedule(build(deep), NULL);
 	for (enum call c = 0; c < CALL_COUNT; c++) {
 		const group_list *groups = &p->call[c].groups;
 
