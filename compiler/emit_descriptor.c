@@ -283,8 +283,9 @@ void write_descriptor(struct emitter *e)
 		   e->p->call[CALL_FORWARD1].present ? arena_printf(e->arena, "sizeof(%s_work1)", e->prefix) : "0");
 	write_line(e, "%s,", e->g->metrics.n ? arena_printf(e->arena, "sizeof(%s_totals)", e->prefix) : "0");
 	write_line(e, "%s, %s,", quoted(e, e->g->name), quoted(e, e->g->src ? source_text(e->g->src) : ""));
-	write_line(e, "0x%016" PRIx64 "u, %lld, %lld, %" PRIu64 "u, %d,", fingerprint(e), (long long)t->epochs,
-		   (long long)t->steps, t->seed, t->ordered);
+	write_line(e, "0x%016" PRIx64 "u, %lld, %lld, %" PRIu64 "u, %d, %d,", fingerprint(e), (long long)t->epochs,
+		   (long long)t->steps, t->seed, t->ordered,
+		   e->p->call[CALL_FORWARD].present && e->p->call[CALL_FORWARD].writes_state);
 	for (enum call call = 0; call < CALL_COUNT; call++)
 		text_printf(&calls, "%s%s", call ? ", " : "", function_or_null(e, call));
 	write_line(e, "%s,", calls.at);

@@ -49,6 +49,7 @@ typedef struct nn_model {
 	int32_t epochs, steps; /* of the train line; 0: not given */
 	uint64_t seed;
 	int32_t ordered;       /* the rows of an epoch are wanted in their order */
+	int32_t moves;         /* forward moves the state on: what one call leaves the next one starts from */
 	void (*init)(void *params, void *state, uint64_t seed);
 	void (*forward)(const void *params, void *state, const void *const *input, void *const *output, int n, void *work);
 	void (*forward1)(const void *params, void *state, const void *const *input, void *const *output, void *work1);

@@ -12,33 +12,42 @@
 /* Arrays of one batch, in the model's types. */
 struct batch {
 	void **input, **target; /* input starts the allocation */
+	void **output;		/* of a model whose states move on; else there is none */
 };
 
 static void free_batch(const nnr_model *model, struct batch *batch)
 {
-	int n = model->n_kind[NN_INPUT] + model->n_kind[NN_TARGET];
+	int n = model->n_kind[NN_INPUT] + model->n_kind[NN_TARGET] + model->n_kind[NN_OUTPUT];
 	for (int i = 0; batch->input && i < n; i++)
 		host_free(&model->host, batch->input[i]);
 	host_free(&model->host, batch->input);
 }
 
-/* batch must be zero; free_batch it after a failure too. */
-static nnr_status make_batch(const nnr_model *model, struct batch *batch)
+static nnr_status make_arrays(const nnr_model *model, enum nn_kind kind, void **array)
 {
-	const nn_model *nn = model->nn;
-	int n_input = model->n_kind[NN_INPUT], n = n_input + model->n_kind[NN_TARGET];
-	batch->input = host_alloc(&model->host, (size_t)n + 1, sizeof(void *));
-	if (!batch->input)
-		return NNR_MEMORY;
-	batch->target = batch->input + n_input;
-	for (int i = 0; i < n; i++) {
-		const nn_tensor *tensor =
-			i < n_input ? nnr_tensor(model, NN_INPUT, i) : nnr_tensor(model, NN_TARGET, i - n_input);
-		batch->input[i] = host_alloc(&model->host, tensor->count * nn->batch, element_size(nn, tensor));
-		if (!batch->input[i])
+	for (int i = 0; i < model->n_kind[kind]; i++) {
+		const nn_tensor *tensor = nnr_tensor(model, kind, i);
+		array[i] = host_alloc(&model->host, tensor->count * model->nn->batch, element_size(model->nn, tensor));
+		if (!array[i])
 			return NNR_MEMORY;
 	}
 	return NNR_OK;
+}
+
+/* batch must be zero; free_batch it after a failure too. */
+static nnr_status make_batch(const nnr_model *model, struct batch *batch)
+{
+	int n_input = model->n_kind[NN_INPUT], n_target = model->n_kind[NN_TARGET];
+	batch->input =
+		host_alloc(&model->host, (size_t)(n_input + n_target + model->n_kind[NN_OUTPUT]) + 1, sizeof(void *));
+	if (!batch->input)
+		return NNR_MEMORY;
+	batch->target = batch->input + n_input;
+	batch->output = batch->target + n_target;
+	nnr_status status = make_arrays(model, NN_INPUT, batch->input);
+	if (status == NNR_OK)
+		status = make_arrays(model, NN_TARGET, batch->target);
+	return status == NNR_OK && model->nn->moves ? make_arrays(model, NN_OUTPUT, batch->output) : status;
 }
 
 static const void *const *as_const(void *const *pointers) { return (const void *const *)pointers; }
@@ -78,7 +87,7 @@ static nnr_status check_targets(const nnr_model *model, const nnr_data *data)
 }
 
 /* One pass over a set: the loss of each batch is weighted with its rows, take (metrics or metrics2) gets them all. Each
- * may be NULL. */
+ * may be NULL. States that forward moves on go from batch to batch, and start from where they were before the pass. */
 static void pass_over(nnr_model *model, const void *params, const nnr_data *data, struct batch *batch, double *loss,
 		      void (*take)(const void *params, void *state, const void *const *input, const void *const *target,
 				   void *totals, int n, void *work))
@@ -95,7 +104,11 @@ static void pass_over(nnr_model *model, const void *params, const nnr_data *data
 		if (take)
 			take(params, model->state, as_const(batch->input), as_const(batch->target), model->totals, n,
 			     model->work);
+		if (nn->moves)
+			model->code->forward(params, model->state, as_const(batch->input), batch->output, n,
+					     model->work);
 	}
+	memcpy(model->state, model->saved_state, nn->state_size);
 }
 
 nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, double *metric)
