@@ -50,6 +50,8 @@ bool affine_of(const struct expr *e, struct affine *out)
 	return e->affine && collect(e, 1, out);
 }
 
+bool affine_add(const struct expr *e, int64_t scale, struct affine *out) { return e->affine && collect(e, scale, out); }
+
 static struct expr *affine_plain(struct graph *g, enum ex op, int n, struct expr *a, struct expr *b)
 {
 	struct expr *e = ex_plain(g, op, ELEM_INT, n, (struct expr *[]){a, b});

@@ -191,6 +191,8 @@ static void write_equations(struct emitter *e, const struct group *group)
 	struct text text = {.arena = e->arena};
 	const char *last = "";
 
+	if (e->options->freestanding)
+		return;
 	for (int i = 0; i < group->stages.n; i++) {
 		const struct equation *eq = group->stages.item[i]->eq;
 		const char *place = place_text(e, eq->at);

@@ -380,7 +380,8 @@ void write_header_text(struct emitter *e, const char *file)
 		write_work(e, "work1", e->p->work1, e->p->work1_int,
 			   e->p->stream->present ? "The same for forward1 and stream_step." : "The same for forward1.");
 	write_stream(e);
-	write_prototypes(e);
+	if (!e->options->freestanding)
+		write_prototypes(e);
 	if (e->p->n_param) {
 		write_comment(
 			e,

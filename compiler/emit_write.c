@@ -12,7 +12,7 @@ enum { WIDTH = 110, TAB = 8 };
 static void indent(struct emitter *e, int depth)
 {
 	for (int i = 0; i < depth; i++)
-		text_add(e->out, "\t");
+		text_add_bytes(e->out, "\t", 1);
 }
 
 /* How good a blank is to break a line at: after a comma or a binary operator, rather than elsewhere; never before one.
@@ -53,12 +53,17 @@ static size_t break_point(const char *text, size_t room)
 	return best ? best : first;
 }
 
+static void count_statement(struct emitter *e)
+{
+	if (e->blocks.n)
+		e->blocks.item[e->blocks.n - 1].statements++;
+}
+
 static void write_broken(struct emitter *e, const char *text)
 {
 	int depth = e->depth;
 
-	if (e->blocks.n)
-		e->blocks.item[e->blocks.n - 1].statements++;
+	count_statement(e);
 	for (;;) {
 		size_t room = (size_t)(WIDTH - TAB * (depth < 8 ? depth : 8)), at;
 
@@ -76,12 +81,22 @@ static void write_broken(struct emitter *e, const char *text)
 	}
 }
 
+/* It is written where it belongs, and taken back if it is too long. */
 static void write_formatted(struct emitter *e, const char *format, va_list args)
 {
-	struct text line = {.arena = e->arena};
+	struct text *out = e->out;
+	size_t room = (size_t)(WIDTH - TAB * (e->depth < 8 ? e->depth : 8)), begin = out->n, text;
 
-	text_vprintf(&line, format, args);
-	write_broken(e, line.at ? line.at : "");
+	indent(e, e->depth);
+	text = out->n;
+	text_vprintf(out, format, args);
+	if (out->n - text <= room) {
+		text_add_bytes(out, "\n", 1);
+		count_statement(e);
+		return;
+	}
+	out->n = begin;
+	write_broken(e, arena_copy(e->arena, out->at + text, strlen(out->at + text)));
 }
 
 void write_line(struct emitter *e, const char *format, ...)
@@ -138,6 +153,8 @@ void reopen_block(struct emitter *e, const char *line)
 
 void write_comment(struct emitter *e, const char *text)
 {
+	if (e->options->freestanding) /* nobody reads it */
+		return;
 	size_t room = (size_t)(WIDTH - TAB * e->depth - 3), length = strlen(text);
 	bool single = !strchr(text, '\n') && length + 3 <= room;
 

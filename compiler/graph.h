@@ -266,6 +266,7 @@ struct affine {
 	int64_t coef[64];
 };
 bool affine_of(const struct expr *e, struct affine *out);
+bool affine_add(const struct expr *e, int64_t scale, struct affine *out); /* *out += scale * e, likewise */
 struct expr *affine_expr(struct graph *g, const struct affine *a);
 /* The range of an integer expression over the equation's index ranges, by interval arithmetic; false if
  * unknown (reads of integer tensors without classes). class[n] tensors have range 0..n-1. */

@@ -192,7 +192,8 @@ static void text_reserve(struct text *text, size_t n)
 
 void text_add_bytes(struct text *text, const char *bytes, size_t n)
 {
-	text_reserve(text, n);
+	if (text->n >= text->room || n >= text->room - text->n)
+		text_reserve(text, n);
 	if (n)
 		memcpy(text->at + text->n, bytes, n);
 	text->n += n;
@@ -260,11 +261,18 @@ static void add_star(struct conversion *c, int value)
 	c->n += snprintf(c->text + c->n, sizeof c->text - (size_t)c->n, "%d", value);
 }
 
+static bool is_option(char c) { return (c >= '0' && c <= '9') || (c >= '*' && c <= '.') || c == ' ' || c == '#'; }
+
 /* Read one behind its %; the place behind it. Arguments of stars are taken from args. */
 static const char *read_conversion(struct conversion *c, const char *at, va_list *args)
 {
-	*c = (struct conversion){.text = "%", .n = 1, .precision = -1, .plain = true};
-	for (bool point = false; strchr("-+ #0123456789.*", *at) && *at; at++) {
+	c->text[0] = '%';
+	memset(c->text + 1, 0, sizeof c->text - 1);
+	c->n = 1;
+	c->precision = -1;
+	c->plain = true;
+	c->length = 0;
+	for (bool point = false; is_option(*at); at++) {
 		int star = *at == '*' ? va_arg(*args, int) : 0;
 		point |= *at == '.';
 		c->plain &= point && (*at == '.' || *at == '*');
@@ -275,7 +283,7 @@ static const char *read_conversion(struct conversion *c, const char *at, va_list
 		else
 			add_to_conversion(c, *at);
 	}
-	for (; strchr("hlzjtL", *at) && *at; at++)
+	for (; *at == 'l' || *at == 'z' || *at == 'j' || *at == 't' || *at == 'h' || *at == 'L'; at++)
 		c->length = (char)(*at == 'l' && c->length == 'l' ? 'q' : *at);
 	c->kind = *at;
 	c->plain &= c->precision < 0 ? c->n == 1 : c->kind == 's';
@@ -442,7 +450,21 @@ double read_real(struct arena *arena, const char *digits, size_t n)
 #define uthash_malloc(size) arena_alloc(table->arena, size)
 #define uthash_free(pointer, size) ((void)(pointer))
 #define uthash_fatal(message) arena_fail(table->arena)
+#define HASH_FUNCTION(key, size, hash) ((hash) = hash_bytes(key, size))
+/* FNV-1a: a key is a few letters. */
+static unsigned hash_bytes(const char *key, size_t size)
+{
+	unsigned hash = 2166136261u;
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ (unsigned char)key[i]) * 16777619u;
+	return hash ^ hash >> 16;
+}
 #include <uthash.h>
+/* Most tables are small. */
+#undef HASH_INITIAL_NUM_BUCKETS
+#undef HASH_INITIAL_NUM_BUCKETS_LOG2
+#define HASH_INITIAL_NUM_BUCKETS 8u
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 3u
 
 struct table_slot {
 	int entry; /* place in table->entries */

@@ -24,16 +24,9 @@ int64_t axis_stride(const struct tensor *t, int axis)
 bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct affine *flat)
 {
 	memset(flat, 0, sizeof *flat);
-	for (int a = 0; a < t->rank; a++) {
-		struct affine sub;
-		int64_t stride = axis_stride(t, a);
-
-		if (!affine_of(subs[a], &sub))
+	for (int a = 0; a < t->rank; a++)
+		if (!affine_add(subs[a], axis_stride(t, a), flat))
 			return false;
-		flat->constant += stride * sub.constant;
-		for (int s = 0; s < 64; s++)
-			flat->coef[s] += stride * sub.coef[s];
-	}
 	return true;
 }
 
