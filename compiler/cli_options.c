@@ -84,7 +84,7 @@ static const struct option_row table[] = {
 	 "weights to start from, a safetensors file (--weights FILE too)"},
 	{"verify", VERIFY, no_argument, ON_ALL, "--verify", "check the graph after every pass"},
 	{"data", DATA, required_argument, ON_DATA, "--data FILES",
-	 "CSV or IDX, plain or .gz, several with commas between; or a folder"},
+	 "CSV, IDX or .txt, plain or .gz, several with commas between; or a folder"},
 	{"test", TEST, required_argument, ON_TRAIN, "--test FILES", "data to evaluate after each epoch"},
 	{"scale", SCALE, required_argument, ON_DATA, "--scale F", "multiply real inputs by F, a number or A/B (1/255)"},
 	{"epochs", EPOCHS, required_argument, ON_TRAIN, "--epochs N",

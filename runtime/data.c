@@ -1,7 +1,7 @@
 /* data.c - a data set: which files it is made of, and rows from it for the model.
  *
  * A data set has a column for each input and target of the model. The files are read in the order given, and each
- * fills the next columns: an IDX file one, a CSV file as many as it has fields for. */
+ * fills the next columns: an IDX file one, a CSV file as many as it has fields for, a text an input and its target. */
 #define _POSIX_C_SOURCE 200809L
 #include "data.h"
 
@@ -82,6 +82,7 @@ static nnr_data *make_data(const nnr_model *model, double scale)
 		struct column *column = &data->column[i];
 		column->tensor =
 			i < n_input ? nnr_tensor(model, NN_INPUT, i) : nnr_tensor(model, NN_TARGET, i - n_input);
+		column->stride = column->tensor->count;
 		column->scale = i < n_input && scale != 0 ? scale : 1;
 	}
 	return data;
@@ -95,6 +96,8 @@ static nnr_status read_one(struct reader *reader, const char *path)
 		return status;
 	if (reader->bytes.size == 0)
 		status = host_fail(&reader->host, NNR_INVALID, path, "the file is empty");
+	else if (looks_like_text(reader))
+		status = read_text(reader);
 	else
 		status = looks_like_idx(&reader->bytes) ? read_idx(reader) : read_csv(reader);
 	host_free(&reader->host, reader->bytes.at);
@@ -144,7 +147,8 @@ static bool append_existing(char **at, size_t room, const char *folder, const ch
 
 enum { MAX_NAME = 64 }; /* of the names looked for in a folder, with their suffixes */
 
-/* The files of a split that a folder has: MNIST's four names, in both spellings, or train.csv and test.csv. */
+/* The files of a split that a folder has: MNIST's four names, in both spellings, or train.csv and test.csv,
+ * or train.txt and test.txt. */
 static bool list_folder(const char *folder, nnr_split split, char *names, size_t room)
 {
 	static const char *const image[2][2] = {{"train-images-idx3-ubyte", "train-images.idx3-ubyte"},
@@ -160,7 +164,9 @@ static bool list_folder(const char *folder, nnr_split split, char *names, size_t
 		}
 	}
 	char *at = names;
-	bool found = append_existing(&at, room, folder, split == NNR_TRAIN ? "train.csv" : "test.csv");
+	bool train = split == NNR_TRAIN;
+	bool found = append_existing(&at, room, folder, train ? "train.csv" : "test.csv") ||
+		     append_existing(&at, room, folder, train ? "train.txt" : "test.txt");
 	*at = 0;
 	return found;
 }
@@ -181,10 +187,11 @@ static char *list_files(const struct host *host, const char *path, nnr_split spl
 		}
 		if (list_folder(path, split, names, room))
 			return names;
+		bool train = split == NNR_TRAIN;
 		*status = host_fail(host, NNR_IO, path,
-				    "the folder has neither %s-images-idx3-ubyte nor %s.csv, nor one of them "
-				    "with .gz",
-				    split == NNR_TRAIN ? "train" : "t10k", split == NNR_TRAIN ? "train" : "test");
+				    "the folder has neither %s-images-idx3-ubyte nor %s.csv nor %s.txt, nor one of "
+				    "them with .gz",
+				    train ? "train" : "t10k", train ? "train" : "test", train ? "train" : "test");
 		host_free(host, names);
 		return NULL;
 	}
@@ -291,7 +298,7 @@ void nnr_free_data(nnr_data *data)
 /* One row of a column into the model's own type. */
 static void copy_row(const nn_model *nn, const struct column *column, int64_t row, void *to, int64_t at)
 {
-	size_t count = column->tensor->count, from = (size_t)row * count, into = (size_t)at * count;
+	size_t count = column->tensor->count, from = (size_t)row * column->stride, into = (size_t)at * count;
 	if (column->tensor->elem == NN_INT32) {
 		const int32_t *ints = column->at;
 		const unsigned char *bytes = column->at;

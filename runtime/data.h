@@ -7,12 +7,13 @@
 /* How the values of a column are kept. Bytes stay bytes, a quarter of a float, until a batch is gathered. */
 enum storage { STORED_BYTE, STORED_INT, STORED_REAL /* of the model's size */ };
 
-/* All rows of one input or target: [rows][count]. */
+/* All rows of one input or target: [rows][count], row r starting at element r * stride. */
 struct column {
 	const nn_tensor *tensor;
 	enum storage storage;
+	size_t stride; /* count, but in a text */
 	const void *at;
-	void *owned;  /* at, or NULL where it is the host's */
+	void *owned;  /* at, or NULL where it is the host's, or another column's too */
 	double scale; /* of reals, applied when a batch is gathered */
 };
 
@@ -39,7 +40,9 @@ struct reader {
  * which is -1 before the first file. */
 nnr_status read_csv(struct reader *reader);
 nnr_status read_idx(struct reader *reader);
+nnr_status read_text(struct reader *reader);
 bool looks_like_idx(const struct bytes *bytes);
+bool looks_like_text(const struct reader *reader);
 
 /* Check and set the number of rows. */
 nnr_status set_rows(struct reader *reader, int64_t rows);

@@ -118,9 +118,9 @@ typedef struct nnr_data_options {
 	bool inputs_only; /* targets may be missing, and are not read */
 } nnr_data_options;
 
-/* Read a data set: path is a CSV file, or files separated by commas (CSV or IDX, in the order of the model's inputs and
- * then targets), or a folder with the files of MNIST or with train.csv and test.csv; each plain or .gz. See
- * runtime/README.md for what the files must hold. options may be NULL. */
+/* Read a data set: path is a CSV file or a text, or files separated by commas (CSV, IDX or text, in the order of the
+ * model's inputs and then targets), or a folder with the files of MNIST or with train.csv and test.csv (or .txt); each
+ * plain or .gz. See runtime/README.md for what the files must hold. options may be NULL. */
 nnr_status nnr_read_data(nnr_model *model, const char *path, const nnr_data_options *options, nnr_data **data);
 /* The same interface over rows in memory, borrowed until nnr_free_data; target may be NULL. Labels are checked. */
 nnr_status nnr_wrap_data(nnr_model *model, const void *const *input, const void *const *target, int64_t rows,

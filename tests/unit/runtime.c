@@ -448,6 +448,117 @@ START_TEST(idx_values)
 }
 END_TEST
 
+/* ---- text ---- */
+
+/* Read a text into a model of one input and one target of classes, and keep what they get. */
+struct text_case {
+	int window, ahead; /* elements of the input and of the target */
+	const char *text, *message, *input, *target;
+};
+static const struct text_case text_cases[] = {
+	{4, 4, "abcdefghi", "", "abcdefgh", "bcdefghi"},
+	{4, 4, "abcdefghijk", "", "abcdefgh", "bcdefghi"}, /* what is over is left out */
+	{4, 4, "abcdefgh", "", "abcd", "bcde"},
+	{4, 1, "abcdefghi", "", "abcdefgh", "ei"},
+	{4, 2, "abcde", "", "abcd", "de"},
+	{1, 1, "a\nb", "", "a\n", "\nb"},
+	{4, 4, "abcd", "t.txt: error: 4 bytes of text, but input 'text'[4] takes 4 and its target one more\n", "", ""},
+	{4, 4, "a", "t.txt: error: 1 byte of text, but input 'text'[4] takes 4 and its target one more\n", "", ""},
+	{4, 4, "", "t.txt: error: the file is empty\n", "", ""},
+	{2, 3, "abcdef", "t.txt: error: 3 bytes of a text for target 'next'[3], but its window has 2\n", "", ""},
+	{3, 3, "ab\nc\xc3\xa4\nd",
+	 "t.txt:2:2-3: error: label 195 is outside class[128] of input 'text': 0 to 127 are its classes\n", "", ""},
+	{4, 1, "abcd\xff",
+	 "t.txt:1:5-6: error: label 255 is outside class[128] of target 'next': 0 to 127 are its classes\n", "", ""},
+};
+
+START_TEST(text)
+{
+	const struct text_case *c = &text_cases[_i];
+	nn_tensor both[] = {
+		{"text", NN_INPUT, NN_INT32, 128, 1, 1, {c->window}, (size_t)c->window, 0},
+		{"next", NN_TARGET, NN_INT32, 128, 1, 1, {c->ahead}, (size_t)c->ahead, 0},
+	};
+	nn_model nn = hand_model;
+	nn.tensor = both;
+	nn.n_tensor = 2;
+	struct host_state h;
+	nnc_options options = host_options(&h);
+	nnr_model *model = nnr_attach(&nn, &options, NULL);
+	ck_assert_ptr_nonnull(model);
+	int blocks = h.blocks;
+	nnr_data *data;
+	write_file("t.txt", c->text, strlen(c->text));
+	nnr_status status = nnr_read_data(model, "t.txt", NULL, &data);
+	ck_assert_str_eq(h.text, c->message);
+	ck_assert_int_eq(status, *c->message ? NNR_INVALID : NNR_OK);
+	if (data) {
+		int32_t input[16], target[16];
+		void *in[] = {input}, *to[] = {target};
+		int rows = (int)nnr_rows(data);
+		ck_assert_int_eq((size_t)(rows * c->window), strlen(c->input));
+		nnr_gather(model, data, NULL, 0, rows, in, to);
+		for (int i = 0; c->input[i]; i++)
+			ck_assert_int_eq(input[i], c->input[i]);
+		ck_assert_int_eq((size_t)(rows * c->ahead), strlen(c->target));
+		for (int i = 0; c->target[i]; i++)
+			ck_assert_int_eq(target[i], c->target[i]);
+	}
+	nnr_free_data(data);
+	/* without targets the last byte may fill a window too */
+	if (*c->text && nnr_read_data(model, "t.txt", &(nnr_data_options){.inputs_only = true}, &data) == NNR_OK) {
+		ck_assert_int_eq((size_t)nnr_rows(data), strlen(c->text) / (size_t)c->window);
+		nnr_free_data(data);
+	}
+	ck_assert_int_eq(h.blocks, blocks);
+	nnr_close(model);
+	ck_assert_int_eq(h.blocks, 0);
+}
+END_TEST
+
+/* A folder, a .gz, a second text, and a .txt of numbers for a model of numbers. */
+START_TEST(text_files)
+{
+	nn_tensor both[] = {
+		{"text", NN_INPUT, NN_INT32, 256, 1, 1, {2}, 2, 0},
+		{"next", NN_TARGET, NN_INT32, 256, 1, 1, {2}, 2, 0},
+	};
+	nn_model nn = hand_model;
+	nn.tensor = both;
+	nn.n_tensor = 2;
+	struct host_state h;
+	nnc_options options = host_options(&h);
+	nnr_model *model = nnr_attach(&nn, &options, NULL);
+	nnr_data *data;
+	int32_t input[2], target[2];
+	void *in[] = {input}, *to[] = {target};
+	ck_assert_ptr_nonnull(model);
+	mkdir("texts", 0777);
+	gzFile gz = gzopen("texts/test.txt.gz", "wb");
+	gzputs(gz, "abc\xff\xfe");
+	gzclose(gz);
+	ck_assert_int_eq(nnr_read_data(model, "texts", &(nnr_data_options){.split = NNR_TEST}, &data), NNR_OK);
+	ck_assert_int_eq(nnr_rows(data), 2);
+	nnr_gather(model, data, NULL, 1, 1, in, to);
+	ck_assert(input[0] == 'c' && input[1] == 0xff && target[0] == 0xff && target[1] == 0xfe);
+	nnr_free_data(data);
+	ck_assert_str_eq(h.text, "");
+	ck_assert_int_eq(nnr_read_data(model, "texts", NULL, &data), NNR_IO);
+	ck_assert_str_eq(h.text, "texts: error: the folder has neither train-images-idx3-ubyte nor train.csv nor "
+				 "train.txt, nor one of them with .gz\n");
+	*h.text = 0;
+	ck_assert_int_eq(nnr_read_data(model, "texts/test.txt.gz,texts/test.txt.gz", NULL, &data), NNR_INVALID);
+	ck_assert_ptr_nonnull(strstr(h.text, "one file too many"));
+	nnr_close(model);
+	ck_assert_int_eq(h.blocks, 0);
+	model = open_hand(&h);
+	write_file("numbers.txt", "1,2,3,4,0\n", 10);
+	ck_assert_int_eq(nnr_read_data(model, "numbers.txt", NULL, &data), NNR_OK);
+	nnr_free_data(data);
+	nnr_close(model);
+}
+END_TEST
+
 /* ---- training ---- */
 
 enum { ROWS = 10 };
@@ -803,6 +914,8 @@ int main(void)
 	tcase_add_test(data, csv_gz);
 	tcase_add_loop_test(data, idx, 0, COUNT(idx_cases));
 	tcase_add_test(data, idx_values);
+	tcase_add_loop_test(data, text, 0, COUNT(text_cases));
+	tcase_add_test(data, text_files);
 	tcase_add_test(model, training);
 	tcase_add_test(model, resume);
 	tcase_add_test(model, calls);
