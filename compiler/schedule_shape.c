@@ -6,9 +6,10 @@
 #include "schedule.h"
 
 enum {
-	FLAT_MINIMUM = 16,  /* elements per row from which an element-wise group is a loop */
-	LINES_OF_SUMS = 64, /* sums over the rows that are written out */
-	LOCAL_SUMS = 16	    /* accumulators over the rows that may be local variables */
+	FLAT_MINIMUM = 16,    /* elements per row from which an element-wise group is a loop */
+	LINES_OF_SUMS = 64,   /* sums over the rows that are written out */
+	LINES_OF_GATHER = 16, /* elements of a gather that are written out */
+	LOCAL_SUMS = 16	      /* accumulators over the rows that may be local variables */
 };
 
 static bool is_rows(const struct stage *stage, int slot) { return stage->eq->index[slot].rows; }
@@ -23,6 +24,24 @@ static bool has_draw(struct graph *g, struct expr *e)
 	for (int i = 0; i < all.n; i++)
 		if (all.item[i]->op == EX_DRAW)
 			return true;
+	return false;
+}
+
+/* A read with a subscript that is itself read. */
+static bool has_gather(struct graph *g, struct expr *e)
+{
+	expr_list all = {0};
+
+	collect_exprs(g, e, &all);
+	for (int i = 0; i < all.n; i++)
+		for (int k = 0; all.item[i]->op == EX_READ && k < all.item[i]->n; k++) {
+			expr_list within = {0};
+
+			collect_exprs(g, all.item[i]->arg[k], &within);
+			for (int m = 0; m < within.n; m++)
+				if (within.item[m]->op == EX_READ)
+					return true;
+		}
 	return false;
 }
 
@@ -99,9 +118,12 @@ static bool can_be_written_out(struct graph *g, const struct stage *stage)
 	for (int s = eq->nfree; s < eq->n; s++)
 		if (eq->index[s].rows && eq->red != RED_SUM && eq->red != RED_PROD)
 			return false;
-	if (stage->form == FORM_ROW && stage_cost(stage) > LINES_OF_SUMS &&
-	    stage_cost(stage) == (double)row_elements(stage) && g->ctx->options->unroll == NNC_UNROLL_AUTO)
-		return false; /* a sum over the rows alone: a short loop does as well */
+	/* Short loops do as well for these, and C compilers that look for vectors in long stretches of such lines take
+	 * minutes. */
+	if (g->ctx->options->unroll == NNC_UNROLL_AUTO &&
+	    ((stage->form == FORM_ROW && stage_cost(stage) > LINES_OF_SUMS) ||
+	     (stage_cost(stage) > LINES_OF_GATHER && has_gather(g, eq->value))))
+		return false;
 	return stage->form != FORM_SCATTER && !has_draw(g, eq->value);
 }
 
