@@ -127,12 +127,30 @@ static bool can_be_written_out(struct graph *g, const struct stage *stage)
 	return stage->form != FORM_SCATTER && !has_draw(g, eq->value);
 }
 
+/* How much text a group is, written out: its multiply-adds, more where a term has more than the two reads of one. */
+static double text_of_group(struct graph *g, const struct group *group)
+{
+	double text = 0;
+
+	for (int i = 0; i < group->stages.n; i++) {
+		const struct stage *stage = group->stages.item[i];
+		expr_list all = {0};
+		int reads = 0;
+
+		collect_exprs(g, stage->eq->value, &all);
+		for (int k = 0; k < all.n; k++)
+			reads += all.item[k]->op == EX_READ;
+		text += stage_cost(stage) * (reads > 2 ? reads / 2.0 : 1);
+	}
+	return text;
+}
+
 static void choose_shape(struct program *p, struct group *group)
 {
 	enum nnc_unroll unroll = p->g->ctx->options->unroll;
 	double cost = group_cost(group);
 	bool small = (unroll == NNC_UNROLL_ALL && (cost <= FUNCTION_LIMIT || group->stages.n == 1)) ||
-		     (unroll == NNC_UNROLL_AUTO && cost <= WRITE_OUT_LIMIT);
+		     (unroll == NNC_UNROLL_AUTO && text_of_group(p->g, group) <= WRITE_OUT_LIMIT);
 
 	if (group->part == PART_INIT)
 		small = false;
