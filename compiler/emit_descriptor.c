@@ -280,7 +280,7 @@ void write_descriptor(struct emitter *e)
 	write_line(e, "NN_MODEL_ABI, (uint32_t)sizeof(%s), %lld, %d, tensors,", e->real, (long long)e->g->batch, n);
 	write_line(e, "sizeof(%s_params), %s, sizeof(%s_state), sizeof(%s_work), %s,", e->prefix,
 		   grads ? arena_printf(e->arena, "sizeof(%s_grads)", e->prefix) : "0", e->prefix, e->prefix,
-		   e->p->call[CALL_FORWARD1].present ? arena_printf(e->arena, "sizeof(%s_work1)", e->prefix) : "0");
+		   has_work1(e->p) ? arena_printf(e->arena, "sizeof(%s_work1)", e->prefix) : "0");
 	write_line(e, "%s,", e->g->metrics.n ? arena_printf(e->arena, "sizeof(%s_totals)", e->prefix) : "0");
 	write_line(e, "%s, %s,", quoted(e, e->g->name), quoted(e, e->g->src ? source_text(e->g->src) : ""));
 	write_line(e, "0x%016" PRIx64 "u, %lld, %lld, %" PRIu64 "u, %d, %d,", fingerprint(e), (long long)t->epochs,

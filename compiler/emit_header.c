@@ -376,9 +376,11 @@ void write_header_text(struct emitter *e, const char *file)
 	write_totals(e);
 	write_work(e, "work", e->p->work, e->p->work_int,
 		   "Scratch for one call in flight; it means nothing between calls.");
-	if (e->p->call[CALL_FORWARD1].present)
+	if (has_work1(e->p))
 		write_work(e, "work1", e->p->work1, e->p->work1_int,
-			   e->p->stream->present ? "The same for forward1 and stream_step." : "The same for forward1.");
+			   !e->p->call[CALL_FORWARD1].present ? "The same for stream_step."
+			   : e->p->stream->present	      ? "The same for forward1 and stream_step."
+							      : "The same for forward1.");
 	write_stream(e);
 	if (!e->options->freestanding)
 		write_prototypes(e);

@@ -54,7 +54,7 @@ void measure_program(const struct program *p, struct struct_sizes *sizes)
 	if (trains)
 		sizes->grads = (p->n_trained ? p->n_trained : 1) * real;
 	sizes->work = work_size(p->work, p->work_int, real);
-	if (p->call[CALL_FORWARD1].present)
+	if (has_work1(p))
 		sizes->work1 = work_size(p->work1, p->work1_int, real);
 	for (int i = 0; i < p->tables.n; i++)
 		sizes->tables += tensor_size(p->tables.item[i]) * elem_size(p->tables.item[i]->elem, real);

@@ -284,6 +284,8 @@ static void mark_kept(struct program *p)
 		layout_of(root_of(g->inference_loss))->kept = true;
 }
 
+bool has_work1(const struct program *p) { return p->call[CALL_FORWARD1].present || p->call[CALL_STREAM].present; }
+
 struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 {
 	struct arena *arena = &g->ctx->arena;

@@ -254,6 +254,8 @@ struct program {
  * gives     groups and calls, every tensor's layout; place() fills in storage.
  * tiles: the routines that the code may call, or NULL: it stands alone. */
 struct program *schedule(struct graph *g, const nnc_tiles *tiles);
+/* Whether there is a call that takes scratch for one row. */
+bool has_work1(const struct program *p);
 
 enum {
 	WRITE_OUT_LIMIT = 256, /* multiply-adds per row of a group that is written out */
