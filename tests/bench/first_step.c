@@ -1,5 +1,5 @@
 /* first_step.c - do one training step on a batch of zeros and end, to see how long it takes to start: first_step
- * MODEL.nn opens the model in process; with ATTACHED it is one that is linked in. */
+ * MODEL.nn opens the model in process, with code by tcc; with ATTACHED it is one that is linked in. */
 #include "runtime.h"
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* in_process.c - a timed program that opens the models in this process: in_process FOLDER MODELS [float|double].
- * In double it is the reference that can be had on any machine. */
+/* in_process.c - a timed program that opens the models in this process: in_process FOLDER MODELS tcc|cc|double, by whom
+ * their code is made. Double, by tcc, is the reference that can be had on any machine. */
 #include "runtime.h"
 #include "subject.h"
 #include <stdio.h>
@@ -9,6 +9,7 @@
 struct in_process {
 	const char *models; /* their folder */
 	enum nnc_real real;
+	enum nnc_jit jit;
 	struct task task;
 	nnr_model *model;
 	void *initial_params, *initial_state;
@@ -63,7 +64,7 @@ static const char *prepare(void *self, const struct task *task)
 {
 	struct in_process *p = self;
 	char path[4096];
-	nnc_options options = {.report = report, .real = p->real, .batch = task->batch};
+	nnc_options options = {.report = report, .real = p->real, .batch = task->batch, .jit = p->jit};
 	forget_model(p);
 	p->task = *task;
 	snprintf(path, sizeof path, "%s/%s.nn", p->models, task->work);
@@ -119,10 +120,11 @@ static double answer(void *self)
 
 int main(int argc, char **argv)
 {
-	if (argc < 3)
+	if (argc != 4)
 		return EXIT_FAILURE;
 	struct in_process p = {.models = argv[2],
-			       .real = argc > 3 && strcmp(argv[3], "double") == 0 ? NNC_DOUBLE : NNC_FLOAT};
+			       .real = strcmp(argv[3], "double") == 0 ? NNC_DOUBLE : NNC_FLOAT,
+			       .jit = strcmp(argv[3], "cc") == 0 ? NNC_JIT_CC : NNC_JIT_TCC};
 	const struct subject subject = {&p, prepare, reset, run, answer};
 	return serve_subject(&subject, argv[1]);
 }

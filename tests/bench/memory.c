@@ -1,7 +1,7 @@
 /* memory.c - print the memory that training W3 at batch 128 takes, and what it cannot do without: parameters, their
  * gradients, and the activations that the backward pass reads. */
+#include "W3_128.h"
 #include <stdio.h>
-#include SOURCE
 
 int main(void)
 {

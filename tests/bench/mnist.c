@@ -1,7 +1,8 @@
 /* mnist.c - train on MNIST from the model's text, or, with ATTACHED, by C that nnc wrote; fails below 97 % of the test
- * set: mnist MODEL.nn FOLDER. */
+ * set: mnist MODEL.nn FOLDER tcc|cc|auto, by whom the code is made, which is not kept. */
 #include "runtime.h"
 #include <stdio.h>
+#include <string.h>
 
 #ifdef ATTACHED
 extern const nn_model ATTACHED;
@@ -15,11 +16,14 @@ static void report(void *user, const nnc_message *message)
 
 int main(int argc, char **argv)
 {
-	nnc_options options = {.report = report};
+	nnc_options options = {.report = report, .cache = "none"};
 	nnr_data *train, *test;
 	double accuracy = 0;
-	if (argc != 3)
+	if (argc != 4)
 		return 2;
+	options.jit = strcmp(argv[3], "cc") == 0     ? NNC_JIT_CC
+		      : strcmp(argv[3], "auto") == 0 ? NNC_JIT_AUTO
+						     : NNC_JIT_TCC;
 #ifdef ATTACHED
 	nnr_model *model = nnr_attach(&ATTACHED, &options, NULL);
 #else

@@ -21,7 +21,7 @@ quick=${QUICK:-}
 works=${W:-}
 : >plan
 : >log
-: >jobs
+: >compiles
 
 plan() { # FIELD.. : one line of the plan
 	line=$1
@@ -42,7 +42,7 @@ compile() { # PROGRAM COMMAND.. : unless there is a newer one than all its sourc
 	shift
 	sources=$(for word; do case $word in *.c | *.h | *.a) echo "$word" ;; esac; done)
 	# shellcheck disable=SC2086
-	! stale "$program" $sources || "$@" -o "$program"
+	! stale "$program" $sources "$here"/*.h "$here"/peers/*.h || "$@" -o "$program"
 }
 selected() { # WORK
 	[ -z "$works" ] || case ",$works," in *,"${1%%_*}",* | *,"$1",*) ;; *) return 1 ;; esac
@@ -69,7 +69,7 @@ if grep -qw avx2 /proc/cpuinfo 2>/dev/null; then
 fi
 # shellcheck disable=SC2086
 compile make_data gcc -O2 $runtime "$here"/data.c $libraries
-echo "$builds" | while read -r work batch; do
+echo "$builds" | while read -r work _; do
 	! stale "data/$work.w" "$here/$work.nn" make_data || ./make_data "$here/$work.nn" 128 data
 done
 
@@ -109,12 +109,13 @@ ours() { # FOLDER NAME LIMIT COMPILER FLAGS.. : a program of all models, and its
 	shift 3
 	has "$1" || { plan missing "$name" "no $1"; return; }
 	mkdir -p "$folder"
-	list= objects=
+	echo "$*" | cmp -s - "$folder/flags" || echo "$*" >"$folder/flags"
+	list="" objects=""
 	for work in $(echo "$builds" | tr ' ' _); do
 		list="$list $work" objects="$objects $folder/$work.o"
-		! stale "$folder/$work.o" "$work.c" "$here/ours.c" "$here/ours.h" "$here/run.sh" ||
+		! stale "$folder/$work.o" "$work.c" "$here/ours.c" "$here/ours.h" "$folder/flags" ||
 			echo "$* -c -DMODEL=$work -DWORK=${work%_*} -DBATCH=${work##*_} -DSOURCE='\"$out/$work.c\"' -I$out -I$here" \
-				"$here/ours.c -o $folder/$work.o" >>jobs
+				"$here/ours.c -o $folder/$work.o" >>compiles
 	done
 	{
 		echo '#include "ours.h"'
@@ -137,12 +138,13 @@ flags='-ffp-contract=fast -fno-math-errno -fno-trapping-math'
 		! grep -qw avx2 /proc/cpuinfo 2>/dev/null || ours avx2 'nnc, gcc -O3, AVX2' avx2 gcc -O3 -march=haswell $flags
 	fi
 }
-tr '\n' '\0' <jobs | xargs -0 -r -n 1 -P "$(nproc)" sh -c
+tr '\n' '\0' <compiles | xargs -0 -r -n 1 -P "$(nproc)" sh -c
 while read -r folder objects; do
 	# shellcheck disable=SC2086
 	gcc -O2 -I"$here" "$folder/list.c" "$here/ours_main.c" "$here/subject.c" $objects -o "$folder/ours" -lm
 done <links
-plan program 'nnc, in process' native ./in_process data "$here"
+plan program 'nnc, in process' native ./in_process data "$here" tcc
+plan program 'nnc, in process, cc' native ./in_process data "$here" cc
 
 # ---- peers ----
 
@@ -150,21 +152,23 @@ has_library() { # HEADER LIBRARY
 	echo "#include <$1>
 		int main(void) { return 0; }" | gcc -x c - -o /dev/null "$2" 2>/dev/null
 }
-peer() { # PROGRAM NAME FLAG.. : C by hand, which is not hurt by -ffast-math
-	program=$1 name=$2
-	shift 2
+peer() { # PROGRAM WORD.. : C by hand, which is not hurt by -ffast-math
+	program=$1
+	shift
 	compile "$program" gcc -O3 -march=native -ffast-math "$here/subject.c" "$@" -lm
 }
-peer plain "" "$here/peers/plain.c"
+peer plain "$here/peers/plain.c"
 plan program 'C by hand' native ./plain data
 library() { # NAME HEADER LIBRARY FLAG..
 	name=$1 header=$2 link=$3
 	shift 3
 	peers && has_library "$header" "$link" || { plan missing "$name" "no $header and $link"; return; }
-	program=library$(echo "$link" | tr -c 'a-z\n' _)
-	peer "$program" "$name" "$here/peers/library.c" "$@" "$link"
-	plan program "C + $name, fused" native "./$program" data fused
-	[ -n "$quick" ] || plan program "C + $name" native "./$program" data classic
+	suffix=$(echo "$link" | tr -c 'a-z\n' _)
+	peer "library$suffix" "$here/peers/library.c" "$@" "$link"
+	peer "recurrent$suffix" "$here/peers/recurrent.c" "$@" "$link"
+	plan program "C + $name, fused" native "./library$suffix" data fused
+	[ -n "$quick" ] || plan program "C + $name" native "./library$suffix" data classic
+	plan program "C + $name, W6" native "./recurrent$suffix" data
 }
 library OpenBLAS openblas_config.h -lopenblas
 library oneDNN dnnl.h -ldnnl -DUSE_DNNL
@@ -244,12 +248,14 @@ elif [ -z "$quick" ]; then
 	}
 	group='From the source text to 97 % of the test set of MNIST'
 	plan process "$group" 'nnc, gcc -O2, and a run' sh -c \
-		"$build/nnc $here/mnist.nn -o mnist_cc.c && gcc -O2 -march=native -mprefer-vector-width=512 $flags mnist_cc.c mnist_attached.o $libraries -o mnist_cc && ./mnist_cc - $mnist"
-	plan process "$group" 'nnc, in process' ./mnist "$here/mnist.nn" "$mnist"
+		"$build/nnc $here/mnist.nn -o mnist_cc.c && gcc -O2 -march=native -mprefer-vector-width=512 $flags mnist_cc.c mnist_attached.o $libraries -o mnist_cc && ./mnist_cc - $mnist tcc"
+	for jit in tcc cc auto; do
+		plan process "$group" "nnc, in process, $jit" ./mnist "$here/mnist.nn" "$mnist" $jit
+	done
 fi
 
 case " $builds " in *"W3 128"*)
-	compile memory gcc -O2 -I. -DSOURCE='"W3_128.c"' "$here/memory.c" W3_128.c
+	compile memory gcc -O2 -I. "$here/memory.c" W3_128.c -lm
 	./memory >>plan
 	;;
 esac
