@@ -1,4 +1,5 @@
-/* bench.c - time the programs of a plan: bench [-q] [-n SAMPLES] [-w WORKS] [-c CORE] PLAN ROWS ANSWERS FOLDER OUT.
+/* bench.c - time the programs of a plan: bench [-q] [-n SAMPLES] [-w WORKS] [-c CORE] [-g GOALS] PLAN ROWS ANSWERS
+ * FOLDER OUT.
  * FOLDER has the data of the works. The table goes to standard output, OUT.json and OUT.svg are written. All programs
  * run on one core, each with one thread. The exit code is 1 if some answer is wrong.
  *
@@ -109,10 +110,10 @@ static int count_wrong(const struct bench *b)
 int main(int argc, char **argv)
 {
 	static struct bench b = {.samples = 13, .sample = 20e-3, .patience = 6};
-	const char *works = NULL;
+	const char *works = NULL, *goals = NULL;
 	bool quick = false, record = false;
 	int option, core = 0;
-	while ((option = getopt(argc, argv, "qrn:w:c:")) != -1)
+	while ((option = getopt(argc, argv, "qrn:w:c:g:")) != -1)
 		switch (option) {
 		case 'q':
 			quick = true;
@@ -123,6 +124,7 @@ int main(int argc, char **argv)
 		case 'r': record = true; break;
 		case 'n': b.samples = atoi(optarg); break;
 		case 'w': works = optarg; break;
+		case 'g': goals = optarg; break;
 		case 'c': core = atoi(optarg); break;
 		default: return 2;
 		}
@@ -138,6 +140,8 @@ int main(int argc, char **argv)
 		return record_answers(&b, argument[2]);
 	measure_rows(&b);
 	measure_groups(&b);
+	if (goals)
+		print_goals(&b, goals);
 	print_rest(&b);
 	write_file(&b, argument[4], "json", write_json);
 	write_file(&b, argument[4], "svg", write_picture);

@@ -99,13 +99,14 @@ struct spread spread_of(const double *value, int n);
 /* Write the answers of the only program after 1, 2, 4 ... steps. */
 void record_row(struct bench *b, const struct row *row, FILE *file);
 
-/* report.c, json.c, picture.c */
+/* report.c, goals.c, json.c, picture.c */
 double floor_seconds(const struct row *row);
 bool has_floor(const struct row *row);		      /* else it is so small that the floor says nothing */
 const char *show_time(double seconds, char text[16]); /* three digits and a unit */
 void print_row(const struct bench *b, const struct row *row);
 void print_group(const struct bench *b, const char *group);
 void print_rest(const struct bench *b);
+void print_goals(const struct bench *b, const char *path);
 void write_json(const struct bench *b, FILE *file);
 void write_picture(const struct bench *b, FILE *file);
 

@@ -59,7 +59,7 @@ builds=$(echo "$rows" | awk '$2 == "train" { if (!seen[$1, $3]++) print $1, $3; 
 
 # ---- the harness and the data ----
 
-compile bench gcc -O2 "$here"/bench.c "$here"/plan.c "$here"/child.c "$here"/measure.c "$here"/report.c "$here"/json.c \
+compile bench gcc -O2 "$here"/bench.c "$here"/plan.c "$here"/child.c "$here"/measure.c "$here"/report.c "$here"/goals.c "$here"/json.c \
 	"$here"/picture.c "$here"/subject.c -lm
 compile limits_native gcc -O2 -march=native -ffp-contract=fast "$here"/limits.c "$here"/subject.c
 plan limits native ./limits_native
@@ -131,11 +131,11 @@ ours() { # FOLDER NAME LIMIT COMPILER FLAGS.. : a program of all models, and its
 flags='-ffp-contract=fast -fno-math-errno -fno-trapping-math'
 # shellcheck disable=SC2086
 {
-	ours gcc_O3 'nnc, gcc -O3' native gcc -O3 -march=native -mprefer-vector-width=512 $flags
+	ours gcc_O2 'nnc by gcc -O2' native gcc -O2 -march=native -mprefer-vector-width=512 $flags
 	if [ -z "$quick" ]; then
-		ours gcc_O2 'nnc, gcc -O2' native gcc -O2 -march=native -mprefer-vector-width=512 $flags
-		ours clang_O2 'nnc, clang -O2' native clang -O2 -march=native -mprefer-vector-width=512 $flags
-		! grep -qw avx2 /proc/cpuinfo 2>/dev/null || ours avx2 'nnc, gcc -O3, AVX2' avx2 gcc -O3 -march=haswell $flags
+		ours gcc_O3 'nnc by gcc -O3' native gcc -O3 -march=native -mprefer-vector-width=512 $flags
+		ours clang_O2 'nnc by clang -O2' native clang -O2 -march=native -mprefer-vector-width=512 $flags
+		! grep -qw avx2 /proc/cpuinfo 2>/dev/null || ours avx2 'nnc by gcc -O3, AVX2' avx2 gcc -O3 -march=haswell $flags
 	fi
 }
 tr '\n' '\0' <compiles | xargs -0 -r -n 1 -P "$(nproc)" sh -c
@@ -143,8 +143,8 @@ while read -r folder objects; do
 	# shellcheck disable=SC2086
 	gcc -O2 -I"$here" "$folder/list.c" "$here/ours_main.c" "$here/subject.c" $objects -o "$folder/ours" -lm
 done <links
-plan program 'nnc, in process' native ./in_process data "$here" tcc
-plan program 'nnc, in process, cc' native ./in_process data "$here" cc
+plan program 'nnc in process (tcc)' native ./in_process data "$here" tcc
+plan program 'nnc in process (cc)' native ./in_process data "$here" cc
 
 # ---- peers ----
 
@@ -231,8 +231,8 @@ fi
 	gcc -O2 -c -DATTACHED=W2_model $runtime "$here"/first_step.c -o first_attached.o
 }
 group='From the start of a process to the end of the first step of W2, batch 32'
-plan process "$group" 'nnc, in process' ./first_step "$here/W2.nn"
-plan process "$group" 'nnc, gcc -O2, and a run' sh -c \
+plan process "$group" 'nnc in process (tcc)' ./first_step "$here/W2.nn"
+plan process "$group" 'nnc, gcc -O2 and a run' sh -c \
 	"$build/nnc $here/W2.nn -o first.c && gcc -O2 -march=native first.c first_attached.o $libraries -o first && ./first -"
 [ -z "$torch" ] || plan process "$group" PyTorch "$torch" "$here/peers/torch_subject.py" data eager first
 [ -z "$jax" ] || plan process "$group" JAX "$jax" "$here/peers/jax_subject.py" data first
@@ -247,10 +247,10 @@ elif [ -z "$quick" ]; then
 		gcc -O2 -c -DATTACHED=mnist_model $runtime "$here"/mnist.c -o mnist_attached.o
 	}
 	group='From the source text to 97 % of the test set of MNIST'
-	plan process "$group" 'nnc, gcc -O2, and a run' sh -c \
+	plan process "$group" 'nnc, gcc -O2 and a run' sh -c \
 		"$build/nnc $here/mnist.nn -o mnist_cc.c && gcc -O2 -march=native -mprefer-vector-width=512 $flags mnist_cc.c mnist_attached.o $libraries -o mnist_cc && ./mnist_cc - $mnist tcc"
 	for jit in tcc cc auto; do
-		plan process "$group" "nnc, in process, $jit" ./mnist "$here/mnist.nn" "$mnist" $jit
+		plan process "$group" "nnc in process ($jit)" ./mnist "$here/mnist.nn" "$mnist" $jit
 	done
 fi
 
@@ -261,4 +261,5 @@ case " $builds " in *"W3 128"*)
 esac
 
 # shellcheck disable=SC2086
-./bench ${quick:+-q} ${SAMPLES:+-n $SAMPLES} ${CORE:+-c $CORE} -w "$works" plan "$here/rows.txt" "$here/answers.txt" data result
+./bench ${quick:+-q} ${SAMPLES:+-n $SAMPLES} ${CORE:+-c $CORE} -w "$works" -g "$here/goals.txt" plan "$here/rows.txt" \
+	"$here/answers.txt" data result
