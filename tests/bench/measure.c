@@ -64,6 +64,8 @@ static void choose_steps(const struct bench *b, struct program *p, const struct 
 	if (c->state == ABSENT)
 		return;
 	double one = seconds * c->steps;
+	if (one > b->patience) /* then this was the only sample */
+		c->seconds[c->n++] = seconds;
 	c->times = one < b->sample ? (int)ceil(b->sample / one) : 1;
 }
 
