@@ -159,6 +159,8 @@ const char *suggest(struct elaborator *E, const char *name)
 {
 	LIST(const char *) names = {0};
 	struct arena *arena = &E->ctx->arena;
+	if (E->ctx->distinct >= NNC_MAX_ERRORS) /* nobody will see it */
+		return "";
 	for (int i = 0; i < E->scope->names.entries.n; i++)
 		list_add(arena, &names, E->scope->names.entries.item[i].key);
 	if (E->eq)

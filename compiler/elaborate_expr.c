@@ -184,11 +184,14 @@ struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const
 	struct expr *e[8];
 	for (int i = 0; i < n; i++) {
 		struct expr *map[64];
+		out.drawn |= v[i].drawn;
+		e[i] = v[i].expr;
+		if (v[i].lead == lead && v[i].rank == out.rank)
+			continue; /* in the same slots already */
 		map_lead(E, v[i].lead, lead, map);
 		for (int a = lead_rank(v[i].lead); a < v[i].rank; a++)
 			map[a] = ex_index(E->g, out.rank - v[i].rank + a);
 		e[i] = ex_substitute(E->g, v[i].expr, map, v[i].rank);
-		out.drawn |= v[i].drawn;
 	}
 	out.expr = ex_make(E->g, op, n, e);
 	return out;

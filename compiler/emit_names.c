@@ -238,13 +238,38 @@ void release_names(struct scope *scope, int n)
 		table_set(&scope->used, scope->names.item[--scope->names.n], NULL);
 }
 
+static const char *numbered_name(struct emitter *e, const char *base, int i)
+{
+	if (i == 1)
+		return base;
+	return arena_printf(e->arena, "%s%s%d", base, is_digit(base[strlen(base) - 1]) ? "_" : "", i);
+}
+
+static bool is_taken(const struct emitter *e, const struct scope *scope, const char *name)
+{
+	return is_reserved(name) || table_get(&scope->used, name) || table_get(&e->globals.used, name);
+}
+
 const char *new_name(struct emitter *e, struct scope *scope, const char *want)
 {
-	const char *base = identifier(e, want), *name = base;
+	const char *base = identifier(e, want), *name;
+	int taken = 0, free = 1;
 
 	scope->used.arena = e->arena;
-	for (int i = 2; is_reserved(name) || table_get(&scope->used, name) || table_get(&e->globals.used, name); i++)
-		name = arena_printf(e->arena, "%s%s%d", base, is_digit(base[strlen(base) - 1]) ? "_" : "", i);
+	/* by leaps, then halving the gap: there may be thousands */
+	while (is_taken(e, scope, numbered_name(e, base, free))) {
+		taken = free;
+		free += free < 8 ? 1 : free;
+	}
+	while (free - taken > 1) {
+		int middle = taken + (free - taken) / 2;
+
+		if (is_taken(e, scope, numbered_name(e, base, middle)))
+			taken = middle;
+		else
+			free = middle;
+	}
+	name = numbered_name(e, base, free);
 	use_name(e, scope, name);
 	return name;
 }
