@@ -67,6 +67,8 @@ int run_library_help(const char *name);
 
 /* Compile; NULL with *code set after errors, or after warnings where they are errors. */
 nnc_model *compile_model(struct cli *cli, const char *text, size_t size, int *code);
+/* Complain and return EXIT_USAGE if path is the model's file or a data file; else EXIT_OK. */
+int check_replaces(const struct cli *cli, const char *path);
 /* Write a whole text to cli->output, or to standard output if that is NULL or "-". */
 int write_text(struct cli *cli, const char *text);
 /* The file name of the model without its folder and suffix, and suffix behind; NULL: out of memory. free() it. */

@@ -67,6 +67,18 @@ static bool is_same_file(const char *a, const char *b)
 	       left.st_ino == right.st_ino;
 }
 
+int check_replaces(const struct cli *cli, const char *path)
+{
+	if (is_same_file(path, cli->input))
+		return usage_error("the output would replace the model, %s", cli->input);
+	for (int i = 0; i < 2; i++) {
+		const char *data = i ? cli->test : cli->data;
+		if (data && is_same_file(path, data))
+			return usage_error("the output would replace the data, %s", data);
+	}
+	return EXIT_OK;
+}
+
 /* Whether path is a place to write to that is no file: a pipe, a terminal, /dev/null. */
 static bool is_stream(const char *path)
 {
@@ -85,8 +97,8 @@ int write_text(struct cli *cli, const char *text)
 		return EXIT_OK;
 	}
 	host_init(&host, &cli->options);
-	if (is_same_file(cli->output, cli->input))
-		return usage_error("the output would replace the model, %s", cli->input);
+	if (check_replaces(cli, cli->output) != EXIT_OK)
+		return EXIT_USAGE;
 	nnr_status status = create_file(&host, cli->output, &file);
 	if (status == NNR_OK) {
 		fputs(text, file.stream);
@@ -173,8 +185,8 @@ static int write_pair(struct cli *cli, nnc_model *model, const char *path, nnr_m
 		code = out_of_memory();
 	else if (strlen(path) > 2 && strcmp(path + strlen(path) - 2, ".h") == 0)
 		code = usage_error("-o takes the name of the C file; its header is written beside it");
-	else if (is_same_file(out.name[FILE_C], cli->input) || is_same_file(out.name[FILE_HEADER], cli->input))
-		code = usage_error("the output would replace the model, %s", cli->input);
+	else if (check_replaces(cli, out.name[FILE_C]) || check_replaces(cli, out.name[FILE_HEADER]))
+		code = EXIT_USAGE;
 	else {
 		const char *slash = strrchr(out.name[FILE_HEADER], '/');
 		const char *include = slash ? slash + 1 : out.name[FILE_HEADER];

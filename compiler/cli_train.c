@@ -229,6 +229,8 @@ static nnr_status check_output(struct cli *cli, const char *path)
 {
 	struct host host;
 	struct new_file file;
+	if (check_replaces(cli, path) != EXIT_OK)
+		return NNR_USAGE;
 	host_init(&host, &cli->options);
 	nnr_status status = create_file(&host, path, &file);
 	discard_file(&host, &file);
@@ -350,6 +352,8 @@ static nnr_status predict(struct cli *cli, nnr_model *model, const nnr_data *dat
 	struct new_file file;
 	if (!cli->output || strcmp(cli->output, "-") == 0)
 		return print_predictions(stdout, model, data);
+	if (check_replaces(cli, cli->output) != EXIT_OK)
+		return NNR_USAGE;
 	host_init(&host, &cli->options);
 	nnr_status status = create_file(&host, cli->output, &file);
 	if (status == NNR_OK)

@@ -7,8 +7,13 @@ code_of() {
 	gcc -O1 -c "$1/m.c" -o m.o
 	objcopy -O binary -j .text -j .rodata -j .rodata.cst4 m.o "$1/code"
 }
+# random models, too: SEED=N repeats a run
+seed=${SEED:-$(($(date +%s) % 100000))}
+gcc -O1 -o random "$ROOT/tests/check/random.c"
+mkdir random_models
+./random "$seed" "${COUNT:-60}" random_models
 count=0
-for model in $(models); do
+for model in $(models) random_models/*.nn; do
 	name=$(basename "$model")
 	text=$(sed -n '1s/^# nnc: //p' "$model")
 	# shellcheck disable=SC2086

@@ -29,3 +29,23 @@ code 1 "$NNC" bad.nn -o kept.c
 code 1 "$NNC" bad.nn -o absent.c
 [ ! -e absent.c ] && [ ! -e absent.h ] || fail "an output was left behind"
 [ -z "$(ls -A | grep -v '^[a-z]*\.\(nn\|c\|h\|o\|out\)$')" ] || fail "temporary files were left: $(ls -A)"
+
+# no command writes over what it reads
+cat >line.nn <<'END'
+input  x[2]
+target t[1]
+y = dense(x, 1)
+loss   mse(y, t)
+train  sgd(lr=0.1)
+END
+echo '1,2,3' >data.csv
+cp line.nn line.copy
+cp data.csv data.copy
+"$NNC" train line.nn --data data.csv --quiet -o w >/dev/null
+code 2 "$NNC" line.nn -o ./line.nn
+code 2 "$NNC" train line.nn --data data.csv -o line.nn
+code 2 "$NNC" train line.nn --data data.csv -o data.csv
+code 2 "$NNC" train line.nn --data data.csv --test data.copy -o data.copy
+code 2 "$NNC" predict line.nn --data data.csv --load w -o data.csv
+cmp line.nn line.copy && cmp data.csv data.copy
+"$NNC" train line.nn --data data.csv --load w --epochs 3 --quiet -o w >/dev/null
