@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,23 +62,36 @@ static nnr_status read_data(struct cli *cli, nnr_model *model, const char *path,
 }
 
 /* One number; a count in full. */
-static void print_number(double value) { printf(" %.*g", fabs(value) < 1e15 && value == floor(value) ? 15 : 6, value); }
+static int format_number(char *text, size_t size, double value)
+{
+	return snprintf(text, size, "%.*g", fabs(value) < 1e15 && value == floor(value) ? 15 : 6, value);
+}
 
-/* Loss and metrics, one a line; either may be NULL. A vector stands in a line, a matrix in a line for each row. */
+/* A vector stands in a line, a matrix in a line for each row behind its name, its columns aligned. */
+static void print_metric(const nn_tensor *t, const double *value)
+{
+	char text[32];
+	size_t width = t->rank ? (size_t)t->dim[t->rank - 1] : 1;
+	int longest = 0;
+	for (size_t i = 0; t->rank > 1 && i < t->count; i++) {
+		int length = format_number(text, sizeof text, value[i]);
+		longest = length > longest ? length : longest;
+	}
+	printf(t->rank > 1 ? "%s\n" : "%s", t->name);
+	for (size_t i = 0; i < t->count; i++) {
+		format_number(text, sizeof text, value[i]);
+		printf(" %*s%s", longest, text, i % width == width - 1 ? "\n" : "");
+	}
+}
+
+/* Loss and metrics, each on a line of its own; either may be NULL. */
 static void print_results(nnr_model *model, const double *loss, const double *metric)
 {
 	if (loss)
 		printf("loss %.6g\n", *loss);
 	for (int k = 0; metric && k < nnr_count(model, NN_METRIC); k++) {
 		const nn_tensor *t = nnr_tensor(model, NN_METRIC, k);
-		size_t width = t->rank ? (size_t)t->dim[t->rank - 1] : 1;
-		for (size_t i = 0; i < t->count; i++) {
-			if (i % width == 0)
-				fputs(i ? "" : t->name, stdout);
-			print_number(metric[t->offset + i]);
-			if (i % width == width - 1)
-				putchar('\n');
-		}
+		print_metric(t, metric + t->offset);
 	}
 }
 
@@ -240,17 +252,15 @@ static nnr_status check_output(struct cli *cli, const char *path)
 int run_train(struct cli *cli, const char *text, size_t size)
 {
 	int code;
-	struct stat about;
 	nnr_data *data = NULL, *test = NULL;
 	nnr_model *model = open_model(cli, text, size, &code);
 	if (!model)
 		return code;
 	char *name = cli->output ? NULL : output_name(cli, ".safetensors");
 	const char *output = cli->output ? cli->output : name;
-	/* a folder holds both sets */
-	const char *test_path = cli->test							      ? cli->test
-				: cli->data && stat(cli->data, &about) == 0 && S_ISDIR(about.st_mode) ? cli->data
-												      : NULL;
+	/* a folder holds both sets, or the first alone */
+	bool tested = !cli->test && nnr_has_split(model, cli->data, NNR_TEST);
+	const char *test_path = tested ? cli->data : cli->test;
 	nnr_status status = output ? check_output(cli, output) : NNR_MEMORY;
 	if (status == NNR_OK)
 		status = read_data(cli, model, cli->data, NNR_TRAIN, &data);

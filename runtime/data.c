@@ -171,6 +171,18 @@ static bool list_folder(const char *folder, nnr_split split, char *names, size_t
 	return found;
 }
 
+bool nnr_has_split(const nnr_model *model, const char *path, nnr_split split)
+{
+	struct stat about;
+	size_t room = strlen(path) * 2 + 2 * MAX_NAME + 2;
+	if (stat(path, &about) || !S_ISDIR(about.st_mode))
+		return false;
+	char *names = host_alloc(&model->host, room, 1);
+	bool found = names && list_folder(path, split, names, room);
+	host_free(&model->host, names);
+	return found;
+}
+
 /* Turn what the user wrote into a list of file names; NULL after a reported error. */
 static char *list_files(const struct host *host, const char *path, nnr_split split, nnr_status *status)
 {

@@ -122,6 +122,8 @@ typedef struct nnr_data_options {
  * model's inputs and then targets), or a folder with the files of MNIST or with train.csv and test.csv (or .txt); each
  * plain or .gz. See runtime/README.md for what the files must hold. options may be NULL. */
 nnr_status nnr_read_data(nnr_model *model, const char *path, const nnr_data_options *options, nnr_data **data);
+/* Whether path is a folder that has files of that part. */
+bool nnr_has_split(const nnr_model *model, const char *path, nnr_split split);
 /* The same interface over rows in memory, borrowed until nnr_free_data; target may be NULL. Labels are checked. */
 nnr_status nnr_wrap_data(nnr_model *model, const void *const *input, const void *const *target, int64_t rows,
 			 nnr_data **data);

@@ -47,3 +47,9 @@ code 1 "$NNC" eval net.nn --data "$test" --weights cut.safetensors
 echo 'no weights at all' >text.safetensors
 code 1 "$NNC" eval net.nn --data "$test" --weights text.safetensors
 code 3 "$NNC" eval net.nn --data "$test" --weights nowhere.safetensors
+
+# a folder with a training set alone: trained on without a test, but nothing to evaluate
+mkdir one && cp "$data" one/train.csv
+"$NNC" train net.nn --data one --steps 3 -o one.safetensors >log 2>&1 || fail "$(cat log)"
+grep -q 'test loss' log && fail "a test without a test set"
+code 3 "$NNC" eval net.nn --data one --weights one.safetensors

@@ -26,7 +26,7 @@ END {
 	}
 	printf "accuracy %.4f\nauc %.4f\nr2 %.4f\n", hit / NR, won / pairs, 1 - rest / spread
 	printf "recall %.4f %.4f\n", count[0, 0] / (count[0, 0] + count[0, 1]), count[1, 1] / (count[1, 0] + count[1, 1])
-	printf "confusion %d %d\n %d %d\n", count[0, 0], count[0, 1], count[1, 0], count[1, 1]
+	printf "confusion\n %2d %2d\n %2d %2d\n", count[0, 0], count[0, 1], count[1, 0], count[1, 1]
 }' >want
 sed -n '2,$p' result | awk '/^(confusion| )/ { print; next } { printf "%s", $1; for (i = 2; i <= NF; i++) printf " %.4f", $i; print "" }' >got
 diff want got || fail "metrics differ from what the predictions say"
