@@ -2,9 +2,10 @@
 # C, but for comments and for the names of arguments, which come from layers: the same machine code.
 . "$ROOT/tests/lib.sh"
 mkdir a b
-# The bytes of the code and of its constants.
+# The bytes of the code and of its constants. Without the comments first: gcc's order of operands may go by columns.
 code_of() {
-	gcc -O1 -c "$1/m.c" -o m.o
+	gcc -E -P "$1/m.c" -o m.i
+	gcc -O1 -c m.i -o m.o
 	objcopy -O binary -j .text -j .rodata -j .rodata.cst4 m.o "$1/code"
 }
 # random models, too: SEED=N repeats a run
