@@ -122,8 +122,9 @@ static void run_example(struct run *run, const struct node *example)
 	bool tuple = right && right->kind == NODE_TUPLE;
 	char *text = !right  ? arena_printf(&run->ctx->arena, "%soutput left = %s\n", run->definitions, left)
 		     : tuple ? arena_printf(&run->ctx->arena,
-					    "%sassert %s == %s, \"the left side is {%s}\"\noutput left = 1.0\n",
-					    run->definitions, left, source_text(run, right), left)
+					    "%sfound = %s\nassert found == %s, \"the left side is {found}\"\n"
+					    "output left = 1.0\n",
+					    run->definitions, left, source_text(run, right))
 			     : arena_printf(&run->ctx->arena, "%soutput left = %s, right = %s\n", run->definitions,
 					    left, source_text(run, right));
 	nnr_model *model = nnr_open_text(example->at.src->name, text, strlen(text), &options, NULL);
