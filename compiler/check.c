@@ -1,17 +1,18 @@
 /* check.c - a graph whose gradients, of inputs too, are those of the trained params of one loss: what finite
- * differences can be compared with. An input's gradient becomes that of a param which stands for a change of the input.
+ * differences can be compared with. An input's gradient becomes that of a param which stands for a change of the input:
  *
- * The pass leaves an input's offset in tensor->pass. */
+ *   x.moved[batch, i] = x[batch, i] + x.offset[batch, i]
+ *
+ * takes the input's place in training, in views and scans too.
+ *
+ * The pass leaves an input's x.moved in tensor->pass. */
 #include "check.h"
 
-/* x[a] becomes x[a] + x.offset[a]; outside of its tensor an offset is 0. */
-static struct expr *add_offset(void *user, struct expr *read)
+static struct expr *read_moved(void *user, struct expr *read)
 {
 	struct graph *g = user;
-	struct tensor *offset = read->tensor->pass;
-	if (!offset)
-		return read;
-	return ex2(g, EX_ADD, read, ex_read(g, offset, read->arg, read->guarded ? ex_num(g, 0) : NULL));
+	struct tensor *moved = read->tensor->pass;
+	return moved ? ex_read(g, moved, read->arg, read->guarded ? read->arg[moved->rank] : NULL) : read;
 }
 
 static struct tensor *make_offset(struct graph *g, const struct tensor *input)
@@ -36,19 +37,50 @@ static struct tensor *make_offset(struct graph *g, const struct tensor *input)
 	return offset;
 }
 
+static struct tensor *move_input(struct graph *g, struct tensor *input, struct tensor *offset)
+{
+	struct arena *arena = &g->ctx->arena;
+	struct tensor *moved = graph_tensor(g, ROLE_VALUE, arena_printf(arena, "%s.moved", input->name), ELEM_REAL,
+					    true, input->rank, input->axis, input->at);
+	struct index *index = arena_array(arena, (size_t)input->rank, sizeof *index);
+	struct expr **at = arena_array(arena, (size_t)input->rank, sizeof(struct expr *));
+	for (int i = 0; i < input->rank; i++) {
+		const char *name = i ? arena_printf(arena, "i%d", i) : "batch";
+		index[i] = (struct index){name, input->axis[i].extent, input->axis[i].rows};
+		at[i] = ex_index(g, i);
+	}
+	struct expr *sum = ex2(g, EX_ADD, ex_read(g, input, at, NULL), ex_read(g, offset, at, NULL));
+	list_add(arena, &g->part[PART_FORWARD],
+		 graph_equation(g, moved, RED_NONE, input->rank, input->rank, index, sum, input->at));
+	return moved;
+}
+
+static void read_moved_inputs(struct graph *g, struct equation *eq)
+{
+	if (eq->kind == EQ_SCAN)
+		for (int i = 0; i < eq->scan->n; i++)
+			read_moved_inputs(g, eq->scan->body[i]);
+	else if (eq->kind == EQ_VIEW)
+		eq->tensor->of = eq->tensor->of->pass ? eq->tensor->of->pass : eq->tensor->of;
+	else
+		eq->value = ex_map_reads(g, eq->value, read_moved, g);
+}
+
 static void add_offsets(struct graph *g)
 {
+	equation_list forward = g->part[PART_FORWARD];
 	int n = g->tensors.n;
+	g->part[PART_FORWARD] = (equation_list){0};
 	for (int i = 0; i < n; i++) {
 		struct tensor *t = g->tensors.item[i];
-		t->pass = t->role == ROLE_INPUT && t->elem == ELEM_REAL ? make_offset(g, t) : NULL;
+		bool moves = t->role == ROLE_INPUT && t->elem == ELEM_REAL;
+		t->pass = moves ? move_input(g, t, make_offset(g, t)) : NULL;
 	}
 	for (int i = n; i < g->tensors.n; i++)
 		g->tensors.item[i]->pass = NULL;
-	for (int i = 0; i < g->part[PART_FORWARD].n; i++) {
-		struct equation *eq = g->part[PART_FORWARD].item[i];
-		if (eq->value)
-			eq->value = ex_map_reads(g, eq->value, add_offset, g);
+	for (int i = 0; i < forward.n; i++) {
+		read_moved_inputs(g, forward.item[i]);
+		list_add(&g->ctx->arena, &g->part[PART_FORWARD], forward.item[i]);
 	}
 }
 

@@ -282,14 +282,16 @@ struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red
 	t->layer = E->scope->path;
 	struct index index[64];
 	whole_index(E, &v, index);
-	double count = 1;
+	struct expr *count = ex_num(E->g, 1);
 	for (int i = leading; i < v.rank; i++)
-		count *= (double)v.axis[i].extent;
+		count = ex2(E->g, EX_MUL, count,
+			    v.axis[i].rows ? ex_real(E->g, ex_run(E->g, RUN_ROWS))
+					   : ex_num(E->g, (double)v.axis[i].extent));
 	struct expr *e = v.expr->elem == ELEM_BOOL ? ex1(E->g, EX_TO_INT, v.expr) : v.expr;
 	emit_equation(E, graph_equation(E->g, t, red, leading, v.rank, index, e, at));
 	struct value out = tensor_value(E, t);
 	out.lead = v.lead;
-	return mean ? lift(E, at, EX_DIV, 2, (struct value[]){out, real_value(count)}) : out;
+	return mean ? lift(E, at, EX_DIV, 2, (struct value[]){out, {.kind = VAL_TENSOR, .expr = count}}) : out;
 }
 
 /* a:b:step of an axis as an expression of the new axis' slot. */

@@ -67,6 +67,9 @@ static bool is_flat_equation(struct graph *g, const struct equation *eq)
 {
 	expr_list all = {0};
 
+	for (int i = 1; i < eq->nfree; i++)
+		if (eq->index[i].rows) /* with fewer rows than the batch its elements do not lie one after the other */
+			return false;
 	collect_exprs(g, eq->value, &all);
 	for (int i = 0; i < all.n; i++) {
 		const struct expr *e = all.item[i];
@@ -114,10 +117,18 @@ static int64_t row_elements(const struct stage *stage)
 static bool can_be_written_out(struct graph *g, const struct stage *stage)
 {
 	const struct equation *eq = stage->eq;
+	int sums = 0;
 
-	for (int s = eq->nfree; s < eq->n; s++)
-		if (eq->index[s].rows && eq->red != RED_SUM && eq->red != RED_PROD)
+	/* one loop over rows that all stages stand in, the first free index, and in it one of a sum or product */
+	for (int s = 0; s < eq->n; s++) {
+		bool bound = s >= eq->nfree;
+
+		if (!eq->index[s].rows)
+			continue;
+		sums += bound;
+		if (bound ? sums > 1 || (eq->red != RED_SUM && eq->red != RED_PROD) : s > 0)
 			return false;
+	}
 	/* Short loops do as well for these, and C compilers that look for vectors in long stretches of such lines take
 	 * minutes. */
 	if (g->ctx->options->unroll == NNC_UNROLL_AUTO &&
