@@ -28,6 +28,8 @@ def activations():
     f("leaky_relu", F.leaky_relu)
     f("leaky_relu", lambda x: F.leaky_relu(x, 0.3), ", slope=0.3")
     g.case("rrelu", "y = rrelu(x)", ["x[2, 6]"], lambda x: F.rrelu(x, training=False), trains=False)
+    g.case("gumbel_softmax_hard", "y = gumbel_softmax(x, hard=yes)", ["x[2, 6]"],
+           lambda x: F.one_hot(x.argmax(-1), 6), trains=False)
     g.case("gumbel_softmax", "y = gumbel_softmax(x, temperature=2)", ["x[2, 6]"], lambda x: F.softmax(x / 2, -1),
            trains=False)
     f("elu", F.elu)
