@@ -271,7 +271,7 @@ static void start_row_sums(struct body *b, const struct stage *stage, struct tex
 	struct place_values v;
 	int slots[64], n = start_elements(b, stage, &v, slots);
 	int64_t element = stage->from;
-	bool block = !stage->local && !eq->tensor->batched && !stage->n_steps && eq->red == RED_SUM &&
+	bool block = !stage->local && !(eq->nfree > 0 && eq->index[0].rows) && !stage->n_steps && eq->red == RED_SUM &&
 		     stage_cost(stage) > LINES_TO_CLEAR;
 
 	if (block) {

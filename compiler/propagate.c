@@ -95,7 +95,7 @@ static void drop_bound_indices(struct graph *g, struct equation *eq)
 	if (n == eq->n)
 		return;
 	eq->value = ex_substitute(g, eq->value, map, eq->n);
-	if (eq->red == RED_SUM)
+	if (eq->red == RED_SUM && eq->tensor->elem == ELEM_REAL) /* of integers only indices of one element go */
 		eq->value = ex2(g, EX_MUL, times, eq->value);
 	eq->n = n;
 	if (n == eq->nfree)

@@ -4,6 +4,30 @@
 #include <math.h>
 #include <string.h>
 
+#ifdef INTERPRET_QUAD
+#define expl expq
+#define logl logq
+#define log1pl log1pq
+#define expm1l expm1q
+#define sinl sinq
+#define cosl cosq
+#define tanl tanq
+#define asinl asinq
+#define acosl acosq
+#define atanl atanq
+#define sinhl sinhq
+#define coshl coshq
+#define tanhl tanhq
+#define erfl erfq
+#define sqrtl sqrtq
+#define fabsl fabsq
+#define floorl floorq
+#define ceill ceilq
+#define roundl roundq
+#define truncl truncq
+#define powl powq
+#endif
+
 void interpreter_init(struct interpreter *in, struct graph *g, int64_t rows)
 {
 	memset(in, 0, sizeof *in);
@@ -51,6 +75,23 @@ static void fault(struct interpreter *in, const char *what, const struct tensor 
 
 static number evaluate(struct interpreter *in, const struct expr *e, const int64_t *at, const struct equation *eq);
 
+/* A subscript; the usual ones without detour over real numbers. */
+static int64_t evaluate_subscript(struct interpreter *in, const struct expr *e, const int64_t *at,
+				  const struct equation *eq)
+{
+	number value;
+
+	switch (e->op) {
+	case EX_INT: return e->integer;
+	case EX_INDEX: return at[e->slot];
+	case EX_ADD: return evaluate_subscript(in, e->arg[0], at, eq) + evaluate_subscript(in, e->arg[1], at, eq);
+	case EX_MUL: return evaluate_subscript(in, e->arg[0], at, eq) * evaluate_subscript(in, e->arg[1], at, eq);
+	default: break;
+	}
+	value = evaluate(in, e, at, eq);
+	return value > -1e15L && value < 1e15L ? (int64_t)value : -1; /* no number: outside */
+}
+
 /* The element that subscripts name, or -1. */
 static int64_t find_element(struct interpreter *in, const struct tensor *t, struct expr *const *sub, const int64_t *at,
 			    const struct equation *eq)
@@ -58,12 +99,12 @@ static int64_t find_element(struct interpreter *in, const struct tensor *t, stru
 	int64_t element = 0;
 
 	for (int d = 0; d < t->rank; d++) {
-		number s = evaluate(in, sub[d], at, eq);
+		int64_t s = evaluate_subscript(in, sub[d], at, eq);
 		int64_t extent = t->axis[d].extent;
 
-		if (!(s >= 0 && s < (number)(t->axis[d].rows ? in->rows : extent)))
+		if (!(s >= 0 && s < (t->axis[d].rows ? in->rows : extent)))
 			return -1;
-		element = element * extent + (int64_t)s;
+		element = element * extent + s;
 	}
 	return element;
 }
@@ -85,6 +126,7 @@ static number draw(struct interpreter *in, const struct expr *e, const int64_t *
 	uint64_t element = 0;
 	number u, v;
 
+	in->drew = true;
 	for (int p = 0; p < eq->nfree; p++)
 		element = element * (uint64_t)eq->index[p].extent + (uint64_t)at[p];
 	u = uniform(in, e->site, element, 0);

@@ -1,16 +1,23 @@
-/* interpret.h - a plain interpreter of equations in long double, to test passes by what their output computes. */
+/* interpret.h - a plain interpreter of equations in long double, to test passes by what their output computes. With
+ * INTERPRET_QUAD defined before it is included, and interpret.c compiled with that too, it is one in __float128. */
 #ifndef NNC_INTERPRET_H
 #define NNC_INTERPRET_H
 
 #include "graph.h"
 
+#ifdef INTERPRET_QUAD
+#include <quadmath.h>
+typedef __float128 number;
+#else
 typedef long double number;
+#endif
 
 struct interpreter {
 	struct graph *g;
 	int64_t rows;		  /* n of this call */
 	number run[RUN_ROWS + 1]; /* run-time scalars; run[RUN_ROWS] is rows */
 	uint64_t seed;		  /* of random draws */
+	bool drew;		  /* there was one */
 	number **value;		  /* by tensor id, row-major at full extents; NULL: not set yet */
 	size_t room;
 	const char *fault; /* the first thing that went wrong, or NULL */

@@ -114,3 +114,12 @@ write_models() {
 		sed 's/^[a-z_0-9]*: //; s/; */\n/g' <<<"$line" >"models/${line%%:*}.nn"
 	done < <(grep -v '^#' "$1")
 }
+
+# Build ./quad from check/quad.c and the interpreter in __float128.
+build_quad() {
+	local flags="-std=c11 -D_GNU_SOURCE -iquote $ROOT/compiler -iquote $ROOT/runtime -iquote $ROOT/tests ${SANITIZE-}"
+	# shellcheck disable=SC2086
+	gcc $flags -O2 -DINTERPRET_QUAD -c "$ROOT/tests/interpret.c" -o interpret_quad.o &&
+		gcc $flags -O1 "$ROOT/tests/check/quad.c" interpret_quad.o "$B/internal.a" -o quad \
+			-ltcc -ldl -lpthread -ljansson -lz -lquadmath -lm
+}
