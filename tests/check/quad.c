@@ -387,9 +387,10 @@ static void compare_update(struct check *c, void **input, void **target)
 	if (nnr_step(c->model, (const void *const *)input, (const void *const *)target, (int)c->in.rows, NULL) !=
 	    NNR_OK)
 		fail(c, "cannot run", "a step", 0, 0, 0);
-	for (int i = 0; i < c->graph->tensors.n; i++) {
-		struct tensor *next = c->graph->tensors.item[i];
-		if (next->role != ROLE_NEXT || next->of->role != ROLE_PARAM)
+	for (int i = 0; i < c->graph->part[PART_UPDATE].n; i++) {
+		const struct equation *eq = c->graph->part[PART_UPDATE].item[i];
+		struct tensor *next = eq->kind == EQ_MAP ? eq->tensor : NULL;
+		if (!next || next->role != ROLE_NEXT || next->of->role != ROLE_PARAM)
 			continue;
 		size_t n = (size_t)tensor_size(next);
 		double *got = calloc(n, sizeof *got);
@@ -461,6 +462,7 @@ static void check_graph(struct check *c)
 	c->in.run[RUN_EPOCH] = run->epoch = 2;
 	c->in.run[RUN_STEPS] = run->steps = 40;
 	c->in.run[RUN_STEPS_PER_EPOCH] = run->steps_per_epoch = 10;
+	c->in.run[RUN_LOSS] = run->loss = 0.5;
 	check_rows(c, 1);
 	if (!c->failed)
 		check_rows(c, ROWS);

@@ -15,7 +15,7 @@ for definition in $(sed -n 's/^\(def\|optimizer\) *\([a-z_0-9A-Z]*\)(\(.*\)/\1:\
 	elif [[ $formals =~ ^[a-z_]+\[\.\.(,[a-z])?\](\)|,[a-z_]+=) ]]; then
 		echo "$name: input x[\$A]; param w[\$A] = normal(); y = $name(w * x); loss sum(sin(y))"
 	else
-		fail "no model of $name in standard.models"
+		fail "no model of $name in standard.models" >&2
 	fi >>models
 done
 awk -f "$ROOT/tests/check/expand.awk" models >expanded
