@@ -275,7 +275,7 @@ nnr_status nnr_check(const char *name, const char *text, size_t size, const nnc_
 			return out_of_memory ? NNR_MEMORY : NNR_INVALID;
 		next = nnc_loss_name(compiled, with.check_loss);
 		bool several = nnc_loss_name(compiled, 1) != NULL;
-		nnr_model *model = open_compiled(&host, compiled, NULL, &status);
+		nnr_model *model = open_compiled(&host, compiled, &with, &status);
 		if (model)
 			status = check_model(model, several ? nnc_loss_name(compiled, with.check_loss - 1) : NULL,
 					     limit, row, user, off);

@@ -14,3 +14,11 @@ done
 # a gradient that is made wrong on purpose
 sed 's/tanh$/tanh/; s/-> tanh/-> f/; 1i def f(x[..]) = stop(x) * x' net.nn >wrong.nn
 code 1 "$NNC" check wrong.nn
+# products wide enough for the runtime's own routines, which are there for each type
+cat >wide.nn <<'END'
+input  image[8, 8]
+target k: class[10]
+y = image / 16 -> flatten -> dense(64) -> tanh -> dense(10)
+loss   cross_entropy(y, k)
+END
+"$NNC" check wide.nn >table || fail "$(cat table)"
