@@ -427,6 +427,8 @@ static const char *numbers(struct emitter *e, int from, int by, int n)
 	return out.at;
 }
 
+static bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
+
 /* The template with its words replaced. */
 static void write_template(struct emitter *e, int bytes)
 {
@@ -444,16 +446,22 @@ static void write_template(struct emitter *e, int bytes)
 	};
 
 	for (const char *at = strstr(tile_template_text(), "*/\n") + 3; *at;) {
-		size_t n = 0;
+		size_t n = 0, letters = 0;
 
-		for (size_t w = 0; !n && w < sizeof words / sizeof *words; w++)
-			if (strncmp(at, words[w].word, strlen(words[w].word)) == 0) {
-				n = strlen(words[w].word);
-				text_add(e->out, words[w].text);
-			}
-		if (!n)
-			text_add_bytes(e->out, at, n = 1);
+		while (at[n] && !is_capital(at[n]))
+			n++;
+		text_add_bytes(e->out, at, n);
 		at += n;
+		while (is_capital(at[letters]))
+			letters++;
+		for (size_t w = 0; letters && w < sizeof words / sizeof *words; w++)
+			if (strncmp(at, words[w].word, strlen(words[w].word)) == 0) {
+				text_add(e->out, words[w].text);
+				at += strlen(words[w].word);
+				letters = 0;
+			}
+		text_add_bytes(e->out, at, letters);
+		at += letters;
 	}
 }
 

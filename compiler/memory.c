@@ -415,6 +415,10 @@ void text_add_real(struct text *text, double value)
 		text_add(text, "nan");
 		return;
 	}
+	if (fabs(value) < 10 && value == floor(value)) { /* most are 0, 1 or 2 */
+		text_printf(text, "%s%d", signbit(value) ? "-" : "", (int)fabs(value));
+		return;
+	}
 	for (int precision = 1; precision <= 17; precision++) {
 		snprintf(digits, sizeof digits, "%.*g", precision, value);
 		if (strtod(digits, NULL) == value) /* both in the current locale, so they agree */
