@@ -297,6 +297,16 @@ double stage_cost(const struct stage *stage);
 bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct affine *flat);
 int64_t axis_stride(const struct tensor *t, int axis);
 
+/* schedule_operands.c: the list with equations added that give sums of products operands which tiles can read. */
+equation_list give_operands(struct program *p, const equation_list *list);
+
+/* e, which is a factor of a term of a sum: conditions without which it is 0 go to the list, the rest is returned. */
+struct expr *peel_conditions(struct graph *g, condition_list *list, const struct index *index, struct expr *e);
+/* The conditions under which a guarded read is inside. Subscripts that are not affine keep their tests. */
+void guard_conditions(struct graph *g, condition_list *list, const struct index *index, const struct expr *read);
+
+/* Whether so many multiply-adds are enough for tiles, and the options allow them. */
+bool may_tile(const struct program *p, double work);
 /* schedule_tile.c: the stage in tiles, or NULL where that has no form or no gain. open: slots of loops around it. */
 struct tile *plan_tile(struct program *p, const struct stage *stage, uint64_t open, bool one_row);
 /* The machines that the program is for. */

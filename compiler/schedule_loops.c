@@ -80,7 +80,7 @@ static struct expr *take_condition(struct graph *g, condition_list *list, struct
 }
 
 /* The conditions under which a guarded read is inside. Subscripts that are not affine keep their tests. */
-static void take_guard(struct graph *g, condition_list *list, const struct index *index, const struct expr *read)
+void guard_conditions(struct graph *g, condition_list *list, const struct index *index, const struct expr *read)
 {
 	const struct tensor *t = read->tensor;
 
@@ -103,26 +103,26 @@ static void take_guard(struct graph *g, condition_list *list, const struct index
 }
 
 /* e, which is a factor of a term of a sum: its conditions go to the list, the rest is returned. */
-static struct expr *peel_factor(struct graph *g, condition_list *list, const struct index *index, struct expr *e)
+struct expr *peel_conditions(struct graph *g, condition_list *list, const struct index *index, struct expr *e)
 {
 	struct expr *rest;
 
 	switch (e->op) {
-	case EX_NEG: return ex1(g, EX_NEG, peel_factor(g, list, index, e->arg[0]));
+	case EX_NEG: return ex1(g, EX_NEG, peel_conditions(g, list, index, e->arg[0]));
 	case EX_MUL:
-		rest = peel_factor(g, list, index, e->arg[0]);
-		return ex2(g, EX_MUL, rest, peel_factor(g, list, index, e->arg[1]));
-	case EX_DIV: return ex2(g, EX_DIV, peel_factor(g, list, index, e->arg[0]), e->arg[1]);
+		rest = peel_conditions(g, list, index, e->arg[0]);
+		return ex2(g, EX_MUL, rest, peel_conditions(g, list, index, e->arg[1]));
+	case EX_DIV: return ex2(g, EX_DIV, peel_conditions(g, list, index, e->arg[0]), e->arg[1]);
 	case EX_SELECT:
 		if (!ex_is_num(e->arg[2], 0))
 			return e;
 		rest = take_condition(g, list, e->arg[0]);
 		if (rest)
 			return rest == e->arg[0] ? e : ex_select(g, rest, e->arg[1], e->arg[2]);
-		return peel_factor(g, list, index, e->arg[1]);
+		return peel_conditions(g, list, index, e->arg[1]);
 	case EX_READ:
 		if (e->guarded && ex_is_num(e->arg[e->tensor->rank], 0))
-			take_guard(g, list, index, e);
+			guard_conditions(g, list, index, e);
 		return e;
 	default: return e;
 	}
@@ -146,9 +146,9 @@ static void peel_term(struct graph *g, struct stage *stage)
 
 	stage->term = e;
 	if (eq->red == RED_SUM || eq->kind == EQ_SCATTER) {
-		stage->term = peel_factor(g, &stage->conditions, eq->index, e);
+		stage->term = peel_conditions(g, &stage->conditions, eq->index, e);
 	} else if (e->op == EX_READ && e->guarded && is_neutral(eq->red, e->arg[e->tensor->rank])) {
-		take_guard(g, &stage->conditions, eq->index, e);
+		guard_conditions(g, &stage->conditions, eq->index, e);
 	} else if (e->op == EX_SELECT && is_neutral(eq->red, e->arg[2])) {
 		struct expr *rest = take_condition(g, &stage->conditions, e->arg[0]);
 

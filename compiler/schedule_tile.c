@@ -466,6 +466,13 @@ static void swap_factors(struct problem *p)
 	}
 }
 
+bool may_tile(const struct program *p, double work)
+{
+	const struct nnc_options *options = p->g->ctx->options;
+
+	return work >= LEAST_WORK && options->unroll != NNC_UNROLL_ALL && options->real != NNC_QUAD;
+}
+
 struct tile *plan_tile(struct program *program, const struct stage *stage, uint64_t open, bool one_row)
 {
 	struct graph *g = program->g;
@@ -475,11 +482,11 @@ struct tile *plan_tile(struct program *program, const struct stage *stage, uint6
 	int which;
 
 	p.real_size = g->ctx->options->real == NNC_FLOAT ? 4 : 8;
-	if (g->ctx->options->real == NNC_QUAD || !find_problem(&p, open, one_row))
+	if (!find_problem(&p, open, one_row))
 		return NULL;
 	for (int i = 0; i < p.n; i++)
 		work *= (double)p.axis[i].extent;
-	if (work < LEAST_WORK || g->ctx->options->unroll == NNC_UNROLL_ALL)
+	if (!may_tile(program, work))
 		return NULL;
 	for (which = 0; which < 2; which++) {
 		for (int v = 0; v < p.n; v++)
