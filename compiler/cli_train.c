@@ -259,7 +259,7 @@ int run_train(struct cli *cli, const char *text, size_t size)
 	char *name = cli->output ? NULL : output_name(cli, ".safetensors");
 	const char *output = cli->output ? cli->output : name;
 	/* a folder holds both sets, or the first alone */
-	bool tested = !cli->test && nnr_has_split(model, cli->data, NNR_TEST);
+	bool tested = !cli->test && cli->data && nnr_has_split(model, cli->data, NNR_TEST);
 	const char *test_path = tested ? cli->data : cli->test;
 	nnr_status status = output ? check_output(cli, output) : NNR_MEMORY;
 	if (status == NNR_OK)
@@ -277,7 +277,9 @@ int run_train(struct cli *cli, const char *text, size_t size)
 
 /* ---- eval and predict ---- */
 
-int run_eval(struct cli *cli, const char *text, size_t size)
+/* Open the model, read its data, do the work and close both. */
+static int run_on_data(struct cli *cli, const char *text, size_t size,
+		       nnr_status (*work)(struct cli *cli, nnr_model *model, const nnr_data *data))
 {
 	int code;
 	nnr_data *data;
@@ -285,12 +287,21 @@ int run_eval(struct cli *cli, const char *text, size_t size)
 	if (!model)
 		return code;
 	nnr_status status = read_data(cli, model, cli->data, NNR_TEST, &data);
-	if (status == NNR_OK)
-		status = evaluate(model, data);
-	nnr_free_data(data);
+	if (status == NNR_OK) {
+		status = work(cli, model, data);
+		nnr_free_data(data);
+	}
 	nnr_close(model);
 	return exit_code_of(status);
 }
+
+static nnr_status evaluate_all(struct cli *cli, nnr_model *model, const nnr_data *data)
+{
+	(void)cli;
+	return evaluate(model, data);
+}
+
+int run_eval(struct cli *cli, const char *text, size_t size) { return run_on_data(cli, text, size, evaluate_all); }
 
 /* Arrays for one batch of all tensors of a kind; free_arrays() them. NULL: out of memory. */
 static void **make_arrays(nnr_model *model, enum nn_kind kind)
@@ -360,6 +371,8 @@ static nnr_status predict(struct cli *cli, nnr_model *model, const nnr_data *dat
 {
 	struct host host;
 	struct new_file file;
+	if (nnr_count(model, NN_OUTPUT) == 0)
+		return (nnr_status)(usage_error("%s has no output: name one, as in 'output y'", cli->input), NNR_USAGE);
 	if (!cli->output || strcmp(cli->output, "-") == 0)
 		return print_predictions(stdout, model, data);
 	if (check_replaces(cli, cli->output) != EXIT_OK)
@@ -374,23 +387,4 @@ static nnr_status predict(struct cli *cli, nnr_model *model, const nnr_data *dat
 	return status;
 }
 
-int run_predict(struct cli *cli, const char *text, size_t size)
-{
-	int code;
-	nnr_data *data;
-	nnr_model *model = open_model(cli, text, size, &code);
-	if (!model)
-		return code;
-	nnr_status status = NNR_OK;
-	if (nnr_count(model, NN_OUTPUT) == 0)
-		status = (nnr_status)(usage_error("%s has no output: name one, as in 'output y'", cli->input),
-				      NNR_USAGE);
-	if (status == NNR_OK)
-		status = read_data(cli, model, cli->data, NNR_TEST, &data);
-	if (status == NNR_OK) {
-		status = predict(cli, model, data);
-		nnr_free_data(data);
-	}
-	nnr_close(model);
-	return exit_code_of(status);
-}
+int run_predict(struct cli *cli, const char *text, size_t size) { return run_on_data(cli, text, size, predict); }
