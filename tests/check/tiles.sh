@@ -13,9 +13,18 @@ write_model() { # NUMBER
 	1) input="$(draw 1 3), $(draw 9 24), $(draw 9 24)"
 		net="a: conv2d($(draw 3 9), $(draw 2 3), stride=$(draw 1 2), pad=$(draw 0 1)) -> relu -> b: conv2d($(draw 2 6), 3, pad=1)" ;;
 	2) input="$(draw 5 19), $((n * $(draw 4 9)))" net="a: attention($n, causal=yes)" ;;
-	3) input="$(draw 3 6), $(draw 5 20)" net="a: gru($(draw 17 40))" ;;
+	3) input="$(draw 3 6), $(draw 5 20)" net="a: gru($(draw 17 40)) -> b: started($(draw 40 60))" ;;
 	esac
 	cat >model.nn <<-END
+		def started(x[T, n], units) {
+		  param w[units, units] ~ glorot
+		  first = x[0] -> dense(units)
+		  scan t < T, h[units] = first {
+		    h'[i] = tanh(sum[j] w[i, j] * h[j] + x[t, i % n])
+		    y = h'
+		  }
+		  return y
+		}
 		input x[$input]
 		target y[3]
 		p = x -> $net -> flatten -> last: dense(3)
