@@ -51,7 +51,6 @@ static void make_tensors(struct streaming *s)
 		if (!timed->lag)
 			continue;
 		timed->before = make_slice(s, t, ROLE_STATE, timed->lag);
-		list_add(s->arena, &s->out->kept, timed->before);
 		if (is_direct_state(timed, t))
 			timed->slice->of = timed->before;
 	}
@@ -61,6 +60,29 @@ static void make_tensors(struct streaming *s)
 	for (int i = 0; i < s->g->tensors.n; i++)
 		if (s->g->tensors.item[i]->role == ROLE_VIEW && timed_of(s, s->g->tensors.item[i])->needed)
 			find_root(timed_of(s, s->g->tensors.item[i])->slice);
+}
+
+static void keep(struct streaming *s, struct tensor *t)
+{
+	for (int i = 0; i < s->kept.n; i++)
+		if (s->kept.item[i] == t)
+			return;
+	if (!timed_of(s, t)->before)
+		return;
+	list_add(s->arena, &s->kept, t);
+	list_add(s->arena, &s->out->kept, timed_of(s, t)->before);
+}
+
+static void keep_result(void *user, struct equation *eq) { keep(user, eq->tensor); }
+
+/* In the order of the text, which the text of the graph keeps: inputs, then what equations define. */
+static void list_kept(struct streaming *s)
+{
+	const equation_list *list = &s->g->part[PART_INFERENCE];
+
+	for (int i = 0; i < s->p->inputs.n; i++)
+		keep(s, s->p->inputs.item[i]);
+	visit_equations(list->item, list->n, keep_result, s);
 }
 
 /* The number of steps before this one. */
@@ -228,12 +250,10 @@ static void add_updates(struct streaming *s)
 	struct graph *g = s->g;
 	int64_t most = 0;
 
-	for (int i = 0; i < g->tensors.n; i++) {
-		struct tensor *t = g->tensors.item[i];
+	for (int i = 0; i < s->kept.n; i++) {
+		struct tensor *t = s->kept.item[i];
 		struct timed *timed = timed_of(s, t);
 
-		if (!timed->before)
-			continue;
 		most = timed->lag > most ? timed->lag : most;
 		if (!is_direct_state(timed, t))
 			add_next(s, timed->before, shifted_value(s, timed, t));
@@ -269,6 +289,7 @@ struct stream *make_stream(struct program *p)
 	s.count->elem = ELEM_INT;
 	s.count->classes = s.trips;
 	make_tensors(&s);
+	list_kept(&s);
 	add_steps(&s, list->item, list->n, &s.out->equations);
 	add_updates(&s);
 	s.out->input_axis = arena_array(s.arena, (size_t)p->inputs.n + 1, sizeof *s.out->input_axis);

@@ -18,9 +18,10 @@ struct streaming {
 	struct program *p;
 	struct graph *g;
 	struct arena *arena;
-	struct timed *of;	   /* by tensor id */
-	const struct equation *eq; /* being gone over */
-	int time;		   /* its slot of the steps, or -1 */
+	struct timed *of;	    /* by tensor id */
+	LIST(struct tensor *) kept; /* those of which earlier steps are read */
+	const struct equation *eq;  /* being gone over */
+	int time;		    /* its slot of the steps, or -1 */
 	int64_t trips;
 	bool changed, uses_time, uses_count;
 	const char *refused;
