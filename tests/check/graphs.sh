@@ -12,7 +12,7 @@ code_of() {
 seed=${SEED:-$(($(date +%s) % 100000))}
 gcc -O1 -o random "$ROOT/tests/check/random.c"
 mkdir random_models
-./random "$seed" "${COUNT:-60}" random_models
+./random "$seed" "${COUNT:-25}" random_models
 count=0
 for model in $(models) random_models/*.nn; do
 	name=$(basename "$model")
