@@ -16,5 +16,7 @@ extern const int builtin_source_count;
 const char *model_header_text(void);
 /* The text of compiler/tile_template.h. */
 const char *tile_template_text(void);
+/* And of compiler/math_template.h. */
+const char *math_template_text(void);
 
 #endif

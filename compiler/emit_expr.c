@@ -308,7 +308,9 @@ static void print_call(struct body *b, struct text *out, const char *name, const
 
 static void print_libm(struct body *b, struct text *out, const char *name, const struct expr *e)
 {
-	print_call(b, out, math_name(b->e, name, e->n), e);
+	const char *fast = fast_math_name(b->e, name);
+
+	print_call(b, out, fast ? fast : math_name(b->e, name, e->n), e);
 }
 
 /* open x sign y ? p : q close, where x, y, p, q are arguments by number. */

@@ -63,6 +63,7 @@ struct emitter {
 	struct table libm; /* names of libm's functions that are called; value: number of arguments */
 	bool helps[HELP_COUNT];
 	bool uses_memcpy, uses_memset, uses_infinity;
+	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
 	unsigned tile_bytes; /* sizes of vectors in tiles, a bit each: 64, 32, 16 */
 };
 
@@ -176,6 +177,9 @@ struct mark {
 struct mark mark(const struct body *b);
 void forget(struct body *b, struct mark m, bool closed);
 
+/* emit_math.c: the name of a routine for what libm calls `name`, or NULL where libm's is to be used. */
+const char *fast_math_name(struct emitter *e, const char *name);
+void write_fast_math(struct emitter *e);
 /* emit_tile.c: the stage that b->eq belongs to, in tiles; and the routine that does them, if anything called it. */
 void write_tiles(struct body *b, const struct tile *tile);
 void write_tile_routines(struct emitter *e);

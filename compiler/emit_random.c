@@ -152,6 +152,7 @@ void write_helpers(struct emitter *e)
 	if (e->helps[HELP_UNIFORM] || e->helps[HELP_NORMAL])
 		write_words(e);
 	write_draws(e);
+	write_fast_math(e);
 	write_tile_routines(e);
 	if (e->helps[HELP_ERFINV])
 		write_inverse_erf(e);

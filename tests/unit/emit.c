@@ -297,6 +297,7 @@ START_TEST(conditions_become_bounds)
 	const char *text;
 
 	options.unroll = NNC_UNROLL_NONE;
+	options.real = NNC_QUAD; /* no tiles, so no borders */
 	text = function(c_of(build("input x[2, 9, 9]\ny = x -> c: conv2d(3, 3, pad=1)\noutput y\n")), "compute_y");
 	ck_assert_ptr_null(strchr(text, '?'));
 	ck_assert_ptr_null(strstr(text, "if ("));
