@@ -6,10 +6,10 @@
 #include "schedule.h"
 
 enum {
-	FLAT_MINIMUM = 16,    /* elements per row from which an element-wise group is a loop */
-	LINES_OF_SUMS = 64,   /* sums over the rows that are written out */
-	LINES_OF_GATHER = 16, /* elements of a gather that are written out */
-	LOCAL_SUMS = 16	      /* accumulators over the rows that may be local variables */
+	FLAT_MINIMUM = 16,  /* elements per row from which an element-wise group is a loop */
+	LINES_OF_SUMS = 64, /* sums over the rows that are written out */
+	LINES_OF_MAPS = 16, /* elements of a group without sums that are written out */
+	LOCAL_SUMS = 16	    /* accumulators over the rows that may be local variables */
 };
 
 static bool is_rows(const struct stage *stage, int slot) { return stage->eq->index[slot].rows; }
@@ -24,24 +24,6 @@ static bool has_draw(struct graph *g, struct expr *e)
 	for (int i = 0; i < all.n; i++)
 		if (all.item[i]->op == EX_DRAW)
 			return true;
-	return false;
-}
-
-/* A read with a subscript that is itself read. */
-static bool has_gather(struct graph *g, struct expr *e)
-{
-	expr_list all = {0};
-
-	collect_exprs(g, e, &all);
-	for (int i = 0; i < all.n; i++)
-		for (int k = 0; all.item[i]->op == EX_READ && k < all.item[i]->n; k++) {
-			expr_list within = {0};
-
-			collect_exprs(g, all.item[i]->arg[k], &within);
-			for (int m = 0; m < within.n; m++)
-				if (within.item[m]->op == EX_READ)
-					return true;
-		}
 	return false;
 }
 
@@ -129,11 +111,7 @@ static bool can_be_written_out(struct graph *g, const struct stage *stage)
 		if (bound ? sums > 1 || (eq->red != RED_SUM && eq->red != RED_PROD) : s > 0)
 			return false;
 	}
-	/* Short loops do as well for these, and C compilers that look for vectors in long stretches of such lines take
-	 * minutes. */
-	if (g->ctx->options->unroll == NNC_UNROLL_AUTO &&
-	    ((stage->form == FORM_ROW && stage_cost(stage) > LINES_OF_SUMS) ||
-	     (stage_cost(stage) > LINES_OF_GATHER && has_gather(g, eq->value))))
+	if (g->ctx->options->unroll == NNC_UNROLL_AUTO && stage->form == FORM_ROW && stage_cost(stage) > LINES_OF_SUMS)
 		return false;
 	return stage->form != FORM_SCATTER && !has_draw(g, eq->value);
 }
@@ -156,6 +134,16 @@ static double text_of_group(struct graph *g, const struct group *group)
 	return text;
 }
 
+/* Whether loops do as well: element by element, without a sum. C compilers that look for vectors in long stretches of
+ * such lines take minutes. */
+static bool is_long_map(const struct group *group)
+{
+	for (int i = 0; i < group->stages.n; i++)
+		if (group->stages.item[i]->eq->n > group->stages.item[i]->eq->nfree)
+			return false;
+	return group_cost(group) > LINES_OF_MAPS;
+}
+
 static void choose_shape(struct program *p, struct group *group)
 {
 	enum nnc_unroll unroll = p->g->ctx->options->unroll;
@@ -163,7 +151,7 @@ static void choose_shape(struct program *p, struct group *group)
 	bool small = (unroll == NNC_UNROLL_ALL && (cost <= FUNCTION_LIMIT || group->stages.n == 1)) ||
 		     (unroll == NNC_UNROLL_AUTO && text_of_group(p->g, group) <= WRITE_OUT_LIMIT);
 
-	if (group->part == PART_INIT)
+	if (group->part == PART_INIT || (unroll == NNC_UNROLL_AUTO && is_long_map(group)))
 		small = false;
 	for (int i = 0; small && i < group->stages.n; i++)
 		small = can_be_written_out(p->g, group->stages.item[i]);
