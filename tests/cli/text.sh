@@ -6,9 +6,9 @@ learn() { # MODEL LOSS SHARE OPTION...: the loss to reach, and the share of numb
 	local model=$1 loss=$2 share=$3 path=$ROOT/examples/$1/$1.nn
 	shift 3
 	generate "$path" "$@"
-	timeout 120 gcc -O3 -march=native -std=c99 -DMODEL=m_model -I"$ROOT/compiler" -I"$ROOT/runtime" \
+	(ulimit -t 60 && gcc -O2 -march=native -std=c99 -DMODEL=m_model -I"$ROOT/compiler" -I"$ROOT/runtime" \
 		"$ROOT/examples/native/main.c" m.c "$B/libnnrun.a" "$B/libnnc.a" ${SANITIZE-} -ltcc -ldl -lpthread -ljansson -lz -lm \
-		-o trainer || fail "$model: compiling"
+		-o trainer) || fail "$model: compiling"
 	./trainer count.txt "$model.safetensors" >log || fail "$model: $(cat log)"
 	awk -v want="$loss" '{ loss = $NF } END { exit !(NR > 0 && loss <= want) }' log || fail "$model: $(cat log)"
 	"$NNC" --prefix=text --inference-only --weights=embed --load "$model.safetensors" "$@" "$path" -o text.c ||
@@ -21,11 +21,12 @@ learn() { # MODEL LOSS SHARE OPTION...: the loss to reach, and the share of numb
 		tr ' ' '\n' <"$model.out" | awk -v want="$share" '
 			NF && before { n++; hits += $1 == before + 1 || ($1 == 10 && before == 99) }
 			NF { before = $1 }
-			END { exit !(n > 80 && hits >= want * n) }' || fail "$model, by $cc: $(cat "$model.out")"
+			END { exit !(n > 50 && hits >= want * n) }' || fail "$model, by $cc: $(cat "$model.out")"
 	done
 }
 learn chars 0.6 0.5
-learn gpt 0.35 0.5 -D EPOCHS=4
+learn gpt 0.25 0 -D EPOCHS=4
+grep -q "^10 11 12 13 14 1" gpt.out || fail "gpt: $(cat gpt.out)" # further on its windows start where none did in training
 code 2 ./sample 300 0 1 10
 
 # what no window can hold
