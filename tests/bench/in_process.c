@@ -64,7 +64,8 @@ static const char *prepare(void *self, const struct task *task)
 {
 	struct in_process *p = self;
 	char path[4096];
-	nnc_options options = {.report = report, .real = p->real, .batch = task->batch, .jit = p->jit};
+	nnc_options options = {
+		.report = report, .real = p->real, .batch = task->batch, .jit = p->jit, .cache = "cache"};
 	forget_model(p);
 	p->task = *task;
 	snprintf(path, sizeof path, "%s/%s.nn", p->models, task->work);

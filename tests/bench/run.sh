@@ -37,6 +37,9 @@ stale() { # TARGET SOURCE.. : must it be made?
 peers() { # : are they wanted?
 	[ "${PEERS:-1}" != 0 ]
 }
+lacks() { # PEER WHY
+	! peers || plan missing "$1" "$2"
+}
 compile() { # PROGRAM COMMAND.. : unless there is a newer one than all its sources, which are among the words
 	program=$1
 	shift
@@ -162,7 +165,7 @@ plan program 'C by hand' native ./plain data
 library() { # NAME HEADER LIBRARY FLAG..
 	name=$1 header=$2 link=$3
 	shift 3
-	peers && has_library "$header" "$link" || { plan missing "$name" "no $header and $link"; return; }
+	peers && has_library "$header" "$link" || { lacks "$name" "no $header and $link"; return; }
 	suffix=$(echo "$link" | tr -c 'a-z\n' _)
 	peer "library$suffix" "$here/peers/library.c" "$@" "$link"
 	peer "recurrent$suffix" "$here/peers/recurrent.c" "$@" "$link"
@@ -179,17 +182,17 @@ if [ -n "$torch" ]; then
 	plan program 'PyTorch, jit' native "$torch" "$here/peers/torch_subject.py" data jit
 	[ -n "$quick" ] || plan program 'PyTorch, channels last' native "$torch" "$here/peers/torch_subject.py" data nhwc
 else
-	plan missing PyTorch 'no Python with the module torch'
+	lacks PyTorch 'no Python with the module torch'
 fi
 if [ -n "$jax" ]; then
 	plan program 'JAX' native "$jax" "$here/peers/jax_subject.py" data
 else
-	plan missing JAX 'no Python with the module jax'
+	lacks JAX 'no Python with the module jax'
 fi
 if [ -n "$onnx" ]; then
 	plan program 'ONNX Runtime' native "$onnx" "$here/peers/onnx_subject.py" data
 else
-	plan missing 'ONNX Runtime' 'no Python with the module onnxruntime'
+	lacks 'ONNX Runtime' 'no Python with the module onnxruntime'
 fi
 
 # ---- whole processes ----
