@@ -72,6 +72,7 @@ static struct emitter *new_emitter(struct graph *g, const struct emit_options *o
 	e->p = schedule(g, options->tiles);
 	if (options->no_forward1)
 		e->p->call[CALL_FORWARD1].present = false;
+	reserve_names(e);
 	reserve_globals(e);
 	name_fields(e);
 	return e;

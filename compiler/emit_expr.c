@@ -15,12 +15,15 @@ enum level { ANY, TERNARY = 3, OR, AND, EQUALITY = 9, RELATION, SUM = 12, PRODUC
 
 /* ---- integers ---- */
 
+/* Slots that an affine value of the equation at hand may have. */
+static int slots_of(const struct body *b) { return b->eq ? b->eq->n : 64; }
+
 /* The affine value with the constant slots put in. */
 static struct affine with_constants(const struct body *b, const struct affine *a)
 {
 	struct affine out = *a;
 
-	for (int s = 0; s < 64; s++)
+	for (int s = 0, n = slots_of(b); s < n; s++)
 		if (out.coef[s] && !b->slot_name[s]) {
 			out.constant += out.coef[s] * b->slot_value[s];
 			out.coef[s] = 0;
@@ -45,10 +48,10 @@ static void print_term(struct text *out, int64_t coef, const char *name, bool fi
 
 static void print_terms(struct body *b, struct text *out, const struct affine *a, const char *cast)
 {
-	int lead = -1;
+	int lead = -1, n = slots_of(b);
 	bool first = true;
 
-	for (int s = 63; s >= 0; s--)
+	for (int s = n - 1; s >= 0; s--)
 		if (a->coef[s] > 0)
 			lead = s;
 	if (lead >= 0) {
@@ -58,7 +61,7 @@ static void print_terms(struct body *b, struct text *out, const struct affine *a
 		text_printf(out, "%" PRId64, a->constant);
 		first = false;
 	}
-	for (int s = 0; s < 64; s++)
+	for (int s = 0; s < n; s++)
 		if (a->coef[s] && s != lead) {
 			print_term(out, a->coef[s], b->slot_name[s], first, cast);
 			first = false;
@@ -134,7 +137,7 @@ static void print_flat(struct body *b, struct text *out, const struct tensor *t,
 	if (flat_subscript(t, subs, &flat)) {
 		flat = with_constants(b, &flat);
 		if (bumped)
-			for (int s = 0; s < 64; s++)
+			for (int s = 0; s < slots_of(b); s++)
 				if (b->slot_name[s] && b->slot_name[s] == b->rows_slot)
 					flat.coef[s] = 0;
 		print_terms(b, out, &flat, cast);

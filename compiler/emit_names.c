@@ -161,6 +161,9 @@ static const char *const reserved[] = {
 	"stdin",
 	"stdout",
 	"stderr",
+	"NULL",
+	"NAN",
+	"INFINITY",
 };
 
 /* Functions of libm, with every suffix. */
@@ -169,23 +172,24 @@ static const char *const libm_names[] = {
 	"fabs", "floor", "log",	 "log1p", "pow",  "rint", "sin",  "sinh", "sqrt", "tan", "tanh",
 };
 
-static bool is_reserved(const char *name)
+void reserve_names(struct emitter *e)
 {
-	size_t n = strlen(name);
+	static const char suffixes[] = "flq";
 
 	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-		if (*name == *reserved[i] && strcmp(name, reserved[i]) == 0)
-			return true;
+		use_name(e, &e->globals, reserved[i]);
 	for (size_t i = 0; i < sizeof libm_names / sizeof *libm_names; i++) {
-		if (*name != *libm_names[i])
-			continue;
+		size_t n = strlen(libm_names[i]);
 
-		size_t k = strlen(libm_names[i]);
+		use_name(e, &e->globals, libm_names[i]);
+		for (const char *suffix = suffixes; *suffix; suffix++) {
+			char *name = arena_alloc(e->arena, n + 2);
 
-		if (strncmp(name, libm_names[i], k) == 0 && (n == k || (n == k + 1 && strchr("flq", name[k]))))
-			return true;
+			memcpy(name, libm_names[i], n);
+			name[n] = *suffix;
+			use_name(e, &e->globals, name);
+		}
 	}
-	return strcmp(name, "NULL") == 0 || strcmp(name, "NAN") == 0 || strcmp(name, "INFINITY") == 0;
 }
 
 /* Families of macros. */
@@ -256,7 +260,7 @@ static const char *numbered_name(struct emitter *e, const char *base, int i)
 
 static bool is_taken(const struct emitter *e, const struct scope *scope, const char *name)
 {
-	return is_reserved(name) || table_get(&scope->used, name) || table_get(&e->globals.used, name);
+	return table_get(&scope->used, name) || table_get(&e->globals.used, name);
 }
 
 const char *new_name(struct emitter *e, struct scope *scope, const char *want)

@@ -98,6 +98,8 @@ const char *shape_text(struct emitter *e, const struct tensor *t, bool with_rows
 const char *new_name(struct emitter *e, struct scope *scope, const char *want);
 const char *upper_case(struct emitter *e, const char *name);
 void use_name(struct emitter *e, struct scope *scope, const char *name);
+/* Among the names of the file: what may not be used anywhere. */
+void reserve_names(struct emitter *e);
 /* Names beyond the first n of scope->names are free again. */
 void release_names(struct scope *scope, int n);
 /* The last part of a tensor's name, for use where the rest is clear. */
