@@ -8,7 +8,7 @@ code_of() {
 	gcc -O1 -c m.i -o m.o
 	objcopy -O binary -j .text -j .rodata -j .rodata.cst4 m.o "$1/code"
 }
-# random models, too: SEED=N repeats a run
+# Random models, too, whose text must be the same; temporaries of their C may stand in another order. SEED=N repeats a run.
 seed=${SEED:-$(($(date +%s) % 100000))}
 gcc -O1 -o random "$ROOT/tests/check/random.c"
 mkdir random_models
@@ -23,6 +23,8 @@ for model in $(models) random_models/*.nn; do
 		"$NNC" $text --emit=graph "a/$name" -o "b/$name"
 	} || fail "$model: graph text"
 	diff -u "a/$name" "b/$name" >difference || { head -n 20 difference; fail "$model: graph text differs when read back"; }
+	count=$((count + 1))
+	[[ $model != random_models/* ]] || continue
 	# shellcheck disable=SC2086
 	{
 		"$NNC" $text --prefix=m "$model" -o a/m.c
@@ -34,6 +36,5 @@ for model in $(models) random_models/*.nn; do
 		diff a/m.c b/m.c | head -n 20
 		fail "$model: other C from its graph text"
 	}
-	count=$((count + 1))
 done
 echo "$count graphs read back the same"
