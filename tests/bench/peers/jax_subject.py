@@ -54,8 +54,8 @@ def w5(p, x):
 
 def gates(p, x, h):
     return (
-        x @ p["rnn.weight_ih"].T + p["rnn.bias_ih"],
-        h @ p["rnn.weight_hh"].T + p["rnn.bias_hh"],
+        x @ p["rnn.weight_ih_l0"].T + p["rnn.bias_ih_l0"],
+        h @ p["rnn.weight_hh_l0"].T + p["rnn.bias_hh_l0"],
     )
 
 

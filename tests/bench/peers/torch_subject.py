@@ -150,8 +150,8 @@ def tensor(values, shape):
 
 def load(data, work):
     model = MODELS[work]()
-    suffix = "_l0" if work in ("W6_lstm", "W6_gru") else ""
-    names = {name + suffix if name.startswith("rnn.") else name: t for name, t in data.params.items()}
+    # a cell's params have no number of a layer
+    names = {name.removesuffix("_l0") if work.endswith("_step") else name: t for name, t in data.params.items()}
     model.load_state_dict({name: tensor(*t) for name, t in names.items()})
     return model.to(memory_format=torch.channels_last) if KIND == "nhwc" else model
 
