@@ -43,6 +43,7 @@ enum {
 	JIT,
 	CACHE,
 	AVERAGE,
+	THREADS,
 	LIMIT,
 	HELP,
 	VERSION
@@ -98,6 +99,7 @@ static const struct option_row table[] = {
 	 "where code made by a C compiler is kept ($XDG_CACHE_HOME/nnc)"},
 	{"average", AVERAGE, no_argument, ON_TRAIN, "--average",
 	 "write averaged weights (average= of the train line) in place of the trained ones"},
+	{"threads", THREADS, required_argument, ON_TRAIN, "--threads=N", "split each batch among N threads"},
 	{"limit", LIMIT, required_argument, ON_CHECK, "--limit F",
 	 "largest error of a gradient, relative to the largest one (1e-5)"},
 	{"help", HELP, optional_argument, ON_ALL, "--help[=std|=NAME]",
@@ -268,6 +270,11 @@ static int set_number(struct cli *cli, int id, const char *value)
 			return bad_value("--epochs", value, "a number from 1");
 		cli->epochs = (int)n;
 		return -1;
+	case THREADS:
+		if (!read_integer(value, 1, 1024, &n))
+			return bad_value("--threads", value, "1 to 1024");
+		cli->options.threads = (int)n;
+		return -1;
 	case STEPS:
 		if (!read_integer(value, 1, INT32_MAX, &cli->steps))
 			return bad_value("--steps", value, "a number from 1");
@@ -312,6 +319,7 @@ static int set_option(struct cli *cli, int id, const char *value)
 	case FP: return set_word(cli, id, value);
 	case BATCH:
 	case EPOCHS:
+	case THREADS:
 	case STEPS:
 	case SEED:
 	case SCALE:

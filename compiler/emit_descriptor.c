@@ -266,6 +266,7 @@ void write_descriptor(struct emitter *e)
 {
 	const struct training *t = &e->g->training;
 	bool grads = e->p->call[CALL_BACKWARD].present || e->p->call[CALL_UPDATE].present;
+	const char *coupling = grads ? find_coupling(e->g) : NULL;
 	struct text calls = {.arena = e->arena};
 	int n;
 
@@ -290,5 +291,6 @@ void write_descriptor(struct emitter *e)
 		text_printf(&calls, "%s%s", call ? ", " : "", function_or_null(e, call));
 	write_line(e, "%s,", calls.at);
 	write_line(e, "%s,", e->p->stream->present ? arena_printf(e->arena, "sizeof(%s_stream)", e->prefix) : "0");
+	write_line(e, "%s,", coupling ? quoted(e, coupling) : "NULL");
 	close_block(e, "};");
 }

@@ -398,9 +398,11 @@ static void print_draw(struct body *b, struct text *out, const struct expr *e)
 	text_printf(out, "%s(run, %s, ", help(b->e, e->draw == DRAW_NORMAL ? HELP_NORMAL : HELP_UNIFORM),
 		    b->site_names.item[find_site(&b->sites, e->site)]);
 	if (first && b->slot_name[0])
-		text_add(out, b->slot_name[0]);
+		text_printf(out, "run->first_row + %s", b->slot_name[0]);
+	else if (first)
+		text_printf(out, "run->first_row + %" PRId64, b->slot_value[0]);
 	else
-		text_printf(out, "%" PRId64, first ? b->slot_value[0] : 0);
+		text_add(out, "0");
 	text_add(out, ", ");
 	if (b->flat_index) {
 		text_printf(out, "%s)", b->flat_index);

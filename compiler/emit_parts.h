@@ -43,7 +43,7 @@ struct block {
 	int statements; /* in it so far */
 };
 
-enum { RUN_SIZE = 40 /* bytes of nn_run, at the head of a state */ };
+enum { RUN_SIZE = 48 /* bytes of nn_run, at the head of a state */ };
 
 struct emitter {
 	struct graph *g;

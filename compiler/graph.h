@@ -286,6 +286,12 @@ struct known_when {
 struct known_when *find_passes(struct graph *g, const equation_list *eqs);
 enum { MAX_PASSES = 2 };
 
+/* ---- coupling.c: which rows meet ---- */
+
+/* The name of the first value of training through which rows of a batch meet otherwise than in the mean of the loss and
+ * of its gradients; "": none, so that a batch can be split and these averaged. NULL without a loss. */
+const char *find_coupling(struct graph *g);
+
 /* ---- the passes, each in its own file, in the order of the pipeline ---- */
 
 /* elaborate.c: tree -> graph with parts init, forward, inference, update; NULL after errors. */

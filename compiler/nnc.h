@@ -64,6 +64,7 @@ typedef struct nnc_options {
 	enum nnc_jit jit;
 	const char *cache;               /* folder for what the C compiler makes; "none": it is not kept; NULL: nnc in
 	                                    $XDG_CACHE_HOME or ~/.cache */
+	int threads;                     /* that train; 0: one, and batches are not split */
 } nnc_options;
 
 /* Routines for sums of products that code in this process may call: those of runtime/tile.h. */

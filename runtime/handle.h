@@ -34,6 +34,8 @@ void host_report(const struct host *host, enum nnc_severity severity, struct pla
 nnr_status host_fail(const struct host *host, nnr_status status, const char *file, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+enum { MAX_TENSORS = 256 }; /* inputs, targets, or outputs, of one model where pointers to them are kept on a stack */
+
 struct nnr_model {
 	struct host host;
 	const nn_model *nn;    /* describes the model; stays until the handle is closed */
@@ -41,6 +43,7 @@ struct nnr_model {
 	struct jit *jit;       /* NULL: not by libtcc */
 	struct object *object; /* NULL: not by a C compiler */
 	bool awaits_object;    /* which may take the place of jit's code */
+	struct shards *shards; /* NULL: a batch is not split */
 	nnr_code made_by;      /* of code */
 	int32_t code_since;    /* step */
 	void *block, *scratch; /* allocations that hold the following, each on a cache line of its own: */
@@ -55,6 +58,13 @@ struct nnr_model {
 	int n_kind[NN_METRIC + 1];
 };
 
+/* Memory of the host, on a cache line of its own each; the block that holds them all, or NULL, reported. */
+struct piece {
+	void **at;
+	size_t size;
+};
+void *allocate_pieces(const struct host *host, const struct piece *piece, int n);
+
 /* A handle over a compiled model, which may be freed after; NULL with *status set. options may be NULL. */
 nnr_model *open_compiled(const struct host *host, nnc_model *compiled, const nnc_options *options, nnr_status *status);
 /* If a C compiler works on the model and is done, go on with its code: to be called between two calls of the code. */
@@ -68,6 +78,8 @@ size_t tensor_elements(const nn_model *nn, const nn_tensor *tensor);
 size_t element_size(const nn_model *nn, const nn_tensor *tensor);
 /* What evaluation and prediction use: the params, or what the optimiser wants in their place. */
 const void *inference_params(nnr_model *model);
+/* Pointers to the rows from `first` on, of all tensors of a kind. */
+void point_at_rows(const nnr_model *model, enum nn_kind kind, const void *const *base, int64_t first, const void **at);
 /* One real of 4 or 8 bytes. */
 double load_real(const nn_model *nn, const void *at, size_t i);
 void store_real(const nn_model *nn, void *at, size_t i, double value);

@@ -1,18 +1,20 @@
 /* What every model looks like to a host that loads it at run time. Shared by all generated headers, which carry
  * this text; the guard lets many of them be included together. */
 #ifndef NN_MODEL_ABI
-#define NN_MODEL_ABI 3
+#define NN_MODEL_ABI 4
 
 #include <stddef.h>
 #include <stdint.h>
 
 /* Where a run stands; the head of every model's state. The host sets what its training loop knows: epoch, the planned
- * steps, and the losses. init sets seed and zeroes the rest; update and step add 1 to step. */
+ * steps, and the losses. init sets seed and zeroes the rest; update and step add 1 to step. A host that hands a batch
+ * over in parts says with first_row where a part begins, so that each row has its own random draws. */
 typedef struct nn_run {
 	uint64_t seed;
 	int32_t step, epoch, steps, steps_per_epoch;
 	double loss;     /* at the end of the last epoch: of the test set, or the training rows' mean where there is none */
 	double loss_sum; /* of the rows of this epoch that were trained on */
+	int32_t first_row;
 } nn_run;
 
 enum nn_kind { NN_PARAM, NN_FROZEN, NN_STATE, NN_SETTING, NN_INPUT, NN_TARGET, NN_OUTPUT, NN_METRIC };
@@ -70,5 +72,8 @@ typedef struct nn_model {
 			    void *work1);
 	void (*average)(const void *params, void *state, void *average, void *work); /* params for inference */
 	size_t stream_size;    /* bytes */
+	/* "": loss and gradients of a batch are the averages of those of its parts, weighted with their rows, and backward
+	 * moves no state. Else the first value of training through which rows meet in another way, or NULL. */
+	const char *coupling;
 } nn_model;
 #endif

@@ -7,6 +7,7 @@
  */
 #include "files.h"
 #include "object.h"
+#include "shards.h"
 
 #include <string.h>
 
@@ -16,13 +17,8 @@ enum { LINE = 64 }; /* bytes of a cache line: generated code may ask for vectors
 
 static size_t round_up(size_t size) { return (size + LINE - 1) / LINE * LINE; }
 
-struct piece {
-	void **at;
-	size_t size;
-};
-
-/* Cut n pieces of one block; sizes come from a C compiler's sizeof, so they add up. NULL: out of memory. */
-static void *allocate_pieces(const struct host *host, const struct piece *piece, int n)
+/* Sizes come from a C compiler's sizeof, so they add up. */
+void *allocate_pieces(const struct host *host, const struct piece *piece, int n)
 {
 	size_t total = LINE;
 	for (int i = 0; i < n; i++)
@@ -67,9 +63,31 @@ static nnr_status check_descriptor(const struct host *host, const nn_model *nn)
 	return NNR_OK;
 }
 
+/* Several threads, where they are asked for and the model allows it. In strict mode a single one splits too, so that
+ * its results are those of any number. */
+static nnr_status split_batches(nnr_model *model, const nnc_options *options)
+{
+	const nn_model *nn = model->nn;
+	bool strict = options && options->fp == NNC_FP_STRICT;
+	int threads = options ? options->threads : 0;
+	bool small = model->n_kind[NN_INPUT] <= MAX_TENSORS && model->n_kind[NN_TARGET] <= MAX_TENSORS;
+	if (threads < 1 || (threads == 1 && !strict) || !nn->backward)
+		return NNR_OK;
+	if (nn->coupling && !nn->coupling[0] && small) {
+		model->shards = shards_start(model, threads, strict);
+		return model->shards ? NNR_OK : NNR_MEMORY;
+	}
+	if (nn->coupling && nn->coupling[0])
+		host_report(&model->host, NNC_NOTE, (struct place){.file = nn->source},
+			    "trained by one thread: rows of a batch meet in '%s'", nn->coupling);
+	else
+		host_report(&model->host, NNC_NOTE, (struct place){.file = nn->source}, "trained by one thread");
+	return NNR_OK;
+}
+
 /* A handle over a descriptor, whose code is in jit or in object, which are owned from here on, or linked in. */
 static nnr_model *make_handle(const struct host *host, const nn_model *nn, struct jit *jit, struct object *object,
-			      nnr_status *status)
+			      const nnc_options *options, nnr_status *status)
 {
 	nnr_model *model = NULL;
 	*status = check_descriptor(host, nn);
@@ -95,7 +113,11 @@ static nnr_model *make_handle(const struct host *host, const nn_model *nn, struc
 		return NULL;
 	}
 	nnr_init(model, nn->seed);
-	return model;
+	*status = split_batches(model, options);
+	if (*status == NNR_OK)
+		return model;
+	nnr_close(model);
+	return NULL;
 }
 
 nnr_model *nnr_attach(const nn_model *descriptor, const nnc_options *options, nnr_status *status)
@@ -103,7 +125,7 @@ nnr_model *nnr_attach(const nn_model *descriptor, const nnc_options *options, nn
 	struct host host;
 	nnr_status ignored;
 	host_init(&host, options);
-	return make_handle(&host, descriptor, NULL, NULL, status ? status : &ignored);
+	return make_handle(&host, descriptor, NULL, NULL, options, status ? status : &ignored);
 }
 
 void nnr_close(nnr_model *model)
@@ -111,6 +133,7 @@ void nnr_close(nnr_model *model)
 	if (!model)
 		return;
 	struct host host = model->host;
+	shards_free(model->shards);
 	jit_free(model->jit);
 	object_free(&host, model->object);
 	host_free(&host, model->scratch);
@@ -204,7 +227,7 @@ nnr_model *open_compiled(const struct host *host, nnc_model *compiled, const nnc
 	else if (*status == NNR_OK)
 		*status = host_fail(host, NNR_INVALID, NULL, "%s", object_complaint(object));
 	if (*status == NNR_OK)
-		return make_handle(host, nn, jit, object, status);
+		return make_handle(host, nn, jit, object, options, status);
 	object_free(host, object);
 	return NULL;
 }
@@ -273,6 +296,8 @@ static bool same_layout(const nn_model *a, const nn_model *b)
 static bool fit_scratch(nnr_model *model, const nn_model *nn)
 {
 	const struct piece scratch[] = {{&model->work, nn->work_size}, {&model->work1, nn->work1_size}};
+	if (model->shards && nn->work_size > model->nn->work_size && !shards_fit(model->shards, nn->work_size))
+		return false;
 	if (nn->work_size <= model->nn->work_size && nn->work1_size <= model->nn->work1_size)
 		return true;
 	void *before = model->scratch, *block = allocate_pieces(&model->host, scratch, 2);

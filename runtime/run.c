@@ -1,5 +1,5 @@
 /* run.c - a handle's tensors, and the calls that run its code. */
-#include "handle.h"
+#include "shards.h"
 
 #include <string.h>
 
@@ -198,8 +198,15 @@ nnr_status nnr_step(nnr_model *model, const void *const *input, const void *cons
 	if (status != NNR_OK)
 		return status;
 	take_new_code(model);
-	model->code->step(model->params, model->state, input, target, model->loss, n, model->work);
 	model->averaged = false;
+	if (model->shards) {
+		double mean = shards_backward(model->shards, input, target, n);
+		model->code->update(model->params, model->state, model->grads);
+		if (loss)
+			*loss = mean;
+		return NNR_OK;
+	}
+	model->code->step(model->params, model->state, input, target, model->loss, n, model->work);
 	if (loss)
 		*loss = load_real(nn, model->loss, 0);
 	return NNR_OK;
@@ -212,17 +219,19 @@ nnr_status nnr_backward(nnr_model *model, const void *const *input, const void *
 	if (status != NNR_OK)
 		return status;
 	take_new_code(model);
+	if (model->shards) {
+		double mean = shards_backward(model->shards, input, target, n);
+		if (loss)
+			*loss = mean;
+		return NNR_OK;
+	}
 	model->code->backward(model->params, model->state, input, target, model->grads, model->loss, n, model->work);
 	if (loss)
 		*loss = load_real(nn, model->loss, 0);
 	return NNR_OK;
 }
 
-enum { MAX_TENSORS = 256 }; /* inputs, or outputs, of one model */
-
-/* Pointers to the rows that start at `first`, of all tensors of a kind. */
-static void point_at_rows(const nnr_model *model, enum nn_kind kind, const void *const *base, int64_t first,
-			  const void **at)
+void point_at_rows(const nnr_model *model, enum nn_kind kind, const void *const *base, int64_t first, const void **at)
 {
 	for (int k = 0; k < model->n_kind[kind]; k++) {
 		const nn_tensor *tensor = nnr_tensor(model, kind, k);
