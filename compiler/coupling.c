@@ -258,7 +258,7 @@ static struct share given(const struct tensor *t)
 	return (struct share){UNKNOWN, 0};
 }
 
-const char *find_coupling(struct graph *g)
+const char *find_row_coupling(struct graph *g)
 {
 	enum { ROUNDS = 8 };
 	size_t n = (size_t)g->tensors.n + 1;

@@ -266,7 +266,7 @@ void write_descriptor(struct emitter *e)
 {
 	const struct training *t = &e->g->training;
 	bool grads = e->p->call[CALL_BACKWARD].present || e->p->call[CALL_UPDATE].present;
-	const char *coupling = grads ? find_coupling(e->g) : NULL;
+	const char *coupling = grads ? find_row_coupling(e->g) : NULL;
 	struct text calls = {.arena = e->arena};
 	int n;
 

@@ -290,7 +290,7 @@ enum { MAX_PASSES = 2 };
 
 /* The name of the first value of training through which rows of a batch meet otherwise than in the mean of the loss and
  * of its gradients; "": none, so that a batch can be split and these averaged. NULL without a loss. */
-const char *find_coupling(struct graph *g);
+const char *find_row_coupling(struct graph *g);
 
 /* ---- the passes, each in its own file, in the order of the pipeline ---- */
 
