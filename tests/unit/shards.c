@@ -94,9 +94,11 @@ static void compare(struct pair *p, const char *text, int n)
 	ck_assert_msg(fabs(a - b) <= 1e-12 * (1 + fabs(a)), "%s\n%d rows: loss %.17g, split %.17g", text, n, a, b);
 	for (size_t i = 0; i < count; i++)
 		largest = fabs(x[i]) > largest ? fabs(x[i]) : largest;
+	/* where all gradients are 0 but for rounding, it is the rounding of terms of the loss's size */
+	double limit = 1e-11 * largest + 1e-15 * (1 + fabs(a));
 	for (size_t i = 0; i < count; i++)
-		ck_assert_msg(fabs(x[i] - y[i]) <= 1e-11 * (largest + 1e-6),
-			      "%s\n%d rows: gradient %zu is %.17g, split %.17g", text, n, i, x[i], y[i]);
+		ck_assert_msg(fabs(x[i] - y[i]) <= limit, "%s\n%d rows: gradient %zu is %.17g, split %.17g", text, n, i,
+			      x[i], y[i]);
 }
 
 /* "NAME: statement; statement", as in the models of the library's check. */
@@ -117,10 +119,14 @@ static bool read_model(FILE *stream, char *text)
 
 START_TEST(library)
 {
-	char path[4096], text[MAX_TEXT];
+	char command[9000], text[MAX_TEXT];
+	const char *root = getenv("ROOT");
 	int split = 0, all = 0;
-	snprintf(path, sizeof path, "%s/tests/check/standard.models", getenv("ROOT"));
-	FILE *stream = fopen(path, "r");
+	/* of the ten shapes of a model, three */
+	snprintf(command, sizeof command,
+		 "awk -f '%.4000s/tests/check/expand.awk' '%.4000s/tests/check/standard.models' | awk 'NR %% 4 == 1'",
+		 root, root);
+	FILE *stream = popen(command, "r");
 	ck_assert_ptr_nonnull(stream);
 	while (read_model(stream, text)) {
 		char messages[MAX_TEXT];
@@ -139,7 +145,7 @@ START_TEST(library)
 		}
 		close_pair(&p);
 	}
-	fclose(stream);
+	ck_assert_int_eq(pclose(stream), 0);
 	ck_assert_msg(split > 60 && split > all * 3 / 4, "%d of %d models split", split, all);
 }
 END_TEST
