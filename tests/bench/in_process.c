@@ -1,7 +1,10 @@
-/* in_process.c - a timed program that opens the models in this process: in_process FOLDER MODELS tcc|cc|double, by whom
- * their code is made. Double, by tcc, is the reference that can be had on any machine. */
+/* in_process.c - a timed program that opens the models in this process: in_process FOLDER MODELS tcc|cc|double
+ * [THREADS], by whom their code is made. Double, by tcc, is the reference that can be had on any machine. Threads may
+ * use all cores; without that argument the batch is not split and the program stays where it was started. */
+#define _GNU_SOURCE
 #include "runtime.h"
 #include "subject.h"
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +13,7 @@ struct in_process {
 	const char *models; /* their folder */
 	enum nnc_real real;
 	enum nnc_jit jit;
+	int threads; /* 0: not asked for */
 	struct task task;
 	nnr_model *model;
 	void *initial_params, *initial_state;
@@ -64,8 +68,14 @@ static const char *prepare(void *self, const struct task *task)
 {
 	struct in_process *p = self;
 	char path[4096];
-	nnc_options options = {
-		.report = report, .real = p->real, .batch = task->batch, .jit = p->jit, .cache = "cache"};
+	if (p->threads && !task->train)
+		return "threads are for training";
+	nnc_options options = {.report = report,
+			       .real = p->real,
+			       .batch = task->batch,
+			       .jit = p->jit,
+			       .cache = "cache",
+			       .threads = p->threads};
 	forget_model(p);
 	p->task = *task;
 	snprintf(path, sizeof path, "%s/%s.nn", p->models, task->work);
@@ -119,13 +129,25 @@ static double answer(void *self)
 	return sum / (double)p->outputs;
 }
 
+static void use_all_cores(void)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	for (int k = 0; k < CPU_SETSIZE; k++)
+		CPU_SET(k, &set);
+	sched_setaffinity(0, sizeof set, &set);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc < 4)
 		return EXIT_FAILURE;
 	struct in_process p = {.models = argv[2],
 			       .real = strcmp(argv[3], "double") == 0 ? NNC_DOUBLE : NNC_FLOAT,
-			       .jit = strcmp(argv[3], "cc") == 0 ? NNC_JIT_CC : NNC_JIT_TCC};
+			       .jit = strcmp(argv[3], "cc") == 0 ? NNC_JIT_CC : NNC_JIT_TCC,
+			       .threads = argc > 4 ? atoi(argv[4]) : 0};
+	if (p.threads)
+		use_all_cores();
 	const struct subject subject = {&p, prepare, reset, run, answer};
 	return serve_subject(&subject, argv[1]);
 }

@@ -148,6 +148,7 @@ while read -r folder objects; do
 done <links
 plan program 'nnc in process (tcc)' native ./in_process data "$here" tcc
 plan program 'nnc in process (cc)' native ./in_process data "$here" cc
+[ -n "$quick" ] || plan program 'nnc in 2 threads (cc)' native ./in_process data "$here" cc 2
 
 # ---- peers ----
 
