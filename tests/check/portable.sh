@@ -34,7 +34,7 @@ for model in $(models); do
 		g++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only header.cc || fail "$model: header in g++"
 		clang++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only header.cc || fail "$model: header in clang++"
 	done
-	for options in '' '--unroll=none'; do
+	for options in '' ${SLOW:+--unroll=none}; do
 		# shellcheck disable=SC2086
 		generate "$model" $options
 		gcc -O0 -g -std=c99 -fsanitize=address,undefined -fno-sanitize-recover=all -DMODEL=m_model -I"$ROOT/runtime" \
