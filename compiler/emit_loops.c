@@ -636,19 +636,18 @@ void write_loops(struct body *b)
 	const struct stage *first = b->group->stages.item[0];
 	const struct tile *tile = b->one_row ? first->row_tile : first->tile;
 	int names = b->scope.names.n;
+	bool either = !b->e->options->freestanding; /* else it is known whether there are tiles */
 
-	if (!tile || (b->e->options->freestanding && !b->e->options->tiles)) {
+	if (!tile || (!either && !b->e->options->tiles)) {
 		write_plain_loops(b);
 		return;
 	}
-	if (b->e->options->tiles) {
-		start_stage(b, first->eq, 0);
-		write_tiles(b, tile);
-		return;
-	}
-	text_add(b->e->out, "#ifdef TILE_PICK\n");
+	if (either)
+		text_add(b->e->out, "#ifdef TILE_PICK\n");
 	start_stage(b, first->eq, 0);
 	write_tiles(b, tile);
+	if (!either)
+		return;
 	text_add(b->e->out, "#else\n");
 	release_names(&b->scope, names);
 	write_plain_loops(b);

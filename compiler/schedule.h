@@ -63,7 +63,7 @@ struct tile_loop {
 struct tile {
 	const struct expr *a, *b; /* the factors; b is read by vectors */
 	bool dot;
-	struct tile_axis vector, row[2], col[2];
+	struct tile_axis row[2], col[2];
 	struct tile_axis sum[TILE_SUMS]; /* innermost first */
 	int n_sum;
 	struct tile_loop loop[64]; /* outermost first */

@@ -433,7 +433,7 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	struct tile *tile = arena_alloc(&p->g->ctx->arena, sizeof *tile), scratch;
 	double least = INFINITY;
 
-	*tile = (struct tile){.a = p->a, .b = p->b, .dot = c->dot, .vector = p->axis[c->vector]};
+	*tile = (struct tile){.a = p->a, .b = p->b, .dot = c->dot};
 	for (int t = 0; t < p->program->n_machine; t++)
 		if (best_size(p, c, &p->program->machine[t], &tile->size[t]) == INFINITY)
 			return NULL;
