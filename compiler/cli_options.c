@@ -32,6 +32,7 @@ enum {
 	WEIGHTS,
 	LOAD,
 	FP,
+	TARGET,
 	VERIFY,
 	DATA,
 	TEST,
@@ -77,6 +78,8 @@ static const struct option_row table[] = {
 	{"unroll", UNROLL, required_argument, ON_ALL, "--unroll=auto|all|none",
 	 "which equations are written out without loops"},
 	{"fp", FP, required_argument, ON_ALL, "--fp=fast|strict", "strict: the same bits from every compiler"},
+	{"target", TARGET, required_argument, ON_COMPILE | ON_SUMMARY, "--target=MACHINE",
+	 "C for avx512, avx2, sse2, neon or scalar alone; auto: for all of them"},
 	{"inference-only", INFERENCE_ONLY, no_argument, ON_COMPILE | ON_SUMMARY, "--inference-only",
 	 "leave out everything that trains"},
 	{"weights", WEIGHTS, required_argument, ON_COMPILE | ON_DATA, "--weights=none|embed",
@@ -238,6 +241,7 @@ static int set_word(struct cli *cli, int id, const char *value)
 	static const char *const reals[] = {"float", "double", "quad"};
 	static const char *const unrolls[] = {"auto", "all", "none"};
 	static const char *const fps[] = {"fast", "strict"};
+	static const char *const targets[] = {"auto", "avx512", "avx2", "sse2", "neon", "scalar"};
 	static const char *const jits[] = {"tcc", "cc", "auto"};
 	int k;
 	switch (id) {
@@ -249,6 +253,9 @@ static int set_word(struct cli *cli, int id, const char *value)
 	case REAL: cli->options.real = (enum nnc_real)(k = read_word("--real", value, reals, COUNT(reals))); break;
 	case UNROLL:
 		cli->options.unroll = (enum nnc_unroll)(k = read_word("--unroll", value, unrolls, COUNT(unrolls)));
+		break;
+	case TARGET:
+		cli->options.target = (enum nnc_target)(k = read_word("--target", value, targets, COUNT(targets)));
 		break;
 	case JIT: cli->options.jit = (enum nnc_jit)(k = read_word("--jit", value, jits, COUNT(jits))); break;
 	default: cli->options.fp = (enum nnc_fp)(k = read_word("--fp", value, fps, COUNT(fps))); break;
@@ -316,6 +323,7 @@ static int set_option(struct cli *cli, int id, const char *value)
 	case REAL:
 	case UNROLL:
 	case JIT:
+	case TARGET:
 	case FP: return set_word(cli, id, value);
 	case BATCH:
 	case EPOCHS:

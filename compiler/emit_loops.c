@@ -636,9 +636,10 @@ void write_loops(struct body *b)
 	const struct stage *first = b->group->stages.item[0];
 	const struct tile *tile = b->one_row ? first->row_tile : first->tile;
 	int names = b->scope.names.n;
-	bool either = !b->e->options->freestanding; /* else it is known whether there are tiles */
+	bool none = b->e->options->freestanding && !b->e->options->tiles;
+	bool either = !b->e->options->freestanding && b->e->p->n_machine > 1; /* else it is known which there are */
 
-	if (!tile || (!either && !b->e->options->tiles)) {
+	if (!tile || none) {
 		write_plain_loops(b);
 		return;
 	}

@@ -2,7 +2,8 @@
  *
  * The routine (tile_template.h) uses the vector extensions of gcc and clang, which need no header and know every
  * instruction set. Which one there is shows when the generated file is compiled: TILE_PICK takes the numbers for it.
- * Compilers without vectors, tcc among them, get the plain loops that stand behind #else. */
+ * Compilers without vectors, tcc among them, get the plain loops that stand behind #else. With --target there is but
+ * one machine, and the file says so where another one compiles it. */
 #include "emit_parts.h"
 
 #include <string.h>
@@ -331,9 +332,11 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 		row[k] = tile->row[k].rows ? "1" : row[k];
 		col[k] = tile->col[k].rows ? "1" : col[k];
 	}
-	routine = arena_printf(e->arena, "TILE_PICK(tile_%d, tile_%d, tile_%d, tile_%d)",
-			       tile->size[TARGET_AVX512].lanes, tile->size[TARGET_AVX2].lanes,
-			       tile->size[TARGET_SSE2].lanes, tile->size[TARGET_NEON].lanes);
+	routine = e->p->n_machine == 1
+			  ? arena_printf(e->arena, "tile_%d", tile->size[0].lanes)
+			  : arena_printf(e->arena, "TILE_PICK(tile_%d, tile_%d, tile_%d, tile_%d)",
+					 tile->size[TARGET_AVX512].lanes, tile->size[TARGET_AVX2].lanes,
+					 tile->size[TARGET_SSE2].lanes, tile->size[TARGET_NEON].lanes);
 	write_line(e, "%s(&%s, %d, %s, %s, %s, %s, %s, %s);", routine, shape, tile->dot, product(e, row[0], row[1]),
 		   product(e, col[0], col[1]), repeat_text(b, tile), start_text(b, tile, 0), start_text(b, tile, 1),
 		   start_text(b, tile, 2));
@@ -378,22 +381,37 @@ void write_tiles(struct body *b, const struct tile *tile)
 
 /* ---- the routine ---- */
 
+static const char idea[] =
+	"/* A tile of a sum of products: its results stay in registers while the sums run. Result number i stands in row\n"
+	" * i / columns; a row (column) may belong to two indices, of which the first has `split` values in the tile.";
+
+/* For every machine. */
+static const char pick_one[] =
+	"\n * Where the compiler knows no vectors, or NN_PLAIN_LOOPS is defined, plain loops do the same. */\n"
+	"#if defined(__GNUC__) && !defined(__TINYC__) && !defined(NN_PLAIN_LOOPS)\n"
+	"#if defined(__AVX512F__)\n"
+	"#define TILE_PICK(avx512, avx2, sse2, neon) avx512\n"
+	"#elif defined(__AVX2__) && defined(__FMA__)\n"
+	"#define TILE_PICK(avx512, avx2, sse2, neon) avx2\n"
+	"#elif defined(__SSE2__)\n"
+	"#define TILE_PICK(avx512, avx2, sse2, neon) sse2\n"
+	"#elif defined(__aarch64__)\n"
+	"#define TILE_PICK(avx512, avx2, sse2, neon) neon\n"
+	"#endif\n"
+	"#endif\n"
+	"#ifdef TILE_PICK\n";
+
+/* For one: what its compiler defines, and how it is told to. */
+static const struct {
+	const char *name, *macros, *needs;
+} known[TARGET_COUNT] = {
+	[TARGET_AVX512] = {"avx512", "defined(__AVX512F__)", "-mavx512f"},
+	[TARGET_AVX2] = {"avx2", "defined(__AVX2__) && defined(__FMA__)", "-mavx2 -mfma"},
+	[TARGET_SSE2] = {"sse2", "defined(__SSE2__)", "-msse2"},
+	[TARGET_NEON] = {"neon", "defined(__aarch64__)", "an AArch64 machine"},
+};
+
 static const char *const head[] = {
-	"/* A tile of a sum of products: its results stay in registers while the sums run. Result number i stands in row",
-	" * i / columns; a row (column) may belong to two indices, of which the first has `split` values in the tile.",
-	" * Where the compiler knows no vectors, or NN_PLAIN_LOOPS is defined, plain loops do the same. */",
-	"#if defined(__GNUC__) && !defined(__TINYC__) && !defined(NN_PLAIN_LOOPS)",
-	"#if defined(__AVX512F__)",
-	"#define TILE_PICK(avx512, avx2, sse2, neon) avx512",
-	"#elif defined(__AVX2__) && defined(__FMA__)",
-	"#define TILE_PICK(avx512, avx2, sse2, neon) avx2",
-	"#elif defined(__SSE2__)",
-	"#define TILE_PICK(avx512, avx2, sse2, neon) sse2",
-	"#elif defined(__aarch64__)",
-	"#define TILE_PICK(avx512, avx2, sse2, neon) neon",
-	"#endif",
-	"#endif",
-	"#ifdef TILE_PICK",
 	"struct tile {",
 	"\tint split[2];               /* of rows, of columns */",
 	"\tint a_row[2], t_row[2];     /* steps from row to row in A and in T */",
@@ -465,8 +483,27 @@ static void write_template(struct emitter *e, int bytes)
 	}
 }
 
+static void write_head(struct emitter *e, bool all)
+{
+	enum nnc_target target = e->g->ctx->options->target;
+	int only = (int)target - NNC_TARGET_AVX512;
+
+	text_add(e->out, idea);
+	if (all)
+		text_add(e->out, pick_one);
+	else
+		text_printf(e->out,
+			    " */\n#if !defined(__GNUC__) || defined(__TINYC__) || !(%s)\n"
+			    "#error \"made by nnc --target=%s: needs gcc or clang, for %s\"\n#endif\n",
+			    known[only].macros, known[only].name, known[only].needs);
+	for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+		text_printf(e->out, "%s\n", head[i]);
+}
+
 void write_tile_routines(struct emitter *e)
 {
+	bool all = e->p->n_machine > 1;
+
 	if (!e->tile_bytes)
 		return;
 	write_blank(e);
@@ -474,17 +511,17 @@ void write_tile_routines(struct emitter *e)
 		declare_routines(e);
 		return;
 	}
-	for (size_t i = 0; i < sizeof head / sizeof *head; i++)
-		text_printf(e->out, "%s\n", head[i]);
+	write_head(e, all);
 	for (int bytes = 64; bytes >= 16; bytes /= 2) {
 		if (!(e->tile_bytes & (unsigned)bytes))
 			continue;
 		write_blank(e);
-		if (bytes > 16)
+		if (all && bytes > 16)
 			text_printf(e->out, "#if TILE_PICK(64, 32, 16, 16) >= %d\n", bytes);
 		write_template(e, bytes);
-		if (bytes > 16)
+		if (all && bytes > 16)
 			text_add(e->out, "#endif\n");
 	}
-	text_add(e->out, "#endif\n");
+	if (all)
+		text_add(e->out, "#endif\n");
 }

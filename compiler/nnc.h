@@ -32,6 +32,8 @@ typedef struct nnc_message {
 enum nnc_real { NNC_FLOAT, NNC_DOUBLE, NNC_QUAD };      /* QUAD: __float128, to verify derivatives */
 enum nnc_unroll { NNC_UNROLL_AUTO, NNC_UNROLL_ALL, NNC_UNROLL_NONE };
 enum nnc_fp { NNC_FP_FAST, NNC_FP_STRICT };             /* STRICT: the same bits from every compiler */
+/* The machine that C in a file is for. AUTO: any, as the C compiler's macros say; SCALAR: plain loops only. */
+enum nnc_target { NNC_TARGET_AUTO, NNC_TARGET_AVX512, NNC_TARGET_AVX2, NNC_TARGET_SSE2, NNC_TARGET_NEON, NNC_TARGET_SCALAR };
 
 /* How nnr_open (runtime.h) makes code: by libtcc, at once; by the machine's C compiler, which is waited for; or first by
  * libtcc, and between two calls by the C compiler when it is done, if there is one. */
@@ -53,6 +55,7 @@ typedef struct nnc_options {
 	enum nnc_real real;
 	enum nnc_unroll unroll;
 	enum nnc_fp fp;
+	enum nnc_target target;
 	bool inference_only;
 	bool no_simplify;                /* leave the graph as the chain rule made it (tests) */
 	const char *dump;                /* pass after which nnc_dump_text is taken: elaborate, differentiate, simplify */

@@ -26,7 +26,7 @@ struct step_loop {
 	const struct step_loop *outer;
 };
 
-/* The kinds of machine that a generated file may be compiled for. Code in this process is for one, the first. */
+/* The kinds of machine that a generated file may be compiled for, as in nnc_target. */
 enum target { TARGET_AVX512, TARGET_AVX2, TARGET_SSE2, TARGET_NEON, TARGET_COUNT };
 enum { TILE_SUMS = 4 };
 
@@ -242,8 +242,8 @@ struct program {
 	LIST(struct tensor *) tables;	      /* DATA tensors */
 	int64_t n_metric;		      /* numbers of all metrics */
 	double statements;		      /* written out */
-	struct machine machine[TARGET_COUNT]; /* what it is for */
-	int n_machine;
+	struct machine machine[TARGET_COUNT]; /* what it is for: all targets in their order, or one */
+	int n_machine;			      /* 0: no tiles */
 	group_list init, inference, training, update, streaming, average;
 	struct call_plan call[CALL_COUNT];
 	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */

@@ -28,7 +28,7 @@ enum {
 	L2_BYTES = 1024 * 1024
 };
 
-/* Files of C are for any of these; code in this process is for what its host says. */
+/* Files of C are for any of these, or for the one that was asked for; code in this process is for what its host says. */
 void find_machines(struct program *p, const nnc_tiles *tiles)
 {
 	static const struct {
@@ -41,6 +41,7 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 		[TARGET_NEON] = {16, 32, true},
 	};
 	int real_size = p->g->ctx->options->real == NNC_FLOAT ? 4 : 8;
+	int only = (int)p->g->ctx->options->target - NNC_TARGET_AVX512;
 
 	if (tiles) {
 		p->n_machine = 1;
@@ -55,16 +56,16 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 						 .one_narrow = true};
 		return;
 	}
-	p->n_machine = TARGET_COUNT;
 	for (int t = 0; t < TARGET_COUNT; t++)
-		p->machine[t] = (struct machine){.lanes = known[t].bytes / real_size,
-						 .registers = known[t].registers,
-						 .fused = known[t].fused,
-						 .rows = LARGEST_SIDE,
-						 .cols = LARGEST_SIDE,
-						 .dot_rows = LARGEST_SIDE,
-						 .dot_cols = LARGEST_SIDE,
-						 .sums = TILE_SUMS};
+		if (only < 0 || only == t)
+			p->machine[p->n_machine++] = (struct machine){.lanes = known[t].bytes / real_size,
+								      .registers = known[t].registers,
+								      .fused = known[t].fused,
+								      .rows = LARGEST_SIDE,
+								      .cols = LARGEST_SIDE,
+								      .dot_rows = LARGEST_SIDE,
+								      .dot_cols = LARGEST_SIDE,
+								      .sums = TILE_SUMS};
 }
 
 /* ---- the equation as extents and strides ---- */
@@ -470,7 +471,7 @@ bool may_tile(const struct program *p, double work)
 {
 	const struct nnc_options *options = p->g->ctx->options;
 
-	return work >= LEAST_WORK && options->unroll != NNC_UNROLL_ALL && options->real != NNC_QUAD;
+	return p->n_machine && work >= LEAST_WORK && options->unroll != NNC_UNROLL_ALL && options->real != NNC_QUAD;
 }
 
 struct tile *plan_tile(struct program *program, const struct stage *stage, uint64_t open, bool one_row)

@@ -1,5 +1,5 @@
 # Tiles give the numbers of the plain loops, for every instruction set that this machine runs, in float and in double, and
-# with fewer rows than the batch has. Sizes are drawn, so that few are a multiple of anything; the seed is printed.
+# with fewer rows than the batch has; in files for any machine and for one. Sizes are drawn, so that few are a multiple of anything; the seed is printed.
 . "$ROOT/tests/lib.sh"
 seed=${SEED:-$(date +%N)} count=0 tiles=0
 RANDOM=$((10#$seed % 32768))
@@ -34,6 +34,7 @@ write_model() { # NUMBER
 	END
 }
 
+declare -A target=([-march=x86-64]=sse2 [-march=x86-64-v3]=avx2 [-march=x86-64-v4]=avx512)
 machines=('-march=x86-64')
 [ "$(uname -m)" = x86_64 ] || machines=('-O2')
 ! grep -q ' fma .* avx2 ' /proc/cpuinfo || machines+=('-march=x86-64-v3')
@@ -48,10 +49,15 @@ for i in $(seq 1 $((4 + 0${SLOW:+40}))); do
 		for machine in "${machines[@]}"; do
 			cc=gcc
 			[ $((RANDOM % 3)) != 0 ] || cc=clang
-			$cc -O2 "$machine" -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
+			file=m.c
+			if [ $((RANDOM % 2)) != 0 ] && [ -n "${target[$machine]-}" ]; then
+				file=one.c
+				"$NNC" --prefix=m --real=$real "--target=${target[$machine]}" model.nn -o one.c
+			fi
+			$cc -O2 "$machine" -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" $file -o steps -lm
 			./steps 8 >tiled
 			[ $real = double ] && bound=1e-11 || bound=1e-4
-			same "seed $seed, model $i, $real, $cc $machine: $(cat model.nn)" plain tiled $bound
+			same "seed $seed, model $i, $real, $cc $machine $file: $(cat model.nn)" plain tiled $bound
 		done
 	done
 	count=$((count + 1))

@@ -38,3 +38,24 @@ gcc -std=c99 -c i.c
 cp net.nn 2-layer.net.nn
 "$NNC" -I parts 2-layer.net.nn -o odd.c
 gcc -std=c99 -c odd.c || fail "a prefix from an odd file name"
+
+# --target: one machine's plan, and a clear word to the compiler of another one
+sed 's/N = 3/N = 64/; s/dense(2)/dense(64) -> dense(2)/' net.nn >wide.nn
+"$NNC" -I parts wide.nn -o auto.c
+warnings='-std=c99 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror'
+for machine in 'avx512 -mavx512f' 'avx2 -mavx2 -mfma' 'sse2 -msse2'; do
+	"$NNC" -I parts --target="${machine%% *}" wide.nn -o one.c
+	[ "$(wc -l <one.c)" -lt "$(wc -l <auto.c)" ] && ! grep -q 'TILE_PICK' one.c || fail "--target=$machine is not shorter"
+	code 1 tcc -c one.c -o one.o
+	grep -qF -- "--target=${machine%% *}" code.out || fail "tcc: $(cat code.out)"
+	[ "$(uname -m)" = x86_64 ] || continue
+	# shellcheck disable=SC2086
+	gcc -O1 ${machine#* } $warnings -c one.c -o one.o && clang -O1 ${machine#* } $warnings -c one.c -o one.o || fail "--target=$machine"
+	[ "$machine" != 'sse2 -msse2' ] || continue # every x86-64 has it
+	code 1 gcc -c one.c -o one.o
+	grep -qF -- "${machine#* }" code.out || fail "gcc: $(cat code.out)"
+done
+"$NNC" -I parts --target=scalar wide.nn -o plain.c
+! grep -q 'tile' plain.c || fail "--target=scalar has tiles"
+tcc -Wall -Werror -c plain.c
+code 2 "$NNC" -I parts --target=avx wide.nn -o plain.c
