@@ -6,6 +6,7 @@
 #   make B=DIR      another build folder            make test CASE=PATTERN   only cases whose path has PATTERN
 #   make test-san   with ASan and UBSan             make test BLESS=1        write expected texts (then read the diff)
 #   make bench      tests/bench/README.md           make bench QUICK=1 W=W2,W3
+#   make soak       random models with fresh seeds  SEED=N make test         other random models
 
 B      := build
 PREFIX  = /usr/local
@@ -39,7 +40,7 @@ runtime_o  := $(runtime:%.c=$B/%.o) $(tile_o)
 objects    := $(program_o) $(compiler_o) $(runtime_o)
 support_o  := $(patsubst %.c,$B/%.o,$(wildcard tests/*.c))
 
-.PHONY: all objects install uninstall clean demo test test-san test-slow bench format tidy FORCE
+.PHONY: all objects install uninstall clean demo test test-san test-slow soak bench format tidy FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -118,6 +119,11 @@ test-san:
 	@SANITIZE='-fsanitize=address,undefined' $(MAKE) --no-print-directory B=$B/san CFLAGS='$(san)' test
 test-slow:
 	@SLOW=1 $(MAKE) --no-print-directory test
+# The checks that draw their models, with fresh seeds until one fails: a change is judged by the same models every time,
+# new ones are looked for here.
+soak: all $B/internal.a
+	@seed=$$(date +%s); while echo "SEED=$$seed" && SEED=$$seed bash tests/runner -b $B \
+		"$$(printf '%s\n' random check/networks check/mutate check/tiles check/graphs)"; do seed=$$((seed + 1)); done
 bench: all
 	@W='$(W)' QUICK='$(QUICK)' bash tests/bench/run.sh $B
 

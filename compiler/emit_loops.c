@@ -593,6 +593,8 @@ static void write_nest(struct body *b, int at, int end, int depth)
 	} else {
 		for (int k = 0; k < stage->n_free; k++) {
 			hoist_terms(b, at, end);
+			if (!blocks) /* what stands before the loops stays declared after them */
+				m.names = mark(b).names;
 			blocks += open_loop(b, stage->eq, stage->loop[k]);
 		}
 		if (stage->form == FORM_ROW)

@@ -8,8 +8,8 @@
  *
  *   gradient [-c|-n] SEED   exit 0 if all agree; pairs[] and n_pairs come from the file that is linked with this
  *
- * -c is for models that may be ill-conditioned: it allows a float gradient also what rounding the params to float
- * changes in the exact one, sixteen times, and 1e-6: gradients may cancel within it, from values of the size of 1. -n
+ * -c is for models that may be ill-conditioned: it allows a float gradient also what rounding what is given to float
+ * changes in the exact one, 32 times, and 1e-6: gradients may cancel within it, from values of the size of 1. -n
  * is -c, and keeps params near their initial values, which mean something. */
 #include "rows.h"
 #include <math.h>
@@ -143,32 +143,49 @@ static bool check_differences(struct run *q, int n, const void *grads, quad scal
 	return true;
 }
 
-/* Change every param by up to half a unit in the last place of a float. */
-static void jitter(const struct run *q)
+/* The real params, inputs and targets of a run, one after another: false at the end. */
+struct leaf {
+	uint32_t tensor;
+	int inputs, targets; /* before it */
+	quad *at;
+	size_t count;
+};
+
+static bool next_leaf(const struct run *q, struct leaf *leaf)
 {
 	const nn_model *m = q->m;
-	for (uint32_t i = 0; i < m->n_tensor; i++)
-		for (size_t k = 0; m->tensor[i].kind == NN_PARAM && k < m->tensor[i].count; k++) {
-			void *at = (char *)q->params + m->tensor[i].offset;
-			put(m, at, k, get(m, at, k) * (1 + uniform(-0x1p-24, 0x1p-24)));
-		}
+	for (; leaf->tensor < m->n_tensor; leaf->tensor++) {
+		const nn_tensor *t = &m->tensor[leaf->tensor];
+		void *at = t->kind == NN_PARAM	  ? (char *)q->params + t->offset
+			   : t->kind == NN_INPUT  ? q->input[leaf->inputs++]
+			   : t->kind == NN_TARGET ? q->target[leaf->targets++]
+						  : NULL;
+		if (!at || t->elem != NN_REAL)
+			continue;
+		leaf->at = at;
+		leaf->count = t->kind == NN_PARAM ? t->count : m->batch * t->count;
+		leaf->tensor++;
+		return true;
+	}
+	return false;
 }
 
-/* How far the rounding of params alone moves the loss and the gradients: what no float code can avoid. */
+/* How far rounding what is given moves the loss and the gradients: what no float code can avoid. */
 static void measure_condition(struct run *q, int n, quad loss, const void *grads, quad *loss_moves,
 			      quad *gradient_moves)
 {
 	const nn_model *m = q->m;
-	void *params = block(m->params_size);
-	memcpy(params, q->params, m->params_size);
 	for (int tries = 0; tries < 3; tries++) {
-		jitter(q);
+		for (struct leaf leaf = {0}; next_leaf(q, &leaf);) /* they are floats, and still round to themselves */
+			for (size_t k = 0; k < leaf.count; k++)
+				leaf.at[k] *= 1 + (quad)uniform(-0x1p-25, 0x1p-25);
 		*loss_moves = fmaxq(*loss_moves, fabsq(backward(q, n) - loss));
 		for (size_t i = 0; i < m->grads_size / m->real_size; i++)
 			*gradient_moves = fmaxq(*gradient_moves, fabsq(get(m, q->grads, i) - get(m, grads, i)));
-		memcpy(q->params, params, m->params_size);
+		for (struct leaf leaf = {0}; next_leaf(q, &leaf);)
+			for (size_t k = 0; k < leaf.count; k++)
+				leaf.at[k] = (quad)(float)leaf.at[k];
 	}
-	free(params);
 }
 
 /* The float code's loss and gradients against the quad ones. */
@@ -179,10 +196,10 @@ static bool check_single(struct run *q, struct run *s, int n, quad loss, const v
 	quad single_loss = backward(s, n), loss_moves = 0, gradient_moves = 0;
 	if (conditioned)
 		measure_condition(q, n, loss, grads, &loss_moves, &gradient_moves);
-	quad allowed = fmaxq((quad)worst_single * fmaxq(fabsq(loss), 1), 16 * loss_moves);
+	quad allowed = fmaxq((quad)worst_single * fmaxq(fabsq(loss), 1), 32 * loss_moves);
 	if (!finiteq(single_loss) || fabsq(loss - single_loss) > allowed)
 		return failed(m, "float loss", "", 0, single_loss, loss);
-	allowed = fmaxq((quad)worst_single * scale, conditioned ? fmaxq(1e-6Q, 16 * gradient_moves) : 0);
+	allowed = fmaxq((quad)worst_single * scale, conditioned ? fmaxq(1e-6Q, 32 * gradient_moves) : 0);
 	size_t offset = 0;
 	for (uint32_t i = 0; i < m->n_tensor; i++) {
 		const nn_tensor *t = &m->tensor[i];

@@ -9,7 +9,7 @@ code_of() {
 	objcopy -O binary -j .text -j .rodata -j .rodata.cst4 m.o "$1/code"
 }
 # Random models, too, whose text must be the same; temporaries of their C may stand in another order. SEED=N repeats a run.
-seed=${SEED:-$(($(date +%s) % 100000))}
+seed=${SEED:-1}
 gcc -O1 -o random "$ROOT/tests/check/random.c"
 mkdir random_models
 ./random "$seed" "${COUNT:-25}" random_models

@@ -1,7 +1,7 @@
 # Random networks from the library: gradients against differences in __float128, the simplified graph and the C in process
 # against that, and some of them in process against gcc. SEED=N repeats a run; COUNT=N makes it larger.
 . "$ROOT/tests/lib.sh"
-seed=${SEED:-$(($(date +%s) % 100000))}
+seed=${SEED:-1}
 echo "seed $seed"
 awk -v seed="$seed" -v count="${COUNT:-${SLOW:+1000}}" -f "$ROOT/tests/check/networks.awk" >networks
 build_quad

@@ -1,7 +1,7 @@
 # Models of random small equations: their gradients against central differences in __float128.
 # SEED=N repeats a run; COUNT=N makes it larger.
 . "$ROOT/tests/lib.sh"
-seed=${SEED:-$(($(date +%s) % 100000))}
+seed=${SEED:-1}
 count=${COUNT:-${SLOW:+3000}}
 echo "seed $seed"
 gcc -O1 -o random "$ROOT/tests/check/random.c"

@@ -1,7 +1,7 @@
 # Tiles give the numbers of the plain loops, for every instruction set that this machine runs, in float and in double, and
 # with fewer rows than the batch has; in files for any machine and for one. Sizes are drawn, so that few are a multiple of anything; the seed is printed.
 . "$ROOT/tests/lib.sh"
-seed=${SEED:-$(date +%N)} count=0 tiles=0
+seed=${SEED:-1} count=0 tiles=0
 RANDOM=$((10#$seed % 32768))
 draw() { echo $(($1 + RANDOM % ($2 - $1 + 1))); }
 
