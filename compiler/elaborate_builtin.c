@@ -247,7 +247,10 @@ static struct value reshape(struct elaborator *E, const struct node *n, struct v
 		note_origin(E, n->at, &x);
 		return error_value();
 	}
-	if (rank == own_rank(&x) && !memcmp(axis + lead, own_axis(&x), (size_t)rank * sizeof *axis))
+	bool same = rank == own_rank(&x);
+	for (int i = 0; same && i < rank; i++)
+		same = axis[lead + i].extent == own_axis(&x)[i].extent;
+	if (same)
 		return x;
 	const char *name = join_path(E, E->scope->path, E->scope->hint);
 	struct tensor *of = materialize(E, x, name, n->at);

@@ -272,7 +272,8 @@ static void close_names(struct elaborator *E, const struct node *n, const struct
 	for (int i = 0; i < E->scope->names.entries.n; i++) {
 		struct binding *b = E->scope->names.entries.item[i].value;
 		struct binding *old = table_get(before, b->name);
-		bool changed = !old || memcmp(&old->value, &b->value, sizeof b->value);
+		bool changed = !old || old->value.kind != b->value.kind || old->value.expr != b->value.expr ||
+			       old->value.lead != b->value.lead || old->value.item != b->value.item;
 		if (b->carried || !changed)
 			continue;
 		close_value(E, &b->value, frame->trips, bit);
