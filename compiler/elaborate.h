@@ -90,6 +90,13 @@ struct override {
 	bool used;
 };
 
+/* Of a call, as it is written. */
+struct argument {
+	const char *name; /* NULL: positional */
+	struct value value;
+	struct span at;
+};
+
 /* A reduction or draw inside the equation being built: becomes an equation of its own, before it. Until the
  * extents are known its value is a READ of `tensor` without subscripts. */
 struct pending {
@@ -220,79 +227,156 @@ const char *value_text(struct elaborator *E,
 const char *value_shape(struct elaborator *E, const struct value *v); /* per-sample shape "[3, 28]" */
 const char *kind_text(const struct value *v);			      /* "a number", "a tensor" ... */
 
-/* ---- elaborate.c: names, statements ---- */
+/* ---- elaborate.c: the two runs ---- */
+void forget_value_names(struct graph *g); /* names of values may be taken again; those of declared tensors stay */
+
+/* ---- elaborate_message.c ---- */
 void fail(struct elaborator *E, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+struct span user_place(struct elaborator *E, struct span at);
+bool expect_int(struct elaborator *E, const struct node *n, struct value v, const char *what, int64_t *out);
+/* A note where the shape of a value comes from, unless that is in the text the error shows. */
+void note_origin(struct elaborator *E, struct span at, const struct value *v);
+/* A subscript of `name` that leaves its axis (from 1), or of unknown range (r NULL). */
+void report_outside(struct elaborator *E, struct span at, const char *name, const struct range *r, int64_t extent,
+		    int axis);
+/* "'x' has shape [3, 4]: 3 subscripts for 2 axes" */
+void report_subscripts(struct elaborator *E, struct span at, const char *name, const struct value *v, int given);
+
+/* ---- elaborate_name.c ---- */
+const char *join_path(struct elaborator *E, const char *path, const char *name);
+const char *role_name(struct elaborator *E, const char *role); /* path of a temporary: what it is for, then its role */
 struct binding *find_binding(struct scope *s, const char *name);
 struct binding *lookup(struct elaborator *E, const char *name); /* this scope, then what a def sees of the file */
-const struct node *get_definition(struct elaborator *E, const struct table *table, const char *name);
-struct span user_place(struct elaborator *E, struct span at);
-bool is_predefined(const char *name);
 void bind(struct elaborator *E, const char *name, struct value v, struct span at);
-void forget_value_names(struct graph *g); /* names of values may be taken again; those of declared tensors stay */
-void run_block(struct elaborator *E, const struct node *block);
-const char *join_path(struct elaborator *E, const char *path, const char *name);
-bool expect_int(struct elaborator *E, const struct node *n, struct value v, const char *what, int64_t *out);
-void assign_result(struct elaborator *E, const struct node *lhs, struct value v); /* y[i] = ...: binds y, or sets y' */
-const char *suggest(struct elaborator *E, const char *name);			  /* " (did you mean 'x'?)" or "" */
+bool is_predefined(const char *name);
+const char *suggest(struct elaborator *E, const char *name); /* " (did you mean 'x'?)" or "" */
+struct value eval_name(struct elaborator *E, const struct node *n);
+struct value eval_primed(struct elaborator *E, const struct node *n);
 
+/* ---- elaborate_include.c: definitions and the texts they stand in ---- */
+const struct node *get_definition(struct elaborator *E, const struct table *table, const char *name);
+void collect_definitions(struct elaborator *E, const struct node *block);
+void run_include(struct elaborator *E, const struct node *n);
+
+/* ---- elaborate_statement.c ---- */
+void run_block(struct elaborator *E, const struct node *block);
+
+/* ---- elaborate_assign.c ---- */
+void run_assignment(struct elaborator *E, const struct node *n);
+void assign_result(struct elaborator *E, const struct node *lhs, struct value v); /* y[i] = ...: binds y, or sets y' */
 void emit_equation(struct elaborator *E, struct equation *eq); /* to the current part, or the scan's body */
 
 /* ---- elaborate_scan.c: recurrence ---- */
 void run_scan(struct elaborator *E, const struct node *n);
 bool assign_carried(struct elaborator *E, const struct node *lhs, struct value v); /* h' = v of a scan's state */
 
-/* ---- elaborate_expr.c: expressions ---- */
+/* ---- elaborate_expr.c ---- */
 struct value eval(struct elaborator *E, const struct node *n);
-struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const struct value *args);
-struct value tensor_value(struct elaborator *E, struct tensor *t);
-struct value as_tensor(struct elaborator *E, const struct value *v); /* numbers become rank 0 tensors */
-bool to_indexed(struct elaborator *E, struct span at, struct value *v);
-/* A note where the shape of a value comes from, unless that is in the text the error shows. */
-void note_origin(struct elaborator *E, struct span at, const struct value *v);
-/* v in the shape of `own`, a value that is a tensor itself, and of its type; NULL, reported, where it does not fit:
- * "the WHAT of 'NAME' has shape .., the KIND .." */
-struct expr *stretch_value(struct elaborator *E, struct span at, struct value v, const struct value *own,
-			   const char *what, const char *name, const char *kind);
-/* The equation t = e, element by element over all axes, those of `own`. */
-void define_whole(struct elaborator *E, struct tensor *t, const struct value *own, struct expr *e, struct span at);
-bool is_tensor_itself(const struct value *v);
-struct tensor *materialize(struct elaborator *E, struct value v, const char *name, struct span at);
-struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red, struct value v, bool mean);
-struct value slice(struct elaborator *E, const struct node *n, struct value base);
+
+/* ---- elaborate_value.c: values that are tensors ---- */
 bool is_batched(const struct value *v); /* depends on the sample */
 int lead_rank(unsigned lead);
 int own_rank(const struct value *v); /* rank without the leading axes */
+struct axis *own_axis(const struct value *v);
 /* The leading axes of a value of `to` as slots for one of `from`, a subset. */
 void map_lead(struct elaborator *E, unsigned from, unsigned to, struct expr **map);
 void lead_axes(struct elaborator *E, unsigned lead, struct axis *axis);
 /* The indices of an equation over all axes of a value. */
 void whole_index(struct elaborator *E, const struct value *v, struct index *index);
+struct value tensor_value(struct elaborator *E, struct tensor *t);
+struct value as_tensor(struct elaborator *E, const struct value *v); /* numbers become rank 0 tensors */
+bool to_indexed(struct elaborator *E, struct span at, struct value *v);
+bool is_tensor_itself(const struct value *v);
+bool is_cheap(const struct expr *e);
+/* The equation t = e, element by element over all axes, those of `own`. */
+void define_whole(struct elaborator *E, struct tensor *t, const struct value *own, struct expr *e, struct span at);
+struct tensor *materialize(struct elaborator *E, struct value v, const char *name, struct span at);
 /* The value as one read of a tensor: an equation is made unless it is that already. VAL_ERROR after errors. */
 struct value settle(struct elaborator *E, struct value v, const char *name, struct span at);
-struct axis *own_axis(const struct value *v);
 
-/* ---- elaborate_pattern.c: an argument against its formal ---- */
-bool bind_formal(struct elaborator *E, const struct node *formal, struct value v, struct span at); /* in E->scope */
-bool is_cheap(const struct expr *e);
+/* ---- elaborate_broadcast.c, elaborate_slice.c, elaborate_matmul.c: whole tensors ---- */
+struct value lift(struct elaborator *E, struct span at, enum ex op, int n, const struct value *args);
+/* v in the shape of `own`, a value that is a tensor itself, and of its type; NULL, reported, where it does not fit:
+ * "the WHAT of 'NAME' has shape .., the KIND .." */
+struct expr *stretch_value(struct elaborator *E, struct span at, struct value v, const struct value *own,
+			   const char *what, const char *name, const char *kind);
+struct value slice(struct elaborator *E, const struct node *n, struct value base);
+struct value matmul(struct elaborator *E, const struct node *n, struct value a, struct value b);
+struct value transpose(struct elaborator *E, struct span at, struct value v);
 
-/* ---- elaborate_declare.c: inputs, params, states ---- */
+/* ---- elaborate_index.c: the indices of the equation that is being built ---- */
+void begin_equation(struct elaborator *E, struct building *b);
+int find_slot(struct elaborator *E, const char *name);
+int add_slot(struct elaborator *E, const char *name, int64_t extent, bool bound, struct span at);
+/* What `..` stands for in a read: n axes, their indices into out. */
+bool read_dots(struct elaborator *E, const struct node *item, int n, const struct axis *axis, const char *name,
+	       struct expr **out);
+bool is_samples_index(const struct node *n);
+bool declare_indices(struct elaborator *E, const struct node *items, bool bound, int *slot, int *n, bool *batch);
+/* An index has the extent of the axis that it alone is a subscript of. */
+bool unify_extent(struct elaborator *E, int slot, const struct axis *axis, struct span at, const char *from);
+bool check_extents(struct elaborator *E);
+int64_t find_classes(const struct building *b, const struct expr *e);
+
+/* ---- elaborate_read.c ---- */
+const char *read_name(const struct node *n);
+struct value eval_read(struct elaborator *E, const struct node *n, struct value base);
+struct value eval_read_alone(struct elaborator *E, const struct node *n, struct value base);
+
+/* ---- elaborate_reduce.c ---- */
+struct value eval_reduce(struct elaborator *E, const struct node *n);
+struct value whole_reduce(struct elaborator *E, struct span at, enum reducer red, struct value v, bool mean);
+
+/* ---- elaborate_pending.c: reductions and draws inside the equation ---- */
+struct tensor *placeholder(struct elaborator *E, const char *name, enum elem elem, struct span at);
+struct value add_pending(struct elaborator *E, struct pending p, bool mean);
+struct value pending_draw(struct elaborator *E, struct span at, enum draw draw, const char *site);
+uint64_t settle_uses(struct elaborator *E, struct expr *value, bool batched);
+int64_t count_terms(const struct building *b, uint64_t bound);
+struct expr *resolve_read(void *user, struct expr *read); /* user: the elaborator */
+
+/* ---- elaborate_equation.c ---- */
+void assign_equation(struct elaborator *E, const struct node *lhs, const struct node *rhs);
+/* Turn what was built into equations of the current part. lhs: slots of the left side's own axes in order.
+ * into NULL: a new tensor `name`. Returns the tensor or NULL after errors. */
+struct value finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched,
+			     struct tensor *into, const char *name, struct span at);
+
+/* ---- elaborate_declare.c: inputs, params, states; elaborate_init.c: their first values ---- */
 void declare(struct elaborator *E, const struct node *n);
 /* The equation of part init that gives t its first value; mark: equations that part had before v was made. */
 void set_initial(struct elaborator *E, struct tensor *t, struct value v, struct span at, int mark);
+void initialize(struct elaborator *E, const struct node *var, struct tensor *t);
 
-/* ---- elaborate_call.c: calls, definitions, layers ---- */
+/* ---- elaborate_call.c ---- */
 struct value eval_call(struct elaborator *E, const struct node *n);
-struct value eval_init(struct elaborator *E, const struct node *target, struct tensor *t);
-void bind_layer(struct elaborator *E, const struct node *n);
+const struct node *find_definition(struct elaborator *E, const char *name, bool of_tensor);
+void unknown_function(struct elaborator *E, const struct node *n);
+struct value inline_definition(struct elaborator *E, const struct node *def, const char *path, struct span at,
+			       const struct argument *arg, int n, bool shared);
+
+/* ---- elaborate_argument.c: which formal an argument is for; elaborate_pattern.c: whether it fits ---- */
+int formal_count(const struct node *def, bool *folds);
+bool bind_arguments(struct elaborator *E, struct scope *s, const struct argument *arg, int n);
+void check_overrides(struct elaborator *E, struct scope *s);
+bool bind_options(struct elaborator *E, struct scope *s, const struct node *call, const struct value *option);
+bool bind_formal(struct elaborator *E, const struct node *formal, struct value v, struct span at); /* in E->scope */
+
+/* ---- elaborate_instance.c: instances, layers ---- */
 struct scope *enter(struct elaborator *E, const struct node *def, const char *path, struct span at);
 void leave(struct elaborator *E, struct scope *s);
-bool bind_options(struct elaborator *E, struct scope *s, const struct node *call, const struct value *option);
+const char *instance_path(struct elaborator *E, const char *label, const char *name, struct span at);
+void bind_layer(struct elaborator *E, const struct node *n);
+struct value call_layer(struct elaborator *E, const struct node *n, struct layer *layer, const struct argument *arg,
+			int count);
 
-/* ---- elaborate_builtin.c ---- */
+/* ---- elaborate_builtin.c, elaborate_constant.c ---- */
 bool is_builtin(const char *name);
 struct value eval_builtin(struct elaborator *E, const struct node *n, const struct value *args, int nargs);
 struct value make_draw(struct elaborator *E, const struct node *n, enum draw draw);
 struct value array_value(struct elaborator *E, const struct node *n);
+struct value batch_value(struct elaborator *E, const struct node *n, const struct value *args, int nargs);
+struct value class_value(struct elaborator *E, const struct node *n, const struct value *args);
 
 /* ---- elaborate_grad.c: grad(e, x) ---- */
 struct value eval_gradient(struct elaborator *E, const struct node *n, struct value e);
@@ -300,29 +384,6 @@ struct value eval_gradient(struct elaborator *E, const struct node *n, struct va
 bool is_differentiated_by(const struct node *text, const char *name);
 /* A tensor of its own with the value of v, by which derivatives can be taken. */
 struct value make_variable(struct elaborator *E, struct value v, const char *name, struct span at);
-
-/* ---- elaborate_equation.c ---- */
-const char *role_name(struct elaborator *E, const char *role); /* path of a temporary: what it is for, then its role */
-void begin_equation(struct elaborator *E, struct building *b);
-int add_slot(struct elaborator *E, const char *name, int64_t extent, bool bound, struct span at);
-int find_slot(struct elaborator *E, const char *name);
-bool declare_indices(struct elaborator *E, const struct node *items, bool bound, int *slot, int *n, bool *batch);
-bool check_extents(struct elaborator *E);
-const char *read_name(const struct node *n);
-/* A subscript of `name` that leaves its axis (from 1), or of unknown range (r NULL). */
-void report_outside(struct elaborator *E, struct span at, const char *name, const struct range *r, int64_t extent,
-		    int axis);
-/* "'x' has shape [3, 4]: 3 subscripts for 2 axes" */
-void report_subscripts(struct elaborator *E, struct span at, const char *name, const struct value *v, int given);
-struct value eval_reduce(struct elaborator *E, const struct node *n);
-struct value eval_read(struct elaborator *E, const struct node *n, struct value base);
-struct value eval_read_alone(struct elaborator *E, const struct node *n, struct value base);
-void assign_equation(struct elaborator *E, const struct node *lhs, const struct node *rhs);
-struct value pending_draw(struct elaborator *E, struct span at, enum draw draw, const char *site);
-/* Turn what was built into equations of the current part. lhs: slots of the left side's own axes in order.
- * into NULL: a new tensor `name`. Returns the tensor or NULL after errors. */
-struct value finish_equation(struct elaborator *E, struct value v, const int *lhs, int nlhs, bool batched,
-			     struct tensor *into, const char *name, struct span at);
 
 /* ---- elaborate_train.c ---- */
 void add_loss(struct elaborator *E, const struct node *n);
@@ -345,11 +406,20 @@ void finish_metrics(struct elaborator *E); /* of the other */
 
 /* ---- elaborate_graph.c: the text of a graph ---- */
 bool is_graph_text(const struct node *tree);
+struct tensor *add_grad(struct elaborator *E, const char *name, struct tensor *w, struct span at);
 struct tensor *graph_text_grad(struct elaborator *E, const char *name, struct span at);
 bool declare_graph_state(struct elaborator *E, const struct node *var);
 void note_optimizer(struct elaborator *E, const struct node *var, struct tensor *t);
-void read_result(struct elaborator *E, const struct node *n);
 void run_part(struct elaborator *E, const struct node *n);
+
+/* ---- elaborate_graph_equation.c: its equations ---- */
+void read_map(struct elaborator *E, const struct node *lhs, const struct node *rhs, bool declared);
+void read_scatter(struct elaborator *E, const struct node *n);
+void declare_body(struct elaborator *E, const struct node *block);
+void read_scan(struct elaborator *E, const struct node *n, int depth);
+
+/* ---- elaborate_graph_result.c: what follows the parts ---- */
+void read_result(struct elaborator *E, const struct node *n);
 void finish_graph_text(struct elaborator *E);
 
 #endif

@@ -1,183 +1,9 @@
-/* elaborate_call.c - calls: arguments, definitions, layers, instances and their names.
+/* elaborate_call.c - calls: definitions are inlined, the language's own functions evaluated, pipes walked.
  *
- * A call of a definition is inlined. It makes an instance, named by its label or the definition (dense, dense2 ...),
- * whose path is the head of the names of all that is made inside. */
+ * A call of a definition makes an instance, whose path is the head of the names of all that is made inside. */
 #include "elaborate.h"
 
 #include <string.h>
-
-struct argument {
-	const char *name; /* NULL: positional */
-	struct value value;
-	struct span at;
-};
-
-struct scope *enter(struct elaborator *E, const struct node *def, const char *path, struct span at)
-{
-	struct scope *s = arena_alloc(&E->ctx->arena, sizeof *s);
-	*s = (struct scope){.caller = E->scope,
-			    .def = def,
-			    .call_at = at,
-			    .path = path,
-			    .suffix = "",
-			    .hint = "value",
-			    .dots = -1,
-			    .shared = E->scope->shared,
-			    .builtin = def->at.src->builtin,
-			    .names = {.arena = &E->ctx->arena},
-			    .instances = {.arena = &E->ctx->arena},
-			    .numbers = {.arena = &E->ctx->arena},
-			    .overrides = {.arena = &E->ctx->arena}};
-	if (++E->call_depth > MAX_CALL_DEPTH)
-		fail(E, at, "calls are nested too deeply");
-	E->scope = s;
-	return s;
-}
-
-void leave(struct elaborator *E, struct scope *s)
-{
-	E->call_depth--;
-	E->scope = s->caller;
-}
-
-/* ---- instances ---- */
-
-/* The path of a new instance: label, or the definition's name with a number from the second on. NULL: used already. */
-static const char *instance_path(struct elaborator *E, const char *label, const char *name, struct span at)
-{
-	struct scope *s = E->scope;
-	const char *own = label ? label : name;
-	struct span *old = table_get(&s->instances, own);
-	if (label && old) {
-		fail(E, at, "label '%s' is used twice", label);
-		report_note(E->ctx, *old, "first here");
-		return NULL;
-	}
-	while (!label && old) { /* the number goes on from the last one of that name */
-		uintptr_t k = (uintptr_t)table_get(&s->numbers, name) + 1;
-		table_set(&s->numbers, name, (void *)k);
-		own = arena_printf(&E->ctx->arena, "%s%d", name, (int)k + 1);
-		old = table_get(&s->instances, own);
-	}
-	struct span *place = arena_alloc(&E->ctx->arena, sizeof *place);
-	*place = at;
-	table_set(&s->instances, own, place);
-	if (*s->suffix)
-		own = arena_printf(&E->ctx->arena, "%s%s", own, s->suffix);
-	return join_path(E, s->path, own);
-}
-
-/* ---- arguments ---- */
-
-static const char *no_such_option(struct elaborator *E, const struct node *def, struct scope *s, const char *name)
-{
-	LIST(const char *) names = {0};
-	struct text list = {.arena = &E->ctx->arena};
-	for (int i = 0; i < def->kid[0]->n; i++)
-		if (def->kid[0]->kid[i]->kind == NODE_VAR)
-			list_add(&E->ctx->arena, &names, def->kid[0]->kid[i]->name);
-	for (int i = 0; s && i < s->params_seen.n; i++)
-		list_add(&E->ctx->arena, &names, s->params_seen.item[i]);
-	const char *near = nearest_name(name, names.item, names.n);
-	if (near)
-		return arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near);
-	for (int i = 0; i < names.n; i++)
-		text_printf(&list, "%s%s", i ? ", " : "; it takes ", names.item[i]);
-	return list.at ? list.at : "";
-}
-
-static int formal_count(const struct node *def, bool *folds)
-{
-	int n = def->kid[0]->n;
-	*folds = n && def->kid[0]->kid[n - 1]->kind == NODE_DOTS;
-	return n - *folds;
-}
-
-static bool bind_arguments(struct elaborator *E, struct scope *s, const struct argument *arg, int n)
-{
-	const struct node *def = s->def;
-	bool folds, ok = true;
-	int nformal = formal_count(def, &folds), positional = 0;
-	const struct argument *given[64] = {0};
-	for (int i = 0; i < n; i++) {
-		const struct argument *a = &arg[i];
-		int k = -1;
-		if (!a->name) {
-			k = positional++;
-			if (k >= nformal) {
-				fail(E, a->at, "%s takes %d argument%s, this is one more", def->name, nformal,
-				     nformal == 1 ? "" : "s");
-				return false;
-			}
-		}
-		for (int f = 0; a->name && f < nformal; f++)
-			if (!strcmp(def->kid[0]->kid[f]->name, a->name))
-				k = f;
-		if (k >= 0) {
-			if (given[k]) {
-				fail(E, a->at, "argument '%s' of %s is given twice", def->kid[0]->kid[k]->name,
-				     def->name);
-				return false;
-			}
-			given[k] = a;
-			continue;
-		}
-		if (table_get(&s->overrides, a->name)) {
-			fail(E, a->at, "argument '%s' of %s is given twice", a->name, def->name);
-			return false;
-		}
-		struct override *o = arena_alloc(&E->ctx->arena, sizeof *o);
-		*o = (struct override){.value = a->value, .at = a->at};
-		table_set(&s->overrides, a->name, o);
-	}
-	for (int f = 0; f < nformal; f++) {
-		const struct node *formal = def->kid[0]->kid[f];
-		const struct node *otherwise = formal->n > 2 ? formal->kid[2] : NULL;
-		if (given[f]) {
-			ok &= bind_formal(E, formal, given[f]->value, given[f]->at);
-		} else if (otherwise) {
-			ok &= bind_formal(E, formal, eval(E, otherwise), s->call_at);
-		} else {
-			fail(E, s->call_at, "%s needs an argument '%s'", def->name, formal->name);
-			ok = false;
-		}
-		if (!ok)
-			return false;
-	}
-	return ok;
-}
-
-static void check_overrides(struct elaborator *E, struct scope *s)
-{
-	for (int i = 0; i < s->overrides.entries.n; i++) {
-		struct override *o = s->overrides.entries.item[i].value;
-		const char *name = s->overrides.entries.item[i].key;
-		if (!o->used && o->value.kind != VAL_ERROR) {
-			struct scope *inner = E->scope;
-			E->scope = s->caller;
-			fail(E, o->at, "%s has no option or parameter '%s'%s", s->def->name, name,
-			     no_such_option(E, s->def, s, name));
-			E->scope = inner;
-		}
-	}
-}
-
-/* The options of an optimizer: its formals from a train line's call. */
-bool bind_options(struct elaborator *E, struct scope *s, const struct node *call, const struct value *option)
-{
-	struct argument *arg = arena_array(&E->ctx->arena, (size_t)call->n + 1, sizeof *arg);
-	for (int i = 0; i < call->n; i++) {
-		if (option[i].kind == VAL_ERROR)
-			return false;
-		arg[i] = (struct argument){call->kid[i]->name, option[i], call->kid[i]->at};
-	}
-	if (!bind_arguments(E, s, arg, call->n))
-		return false;
-	check_overrides(E, s);
-	return true;
-}
-
-/* ---- definitions ---- */
 
 static bool is_recursive(struct elaborator *E, const struct node *def)
 {
@@ -197,8 +23,8 @@ static struct value returned_value(struct elaborator *E, struct scope *s, struct
 }
 
 /* Run a definition's body; path names the instance. */
-static struct value call_definition(struct elaborator *E, const struct node *def, const char *path, struct span at,
-				    const struct argument *arg, int n, bool shared)
+struct value inline_definition(struct elaborator *E, const struct node *def, const char *path, struct span at,
+			       const struct argument *arg, int n, bool shared)
 {
 	if (!path)
 		return error_value();
@@ -244,7 +70,7 @@ static struct value call_folded(struct elaborator *E, const struct node *def, co
 		for (int i = 0; i < count; i++)
 			indexed |= arg[i].value.indexed;
 		const char *path = indexed ? E->scope->path : instance_path(E, n->label, def->name, n->at);
-		return call_definition(E, def, path, n->at, arg, count, false);
+		return inline_definition(E, def, path, n->at, arg, count, false);
 	}
 	struct value v = arg[0].value;
 	for (int i = 1; i < positional; i++) {
@@ -253,16 +79,13 @@ static struct value call_folded(struct elaborator *E, const struct node *def, co
 		step[1] = arg[i];
 		memcpy(step + 2, arg + positional, (size_t)(count - positional) * sizeof *step);
 		const char *path = instance_path(E, i == 1 ? n->label : NULL, def->name, n->at);
-		v = call_definition(E, def, path, n->at, step, count - positional + 2, false);
+		v = inline_definition(E, def, path, n->at, step, count - positional + 2, false);
 	}
 	return v;
 }
 
-static struct value call_layer(struct elaborator *E, const struct node *n, struct layer *layer,
-			       const struct argument *arg, int count);
-
 /* Inside an init, the initialisers can be called as functions of a tensor: uniform(w, r); uniform(-1, 1) is a draw. */
-static const struct node *find_definition(struct elaborator *E, const char *name, bool of_tensor)
+const struct node *find_definition(struct elaborator *E, const char *name, bool of_tensor)
 {
 	bool init = false;
 	for (struct scope *s = E->scope; s; s = s->caller)
@@ -271,7 +94,7 @@ static const struct node *find_definition(struct elaborator *E, const char *name
 	return def ? def : get_definition(E, &E->defs, name);
 }
 
-static void unknown_function(struct elaborator *E, const struct node *n)
+void unknown_function(struct elaborator *E, const struct node *n)
 {
 	LIST(const char *) names = {0};
 	for (int i = 0; i < E->defs.entries.n; i++)
@@ -400,125 +223,4 @@ struct value eval_call(struct elaborator *E, const struct node *n)
 		v = call_once(E, spine.item[i], &v);
 	}
 	return v;
-}
-
-/* ---- layers ---- */
-
-void bind_layer(struct elaborator *E, const struct node *n)
-{
-	const struct node *call = n->kid[0];
-	if (call->kind != NODE_CALL && call->kind != NODE_NAME) {
-		fail(E, call->at, "a layer is a call with its first argument left out: layer L = dense(10)");
-		return;
-	}
-	struct layer *layer = arena_alloc(&E->ctx->arena, sizeof *layer);
-	struct span *place = arena_alloc(&E->ctx->arena, sizeof *place);
-	*place = n->name_at;
-	struct span *old = table_get(&E->scope->instances, n->name);
-	if (old) {
-		fail(E, n->name_at, "label '%s' is used twice", n->name);
-		report_note(E->ctx, *old, "first here");
-	}
-	table_set(&E->scope->instances, n->name, place);
-	const char *own = *E->scope->suffix ? arena_printf(&E->ctx->arena, "%s%s", n->name, E->scope->suffix) : n->name;
-	*layer = (struct layer){.call = call, .path = join_path(E, E->scope->path, own), .scope = E->scope};
-	bind(E, n->name, (struct value){.kind = VAL_LAYER, .layer = layer}, n->name_at);
-	table_set(&E->layers, layer->path, layer);
-}
-
-static struct value call_layer(struct elaborator *E, const struct node *n, struct layer *layer,
-			       const struct argument *arg, int count)
-{
-	const struct node *call = layer->call;
-	int own = call->kind == NODE_CALL ? call->n : 0;
-	struct argument *all = arena_array(&E->ctx->arena, (size_t)(own + count) + 1, sizeof *all);
-	int k = 0;
-	/* the call's positional arguments, then the layer's, then the named ones of both */
-	if (count)
-		all[k++] = arg[0];
-	struct scope *here = E->scope;
-	struct building *eq = E->eq;
-	E->scope = layer->scope;
-	E->eq = NULL;
-	for (int i = 0; i < own; i++)
-		if (!call->kid[i]->name)
-			all[k++] = (struct argument){NULL, eval(E, call->kid[i]->kid[0]), call->kid[i]->at};
-	int named = k;
-	for (int i = 0; i < own; i++)
-		if (call->kid[i]->name)
-			all[k++] =
-				(struct argument){call->kid[i]->name, eval(E, call->kid[i]->kid[0]), call->kid[i]->at};
-	E->scope = here;
-	E->eq = eq;
-	for (int i = 1; i < count; i++) {
-		if (arg[i].name) {
-			all[k++] = arg[i];
-			continue;
-		}
-		memmove(all + named + 1, all + named, (size_t)(k - named) * sizeof *all);
-		all[named++] = arg[i];
-		k++;
-	}
-	const struct node *def = find_definition(E, call->name, false);
-	if (!def) {
-		struct binding *b = lookup(E, call->name);
-		if (b && b->value.kind == VAL_LAYER && b->value.layer != layer)
-			return call_layer(E, n, b->value.layer, all, k);
-		unknown_function(E, call);
-		return error_value();
-	}
-	layer->used = true;
-	return call_definition(E, def, layer->path, n->at, all, k, true);
-}
-
-/* ---- initialisers ---- */
-
-struct search {
-	const struct tensor *tensor;
-	bool found;
-};
-
-static struct expr *note_tensor(void *user, struct expr *read)
-{
-	struct search *s = user;
-	s->found |= read->tensor == s->tensor;
-	return read;
-}
-
-static bool reads_tensor(struct elaborator *E, struct expr *e, const struct tensor *t)
-{
-	struct search s = {t, false};
-	ex_map_reads(E->g, e, note_tensor, &s);
-	return s.found;
-}
-
-/* ~ f(a): the value of initialiser f for tensor t. */
-struct value eval_init(struct elaborator *E, const struct node *target, struct tensor *t)
-{
-	const struct node *def = get_definition(E, &E->inits, target->name);
-	if (!def) {
-		LIST(const char *) names = {0};
-		for (int i = 0; i < E->inits.entries.n; i++)
-			list_add(&E->ctx->arena, &names, E->inits.entries.item[i].key);
-		const char *near = nearest_name(target->name, names.item, names.n);
-		fail(E, target->at, "unknown initialiser '%s'%s", target->name,
-		     near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near) : "");
-		return error_value();
-	}
-	int n = target->kind == NODE_CALL ? target->n : 0;
-	struct argument *arg = arena_array(&E->ctx->arena, (size_t)n + 1, sizeof *arg);
-	arg[0] = (struct argument){NULL, tensor_value(E, t), target->at};
-	for (int i = 0; i < n; i++)
-		arg[i + 1] =
-			(struct argument){target->kid[i]->name, eval(E, target->kid[i]->kid[0]), target->kid[i]->at};
-	int mark = E->g->part[PART_INIT].n;
-	struct value v = call_definition(E, def, join_path(E, t->name, "init"), target->at, arg, n + 1, false);
-	bool reads = v.kind == VAL_TENSOR && reads_tensor(E, v.expr, t);
-	for (int i = mark; i < E->g->part[PART_INIT].n && !reads; i++)
-		reads = E->g->part[PART_INIT].item[i]->kind == EQ_MAP &&
-			reads_tensor(E, E->g->part[PART_INIT].item[i]->value, t);
-	if (!reads)
-		return v;
-	fail(E, target->at, "initialiser %s reads the values of its tensor; only the shape is there yet", def->name);
-	return error_value();
 }

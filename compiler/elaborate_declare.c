@@ -1,5 +1,4 @@
-/* elaborate_declare.c - inputs, targets, settings, constants, params and states: their shapes, types, names and first
- * values. */
+/* elaborate_declare.c - inputs, targets, settings, constants, params and states: their shapes, types and names. */
 #include "elaborate.h"
 
 #include <string.h>
@@ -115,72 +114,6 @@ static bool use_override(struct elaborator *E, const struct node *var, int n, co
 	}
 	bind(E, var->name, v, o->at);
 	return true;
-}
-
-/* The equation of part init that gives t its first value. */
-void set_initial(struct elaborator *E, struct tensor *t, struct value v, struct span at, int mark)
-{
-	v = as_tensor(E, &v);
-	if (v.kind != VAL_TENSOR)
-		return;
-	struct value own = tensor_value(E, t);
-	/* a tensor that was made for this value alone is t itself */
-	equation_list *list = &E->g->part[PART_INIT];
-	struct equation *last = list->n ? list->item[list->n - 1] : NULL;
-	bool own_equation = last && list->n > mark && is_tensor_itself(&v) && last->tensor == v.expr->tensor &&
-			    last->tensor->role == ROLE_VALUE && last->tensor->elem == t->elem && v.rank == t->rank;
-	for (int i = 0; own_equation && i < t->rank; i++)
-		own_equation = t->axis[i].extent == v.axis[i].extent;
-	if (own_equation) {
-		last->tensor = t;
-		return;
-	}
-	struct expr *e = stretch_value(E, at, v, &own, "initial value", t->name, "tensor");
-	if (e)
-		define_whole(E, t, &own, e, at);
-}
-
-/* = e: per element, so that a draw in it is one for each; or a tensor of the shape. */
-static struct value eval_initial(struct elaborator *E, const struct node *value, struct tensor *t, bool *done)
-{
-	struct building b;
-	int slot[64];
-	struct building *eq = E->eq;
-	begin_equation(E, &b);
-	for (int i = t->batched; i < t->rank; i++)
-		slot[i - t->batched] = add_slot(E, NULL, t->axis[i].extent, false, value->at);
-	struct value v = eval(E, value);
-	if (v.kind == VAL_TENSOR && v.indexed) {
-		*done = true;
-		finish_equation(E, v, slot, t->rank - t->batched, t->batched, t, t->name, value->at);
-	}
-	E->eq = eq;
-	return v;
-}
-
-static void initialize(struct elaborator *E, const struct node *var, struct tensor *t)
-{
-	const struct node *value = var->n > 2 ? var->kid[2] : NULL, *target = var->n > 3 ? var->kid[3] : NULL;
-	enum part part = E->part;
-	int scans = E->scans; /* the first value is one for all steps */
-	E->part = PART_INIT;
-	E->scans = 0;
-	int mark = E->g->part[PART_INIT].n;
-	const char *hint = E->scope->hint;
-	E->scope->hint = var->name;
-	bool done = false;
-	struct value v = target ? eval_init(E, target, t) : value ? eval_initial(E, value, t, &done) : int_value(0);
-	if (v.kind == VAL_ERROR || done)
-		;
-	else if (v.kind != VAL_TENSOR && !is_number(&v))
-		fail(E, var->at, "the initial value of '%s' is %s, not a number or tensor", var->name, kind_text(&v));
-	else if (is_batched(&v) && !t->batched)
-		fail(E, var->at, "the initial value of '%s' differs from sample to sample", var->name);
-	else
-		set_initial(E, t, v, var->at, mark);
-	E->scope->hint = hint;
-	E->part = part;
-	E->scans = scans;
 }
 
 static struct tensor *existing(struct elaborator *E, const struct node *var, const char *full, int n,

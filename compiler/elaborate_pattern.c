@@ -113,9 +113,6 @@ static bool match_type(struct elaborator *E, const struct node *formal, const st
 	return !wrong;
 }
 
-/* A cheap value may be repeated wherever the argument is used; anything else becomes an equation first. */
-bool is_cheap(const struct expr *e) { return e->n == 0 || (e->op == EX_READ && !e->guarded); }
-
 /* A number or a tensor that is no variable of its own: nothing could depend on it. */
 static bool is_constant_argument(const struct value *v)
 {

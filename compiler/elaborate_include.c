@@ -1,0 +1,74 @@
+/* elaborate_include.c - definitions by name, and the texts that hold them: the file and what it includes. */
+#include "elaborate.h"
+#include "include.h"
+
+#include <string.h>
+
+/* A definition by name, its body parsed by now; NULL if there is none. */
+const struct node *get_definition(struct elaborator *E, const struct table *table, const char *name)
+{
+	struct node *def = table_get(table, name);
+	return def && complete_definition(E->ctx, def) ? def : NULL;
+}
+
+static void define(struct elaborator *E, const struct node *n)
+{
+	struct table *table = !strcmp(n->what, "def")	 ? &E->defs
+			      : !strcmp(n->what, "init") ? &E->inits
+							 : &E->optimizers;
+	const struct node *old = table_get(table, n->name);
+	if (old && !old->at.src->builtin && !n->at.src->builtin && old != n) {
+		fail(E, n->name_at, "%s is defined twice", n->name);
+		report_note(E->ctx, old->name_at, "first here");
+	} else if (!strcmp(n->what, "def") && is_builtin(n->name)) {
+		fail(E, n->name_at, "'%s' is a function of the language and cannot be defined again", n->name);
+	} else {
+		table_set(table, n->name, (void *)(uintptr_t)n);
+	}
+}
+
+/* Definitions may be used before they are written. */
+void collect_definitions(struct elaborator *E, const struct node *block)
+{
+	for (int i = 0; i < block->n; i++)
+		if (block->kid[i]->kind == NODE_DEFINE)
+			define(E, block->kid[i]);
+}
+
+/* What an include statement names, read and parsed when it is met first; NULL after an error. */
+static struct inclusion *find_inclusion(struct elaborator *E, const struct node *n)
+{
+	const char *key = arena_printf(&E->ctx->arena, "%s\n%s", n->at.src->name, n->name);
+	struct inclusion *found = table_get(&E->named, key);
+	if (found)
+		return found;
+	struct included file = {0};
+	if (E->ctx->includes)
+		file = read_include(E->ctx->includes, n->at.src->name, n->name);
+	if (!file.text) {
+		fail(E, n->at, "cannot read \"%s\"", n->name);
+		return NULL;
+	}
+	found = table_get(&E->included, file.key);
+	if (!found) {
+		struct source *src = add_source(E->ctx, file.path, file.text, file.size, false);
+		src->included_at = n->at;
+		found = arena_alloc(&E->ctx->arena, sizeof *found);
+		found->tree = parse_source(E->ctx, src);
+		table_set(&E->included, file.key, found);
+	}
+	table_set(&E->named, key, found);
+	return found;
+}
+
+/* A text is included once, however many others name it. */
+void run_include(struct elaborator *E, const struct node *n)
+{
+	struct inclusion *found = find_inclusion(E, n);
+	enum run_mark mark = E->second ? RAN_SECOND : RAN_FIRST;
+	if (!found || !found->tree || found->ran & mark)
+		return;
+	found->ran |= mark;
+	collect_definitions(E, found->tree);
+	run_block(E, found->tree);
+}
