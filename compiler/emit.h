@@ -26,7 +26,9 @@ const char *emit_header(struct graph *g, const char *header);
 
 /* Bytes of the generated structs. */
 struct struct_sizes {
-	int64_t params, grads, state, work, work1, tables; /* tables: constants in the code */
+	int64_t params, grads, state, work, work1;
+	int64_t alive;  /* the largest set of values in work that mean something at the same time */
+	int64_t tables; /* constants in the code */
 };
 void measure_structs(struct graph *g, struct struct_sizes *sizes);
 struct program;

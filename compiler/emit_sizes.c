@@ -54,6 +54,12 @@ void measure_program(const struct program *p, struct struct_sizes *sizes)
 	if (trains)
 		sizes->grads = (p->n_trained ? p->n_trained : 1) * real;
 	sizes->work = work_size(p->work, p->work_int, real);
+	for (int c = 0; c < CALL_COUNT; c++) {
+		int64_t alive = work_size(p->call[c].alive, p->call[c].alive_int, real);
+
+		if (p->call[c].present && !is_one_row((enum call)c) && alive > sizes->alive)
+			sizes->alive = alive;
+	}
 	if (has_work1(p))
 		sizes->work1 = work_size(p->work1, p->work1_int, real);
 	for (int i = 0; i < p->tables.n; i++)

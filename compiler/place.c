@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { LOCAL_LIMIT = 64, ALIGNMENT = 16 /* elements; of buffers of at least LOCAL_LIMIT elements */ };
+enum { LOCAL_LIMIT = 64 /* elements */ };
 
 /* Memory that one or several tensors have one after the other. */
 struct buffer {
@@ -18,10 +18,6 @@ struct buffer {
 	bool integer, fixed; /* fixed: storage is given */
 	struct storage storage;
 	struct buffer *joined; /* is part of that one now */
-};
-
-struct gap {
-	int64_t offset, size;
 };
 
 struct placing {
@@ -299,105 +295,29 @@ static void add_value(struct placing *w, const struct group *group, int at, int 
 	}
 }
 
-/* ---- offsets: the smallest gap that fits, given back at death ---- */
+/* ---- offsets ---- */
 
-struct pool {
-	struct arena *arena;
-	LIST(struct gap) gaps; /* by offset, never touching */
-	int64_t end;	       /* everything from here on is free */
-};
-
-static int64_t take(struct pool *pool, int64_t size)
+/* Offsets of all buffers of one kind; returns the elements used. *alive: the largest set that lives at once. */
+static int64_t place_buffers(struct placing *w, bool integer, int64_t *alive)
 {
-	int best = -1;
-	int64_t offset;
-
-	for (int i = 0; i < pool->gaps.n; i++)
-		if (pool->gaps.item[i].size >= size &&
-		    (best < 0 || pool->gaps.item[i].size < pool->gaps.item[best].size))
-			best = i;
-	if (best < 0) {
-		struct gap *last = pool->gaps.n ? &pool->gaps.item[pool->gaps.n - 1] : NULL;
-
-		offset = pool->end;
-		if (last && last->offset + last->size == pool->end) { /* grow the gap at the end */
-			offset = last->offset;
-			pool->gaps.n--;
-		}
-		pool->end = offset + size;
-		return offset;
-	}
-	offset = pool->gaps.item[best].offset;
-	pool->gaps.item[best].offset += size;
-	pool->gaps.item[best].size -= size;
-	if (pool->gaps.item[best].size == 0) {
-		pool->gaps.n--;
-		memmove(pool->gaps.item + best, pool->gaps.item + best + 1,
-			(size_t)(pool->gaps.n - best) * sizeof *pool->gaps.item);
-	}
-	return offset;
-}
-
-static void give_back(struct pool *pool, int64_t offset, int64_t size)
-{
-	struct gap *gaps;
-	int i;
-
-	list_add(pool->arena, &pool->gaps, (struct gap){0, 0});
-	gaps = pool->gaps.item;
-	for (i = pool->gaps.n - 1; i > 0 && gaps[i - 1].offset > offset; i--)
-		gaps[i] = gaps[i - 1];
-	gaps[i] = (struct gap){offset, size};
-	if (i + 1 < pool->gaps.n && gaps[i].offset + gaps[i].size == gaps[i + 1].offset) {
-		gaps[i].size += gaps[i + 1].size;
-		pool->gaps.n--;
-		memmove(gaps + i + 1, gaps + i + 2, (size_t)(pool->gaps.n - i - 1) * sizeof *gaps);
-	}
-	if (i > 0 && gaps[i - 1].offset + gaps[i - 1].size == gaps[i].offset) {
-		gaps[i - 1].size += gaps[i].size;
-		pool->gaps.n--;
-		memmove(gaps + i, gaps + i + 1, (size_t)(pool->gaps.n - i) * sizeof *gaps);
-	}
-}
-
-static int64_t rounded(int64_t size)
-{
-	return size < LOCAL_LIMIT ? size : (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
-/* Offsets of all buffers of one kind; returns the elements used. */
-static int64_t place_buffers(struct placing *w, bool integer)
-{
-	struct pool pool = {.arena = w->arena};
-	int n = w->plan->groups.n, n_own = 0;
+	struct piece *piece = arena_array(w->arena, (size_t)w->buffers.n + 1, sizeof *piece);
 	struct buffer **own = arena_array(w->arena, (size_t)w->buffers.n + 1, sizeof *own);
-	int *first = arena_array(w->arena, 2 * ((size_t)n + 2), sizeof *first), *last = first + n + 2;
-	int *next = arena_array(w->arena, 2 * ((size_t)w->buffers.n + 1), sizeof *next),
-	    *after = next + w->buffers.n + 1;
+	int64_t used;
+	int n = 0;
 
 	for (int i = 0; i < w->buffers.n; i++) {
 		struct buffer *b = w->buffers.item[i];
 
-		if (!b->joined && !b->fixed && b->integer == integer)
-			own[n_own++] = b;
+		if (b->joined || b->fixed || b->integer != integer)
+			continue;
+		piece[n] = (struct piece){.size = b->size, .born = b->born, .dies = b->dies};
+		own[n++] = b;
 	}
-	for (int at = 0; at < n + 2; at++)
-		first[at] = last[at] = -1;
-	for (int i = n_own - 1; i >= 0; i--) { /* lists of those that are born and that die at each position */
-		next[i] = first[own[i]->born];
-		first[own[i]->born] = i;
-		after[i] = last[own[i]->dies];
-		last[own[i]->dies] = i;
-	}
-	for (int at = 0; at <= n; at++) {
-		for (int i = first[at]; i >= 0; i = next[i])
-			own[i]->storage.offset = take(&pool, rounded(own[i]->size));
-		for (int i = last[at]; i >= 0; i = after[i])
-			give_back(&pool, own[i]->storage.offset, rounded(own[i]->size));
-	}
-	for (int i = 0; i < n_own; i++)
-		own[i]->storage.memory = integer ? MEM_WORK_INT : MEM_WORK;
-	return pool.end;
+	used = pack_pieces(w->arena, piece, n, alive);
+	for (int i = 0; i < n; i++)
+		own[i]->storage =
+			(struct storage){.memory = integer ? MEM_WORK_INT : MEM_WORK, .offset = piece[i].offset};
+	return used;
 }
 
 /* init and update have no work: small values are local arrays, the others stand one after the other in the state. */
@@ -535,8 +455,8 @@ static void place_call(struct program *p, enum call call)
 	if (call == CALL_INIT || call == CALL_UPDATE) {
 		place_scratch(&w);
 	} else {
-		plan->work = place_buffers(&w, false);
-		plan->work_int = place_buffers(&w, true);
+		plan->work = place_buffers(&w, false, &plan->alive);
+		plan->work_int = place_buffers(&w, true, &plan->alive_int);
 	}
 	for (int i = 0; i < w.values.n; i++) {
 		struct tensor *t = w.values.item[i];

@@ -209,6 +209,7 @@ struct call_plan {
 	next; /* NEXT tensors that must be copied to what they are the next value of, at the end */
 	LIST(struct result) copies;   /* outputs that are not computed in place */
 	int64_t work, work_int;	      /* elements of work that it uses */
+	int64_t alive, alive_int;     /* the most of them that mean something at the same time */
 	int64_t scratch, scratch_int; /* of the state's scratch */
 	bool reads_state, writes_state;
 };
@@ -316,6 +317,14 @@ int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, int tar
 
 /* Whether a read in a flat equation is of the element that the equation makes. */
 bool is_elementwise(const struct expr *read, const struct equation *eq);
+
+/* pack.c: offsets of pieces that live from position `born` to `dies`, both included; returns the elements that they take
+ * together. *alive: the largest set that lives at once, which is the least that they can take. */
+struct piece {
+	int64_t size, offset;
+	int born, dies;
+};
+int64_t pack_pieces(struct arena *arena, struct piece *piece, int n, int64_t *alive);
 
 /* place.c: storage of every tensor in every call, and the sizes of work. */
 void place(struct program *p);

@@ -153,7 +153,7 @@ static void write_memory(struct summary *s, struct text *out, int64_t real)
 			    "  only for backward and update called apart; step has its own in work\n",
 			    sizes.grads);
 	text_printf(out, "  state    %12" PRId64 "\n", sizes.state);
-	text_printf(out, "  work     %12" PRId64 "\n", sizes.work);
+	text_printf(out, "  work     %12" PRId64 "  the most that is alive at once: %" PRId64 "\n", sizes.work, sizes.alive);
 	text_printf(out, "  work1    %12" PRId64 "  for one row\n", sizes.work1);
 	text_printf(out, "RAM to train     %12" PRId64 "  params, state, work\n", ram - sizes.grads);
 	if (s->p->call[CALL_FORWARD1].present)
