@@ -300,7 +300,7 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 	mark_kept(p);
 
 	list_inference(p, &inference);
-	inference = give_operands(p, &inference);
+	inference = give_operands(p, PART_INFERENCE, &inference);
 	find_needs(p, &inference);
 	for (int part = PART_FORWARD; part <= PART_BACKWARD; part++)
 		for (int i = 0; part != PART_INFERENCE && i < g->part[part].n; i++)
@@ -310,7 +310,7 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 	for (int i = 0; i < p->stream->outputs.n; i++)
 		layout_of(root_of(p->stream->outputs.item[i]))->kept = true;
 
-	training = give_operands(p, &training);
+	training = give_operands(p, PART_FORWARD, &training);
 	group_equations(p, PART_INIT, &g->part[PART_INIT], &p->init);
 	group_equations(p, PART_INFERENCE, &inference, &p->inference);
 	group_equations(p, PART_FORWARD, &training, &p->training);

@@ -245,6 +245,7 @@ struct program {
 	double statements;		      /* written out */
 	struct machine machine[TARGET_COUNT]; /* what it is for: all targets in their order, or one */
 	int n_machine;			      /* 0: no tiles */
+	bool in_process; /* for this machine, the first one; libtcc compiles what is not in tiles */
 	group_list init, inference, training, update, streaming, average;
 	struct call_plan call[CALL_COUNT];
 	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */
@@ -298,8 +299,9 @@ double stage_cost(const struct stage *stage);
 bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct affine *flat);
 int64_t axis_stride(const struct tensor *t, int axis);
 
-/* schedule_operands.c: the list with equations added that give sums of products operands which tiles can read. */
-equation_list give_operands(struct program *p, const equation_list *list);
+/* schedule_operands.c: the list of a part with equations added that give sums of products operands which tiles can
+ * read. */
+equation_list give_operands(struct program *p, enum part part, const equation_list *list);
 
 /* e, which is a factor of a term of a sum: conditions without which it is 0 go to the list, the rest is returned. */
 struct expr *peel_conditions(struct graph *g, condition_list *list, const struct index *index, struct expr *e);
@@ -310,6 +312,8 @@ void guard_conditions(struct graph *g, condition_list *list, const struct index 
 bool may_tile(const struct program *p, double work);
 /* schedule_tile.c: the stage in tiles, or NULL where that has no form or no gain. open: slots of loops around it. */
 struct tile *plan_tile(struct program *p, const struct stage *stage, uint64_t open, bool one_row);
+/* About what that would take, one step of scans; INFINITY: there is none. */
+double tile_cycles(struct program *p, const struct stage *stage, uint64_t open, bool one_row, bool *dot);
 /* The machines that the program is for. */
 void find_machines(struct program *p, const nnc_tiles *tiles);
 /* Elements of its index by which a loop goes on. */

@@ -10,21 +10,35 @@
  * It costs one pass over a tensor, and the sum uses every element of it many times. Factors that no bound index moves
  * are taken out of the sum.
  *
+ * Vectors of results need a factor whose elements lie in the order of the results. Where that is worth a copy, there is
+ * one, which a scan makes before its first step if all steps read the same:
+ *
+ *     w.operand[j, i] = w[i, j]
+ *     y[batch, i] = sum[j] w.operand[j, i] * x[batch, j]
+ *
  * requires  equations in order
  * keeps     what they compute, but for rounding where a factor is taken out; the graph itself
  * gives     a list with equations added; those of a scan are copies */
 #include "schedule.h"
 
+#include <math.h>
 #include <string.h>
+
+enum {
+	MOVE_CYCLES = 2,	   /* to copy an element to a place far from the last one's */
+	MOVE_CYCLES_IN_PROCESS = 8 /* libtcc's code */
+};
 
 struct operands {
 	struct program *p;
 	struct graph *g;
-	const struct equation *eq; /* being looked at */
-	int steps;		   /* scans around it */
-	equation_list *out;
-	equation_list added; /* for eq, not yet in out */
-	uint64_t bound;	     /* slots of eq */
+	enum part part;
+	const struct equation *eq;	  /* being looked at */
+	int steps;			  /* scans around it */
+	equation_list *out, *first;	  /* first: before all scans */
+	equation_list added;		  /* for eq, not yet in out */
+	uint64_t bound;			  /* slots of eq */
+	LIST(const struct tensor *) made; /* by the scans around it */
 };
 
 /* The factors of a term: those that a bound index moves, and the rest as one expression. */
@@ -81,6 +95,14 @@ static void join_factors(struct operands *w, struct product *product)
 
 /* ---- a factor as a tensor ---- */
 
+/* A factor as it is, or in memory of its own. */
+struct operand {
+	struct expr *read;     /* what the sum reads; NULL: there is none */
+	struct equation *copy; /* that defines it, or NULL */
+	bool first;	       /* the copy stands before all scans */
+	double moved;	       /* elements, of all steps */
+};
+
 static struct tensor *new_operand(struct operands *w, const struct tensor *like, bool batched, int rank,
 				  const struct axis *axis)
 {
@@ -92,50 +114,109 @@ static struct tensor *new_operand(struct operands *w, const struct tensor *like,
 	return t;
 }
 
-static void define(struct operands *w, struct tensor *t, struct expr *value)
+static struct equation *define(struct operands *w, struct tensor *t, struct expr *value)
 {
 	struct index index[64];
 
 	for (int a = 0; a < t->rank; a++)
 		index[a] = (struct index){t->axis[a].rows ? "batch" : arena_printf(&w->g->ctx->arena, "i%d", a),
 					  t->axis[a].extent, t->axis[a].rows};
-	list_add(&w->g->ctx->arena, &w->added,
-		 graph_equation(w->g, t, RED_NONE, t->rank, t->rank, index, value, w->eq->at));
+	return graph_equation(w->g, t, RED_NONE, t->rank, t->rank, index, value, w->eq->at);
 }
 
-/* An axis for every index that the factor depends on; NULL: that would be large, or not possible. */
-static struct expr *by_indices(struct operands *w, struct expr *e, double work)
+/* The same in every step of the scans around: it may be computed before them. */
+static bool is_constant(struct operands *w, struct expr *e)
+{
+	expr_list reads = {0};
+
+	for (int s = 0; s < w->eq->n; s++)
+		if (is_step(w->eq, w->steps, s) && e->slots >> s & 1)
+			return false;
+	collect_reads(w->g, e, &reads);
+	for (int i = 0; i < reads.n; i++)
+		for (int k = 0; k < w->made.n; k++)
+			if (root_of(reads.item[i]->tensor) == w->made.item[k])
+				return false;
+	return true;
+}
+
+/* How far a slot moves the first read of e that it moves: copies keep the order of what they copy. */
+static int64_t reach(struct operands *w, struct expr *e, int s)
+{
+	expr_list reads = {0};
+
+	collect_reads(w->g, e, &reads);
+	for (int i = 0; i < reads.n; i++) {
+		const struct expr *read = reads.item[i];
+
+		for (int a = 0; a < read->tensor->rank; a++)
+			if (read->arg[a]->slots >> s & 1)
+				return axis_stride(read->tensor, a);
+	}
+	return 0;
+}
+
+/* The slots that e depends on in the order of the axes: the sample's, those of steps, the others as e reads them; or,
+ * to end with `inner`, bound ones before those that the result has, in its order. */
+static int order_slots(struct operands *w, struct expr *e, int inner, int slot[64])
+{
+	int64_t rank[64];
+	int n = 0;
+
+	for (int s = 0; s < w->eq->n; s++) {
+		int at = n;
+		int64_t mine = w->eq->index[s].rows		? INT64_MAX
+			       : is_step(w->eq, w->steps, s)	? INT64_MAX - 1
+			       : inner >= 0 && s < w->eq->nfree ? -s
+								: reach(w, e, s);
+
+		if (!(e->slots >> s & 1))
+			continue;
+		for (n++; at > 0 && rank[at - 1] < mine; at--) {
+			rank[at] = rank[at - 1];
+			slot[at] = slot[at - 1];
+		}
+		rank[at] = mine;
+		slot[at] = s;
+	}
+	return n;
+}
+
+/* An axis for every index that the factor depends on, the last one `inner` if not negative; no operand where that
+ * would be large, or is not possible. */
+static struct operand by_indices(struct operands *w, struct expr *e, int inner, double work)
 {
 	const struct equation *eq = w->eq;
+	struct operand operand = {.first = w->steps && is_constant(w, e)};
 	struct expr *map[64] = {0}, *subs[64];
 	struct axis axis[64];
 	struct tensor *t;
 	double size = 1;
-	int rank = 0;
+	int slot[64], rank = order_slots(w, e, inner, slot);
 
-	for (int pass = 0; pass < 2; pass++) /* the sample's axis is the first */
-		for (int s = 0; s < eq->n; s++) {
-			if (!(e->slots >> s & 1) || eq->index[s].rows != (pass == 0))
-				continue;
-			map[s] = ex_index(w->g, rank);
-			subs[rank] = ex_index(w->g, s);
-			axis[rank++] = (struct axis){eq->index[s].extent, eq->index[s].rows};
-			size *= (double)eq->index[s].extent;
-		}
+	for (int a = 0; a < rank; a++) {
+		map[slot[a]] = ex_index(w->g, a);
+		subs[a] = ex_index(w->g, slot[a]);
+		axis[a] = (struct axis){eq->index[slot[a]].extent, eq->index[slot[a]].rows};
+		size *= (double)eq->index[slot[a]].extent;
+	}
 	for (int s = 0; s < eq->n; s++)
-		if (is_step(eq, w->steps, s) && !(e->slots >> s & 1))
-			return NULL;
+		if (is_step(eq, w->steps, s) && !(e->slots >> s & 1) && !operand.first)
+			return operand;
 	if (rank == 0 || size * 8 > work || size > INT32_MAX)
-		return NULL;
-	t = new_operand(w, eq->tensor, axis[0].rows, rank, axis);
-	define(w, t, ex_substitute(w->g, e, map, eq->n));
-	return ex_read(w->g, t, subs, NULL);
+		return operand;
+	t = new_operand(w, e->op == EX_READ ? e->tensor : eq->tensor, axis[0].rows, rank, axis);
+	operand.copy = define(w, t, ex_substitute(w->g, e, map, eq->n));
+	operand.read = ex_read(w->g, t, subs, NULL);
+	operand.moved = size;
+	return operand;
 }
 
 /* The part of a tensor that the subscripts reach, with 0 around it. NULL: they are not affine. */
-static struct expr *with_border(struct operands *w, const struct expr *read)
+static struct operand with_border(struct operands *w, const struct expr *read)
 {
 	const struct tensor *of = read->tensor;
+	struct operand operand = {0};
 	struct expr *subs[64], *from[64];
 	struct axis axis[64];
 	struct tensor *t;
@@ -145,17 +226,19 @@ static struct expr *with_border(struct operands *w, const struct expr *read)
 		struct range r = {0, of->axis[a].extent - 1};
 
 		if (!read->arg[a]->affine || (!of->axis[a].rows && !range_of(read->arg[a], w->eq->index, &r)))
-			return NULL;
+			return operand;
 		axis[a] = (struct axis){r.high - r.low + 1, of->axis[a].rows};
 		subs[a] = ex2(w->g, EX_SUB, read->arg[a], ex_int(w->g, r.low));
 		from[a] = ex2(w->g, EX_ADD, ex_index(w->g, a), ex_int(w->g, r.low));
 		size *= (double)axis[a].extent;
 	}
 	if (size > 4 * (double)tensor_size(of) || size > INT32_MAX)
-		return NULL;
+		return operand;
 	t = new_operand(w, of, of->batched, of->rank, axis);
-	define(w, t, ex_read(w->g, read->tensor, from, ex_num(w->g, 0)));
-	return ex_read(w->g, t, subs, NULL);
+	operand.copy = define(w, t, ex_read(w->g, read->tensor, from, ex_num(w->g, 0)));
+	operand.read = ex_read(w->g, t, subs, NULL);
+	operand.moved = size;
+	return operand;
 }
 
 static bool is_linear(const struct expr *e)
@@ -175,17 +258,17 @@ static bool is_window(const struct expr *read)
 }
 
 /* What tiles can read instead of a factor. *covers: conditions under which alone it is not 0 anyway. */
-static struct expr *operand(struct operands *w, struct expr *e, double work, condition_list *covers)
+static struct operand find_operand(struct operands *w, struct expr *e, double work, condition_list *covers)
 {
 	bool zero = e->op == EX_READ && e->guarded && ex_is_num(e->arg[e->tensor->rank], 0);
 
 	if (is_linear(e))
-		return e;
+		return (struct operand){.read = e};
 	if (zero)
 		guard_conditions(w->g, covers, w->eq->index, e);
 	if (zero && is_window(e) && !w->steps)
 		return with_border(w, e);
-	return by_indices(w, e, work);
+	return by_indices(w, e, -1, work);
 }
 
 static bool is_covered(const condition_list *covers, const struct affine *condition)
@@ -208,22 +291,104 @@ static double work_of(const struct equation *eq, bool one_row)
 	return work;
 }
 
-/* The sum of the product of two operands, and what is outside of it. */
-static struct equation *rebuild(struct operands *w, struct expr *a, struct expr *b, struct expr *outside)
+/* The index along which results lie side by side in memory, or -1. */
+static int result_slot(const struct operands *w)
 {
 	const struct equation *eq = w->eq;
+	int s = eq->nfree - 1;
+
+	while (s >= 0 && eq->index[s].extent == 1)
+		s--;
+	return s < 0 || eq->index[s].rows || is_step(eq, w->steps, s) ? -1 : s;
+}
+
+static struct equation *sum_of(struct operands *w, struct tensor *t, struct expr *a, struct expr *b)
+{
+	const struct equation *eq = w->eq;
+
+	return graph_equation(w->g, t, RED_SUM, eq->nfree, eq->n, eq->index, ex2(w->g, EX_MUL, a, b), eq->at);
+}
+
+/* About the cycles of the sum with these operands, of all steps, their copies not counted. *dot: by dot products. */
+static double sum_cycles(struct operands *w, struct expr *a, struct expr *b, bool one_row, bool *dot)
+{
+	const struct equation *eq = w->eq;
+	struct equation *sum = sum_of(w, eq->tensor, a, b);
+	struct stage *stage = make_stage(w->g, sum, w->steps);
+	uint64_t open = 0;
+	double steps = 1, cycles;
+
+	for (int s = 0; s < eq->nfree; s++)
+		if (is_step(eq, w->steps, s)) {
+			open |= (uint64_t)1 << s;
+			steps *= (double)eq->index[s].extent;
+		}
+	cycles = tile_cycles(w->p, stage, open, one_row, dot) * steps;
+	return cycles < INFINITY ? cycles : work_of(eq, one_row);
+}
+
+static double copy_cycles(const struct operands *w, const struct operand *operand, bool one_row)
+{
+	double moved = operand->moved;
+
+	if (one_row && operand->copy->tensor->batched)
+		moved /= (double)operand->copy->tensor->axis[0].extent;
+	return moved * (w->p->in_process ? MOVE_CYCLES_IN_PROCESS : MOVE_CYCLES);
+}
+
+/* A factor that alone has the index along which the results lie is copied in that order, if the sum gains more than the
+ * copy costs. source: of the operands. */
+static void turn_operand(struct operands *w, struct operand operand[2], struct expr *const source[2], double work)
+{
+	int inner = result_slot(w), which;
+	bool dot[2], other;
+	struct operand turned;
+
+	if (inner < 0 || w->eq->index[inner].extent < w->p->machine[0].lanes)
+		return;
+	which = source[1]->slots >> inner & 1;
+	if (!(source[which]->slots >> inner & 1) || source[!which]->slots >> inner & 1)
+		return;
+	for (int one_row = 0; one_row < (w->part == PART_INFERENCE ? 2 : 1); one_row++) {
+		double before = sum_cycles(w, operand[0].read, operand[1].read, one_row, &dot[one_row]), after;
+		struct expr *read[2] = {operand[0].read, operand[1].read};
+
+		if (one_row == 0) {
+			if (!dot[0] && before < work)
+				return;
+			turned = by_indices(w, is_linear(source[which]) ? operand[which].read : source[which], inner,
+					    work);
+			if (!turned.read)
+				return;
+		}
+		read[which] = turned.read;
+		after = sum_cycles(w, read[0], read[1], one_row, &other);
+		if (!operand[which].copy)
+			after += copy_cycles(w, &turned, one_row);
+		if (after > 0.9 * before)
+			return;
+	}
+	operand[which] = turned;
+}
+
+/* The sum of the product of two operands, and what is outside of it. */
+static struct equation *rebuild(struct operands *w, const struct operand operand[2], struct expr *outside)
+{
+	const struct equation *eq = w->eq;
+	struct arena *arena = &w->g->ctx->arena;
 	struct tensor *t = eq->tensor;
-	struct equation *sum;
 	struct expr *subs[64];
 
+	for (int k = 0; k < 2; k++)
+		if (operand[k].copy)
+			list_add(arena, operand[k].first ? w->first : &w->added, operand[k].copy);
 	if (!outside)
-		return graph_equation(w->g, t, RED_SUM, eq->nfree, eq->n, eq->index, ex2(w->g, EX_MUL, a, b), eq->at);
-	t = make_tensor(w->p, eq->tensor, ROLE_VALUE, arena_printf(&w->g->ctx->arena, "%s.sum", eq->tensor->name),
-			eq->tensor->rank, eq->tensor->axis);
+		return sum_of(w, t, operand[0].read, operand[1].read);
+	t = make_tensor(w->p, eq->tensor, ROLE_VALUE, arena_printf(arena, "%s.sum", eq->tensor->name), eq->tensor->rank,
+			eq->tensor->axis);
 	t->batched = eq->tensor->batched;
 	t->of = NULL;
-	sum = graph_equation(w->g, t, RED_SUM, eq->nfree, eq->n, eq->index, ex2(w->g, EX_MUL, a, b), eq->at);
-	list_add(&w->g->ctx->arena, &w->added, sum);
+	list_add(arena, &w->added, sum_of(w, t, operand[0].read, operand[1].read));
 	for (int s = 0; s < eq->nfree; s++)
 		subs[s] = ex_index(w->g, s);
 	return graph_equation(w->g, eq->tensor, RED_NONE, eq->nfree, eq->nfree, eq->index,
@@ -236,7 +401,8 @@ static struct equation *with_operands(struct operands *w)
 	const struct equation *eq = w->eq;
 	struct product product = {0};
 	condition_list covers = {0};
-	struct expr *a, *b;
+	struct expr *const *factor;
+	struct operand operand[2];
 	double work = work_of(eq, false);
 
 	if (eq->kind != EQ_MAP || eq->red != RED_SUM || eq->tensor->elem != ELEM_REAL || !may_tile(w->p, work) ||
@@ -251,21 +417,30 @@ static struct equation *with_operands(struct operands *w)
 	join_factors(w, &product);
 	if (product.factors.n != 2)
 		return NULL;
-	a = product.factors.item[0];
-	b = product.factors.item[1];
-	if (!(a->slots & ~b->slots) || !(b->slots & ~a->slots)) /* no element of one of them is used twice */
-		return NULL;
-	if (is_linear(a) && is_linear(b) && !product.outside && !product.conditions.n)
-		return NULL;
-	a = operand(w, a, work, &covers);
-	b = operand(w, b, work, &covers);
+	factor = product.factors.item;
+	if (!(factor[0]->slots & ~factor[1]->slots) || !(factor[1]->slots & ~factor[0]->slots))
+		return NULL; /* no element of one of them is used twice */
+	for (int k = 0; k < 2; k++)
+		operand[k] = find_operand(w, factor[k], work, &covers);
 	for (int i = 0; i < product.conditions.n; i++)
 		if (!is_covered(&covers, &product.conditions.item[i]))
 			return NULL;
-	return a && b ? rebuild(w, a, b, product.outside) : NULL;
+	if (!operand[0].read || !operand[1].read)
+		return NULL;
+	turn_operand(w, operand, factor, work);
+	if (!operand[0].copy && !operand[1].copy && !product.outside && !product.conditions.n)
+		return NULL;
+	return rebuild(w, operand, product.outside);
 }
 
 static void add_with_operands(struct operands *w, struct equation *const *item, int n);
+
+static void note_made(void *user, struct equation *eq)
+{
+	struct operands *w = user;
+
+	list_add(&w->g->ctx->arena, &w->made, root_of(eq->tensor));
+}
 
 static struct equation *copy_scan(struct operands *w, const struct equation *eq)
 {
@@ -277,6 +452,9 @@ static struct equation *copy_scan(struct operands *w, const struct equation *eq)
 	*copy = *eq;
 	*scan = *eq->scan;
 	copy->scan = scan;
+	if (!w->steps)
+		w->made.n = 0;
+	visit_equations(eq->scan->body, eq->scan->n, note_made, w);
 	w->out = &body;
 	w->steps++;
 	add_with_operands(w, eq->scan->body, eq->scan->n);
@@ -295,7 +473,8 @@ static void add_with_operands(struct operands *w, struct equation *const *item, 
 		struct equation *made;
 
 		if (item[i]->kind == EQ_SCAN) {
-			list_add(arena, w->out, copy_scan(w, item[i]));
+			made = copy_scan(w, item[i]); /* first of all: it may add to the list */
+			list_add(arena, w->out, made);
 			continue;
 		}
 		w->eq = item[i];
@@ -307,10 +486,10 @@ static void add_with_operands(struct operands *w, struct equation *const *item, 
 	}
 }
 
-equation_list give_operands(struct program *p, const equation_list *list)
+equation_list give_operands(struct program *p, enum part part, const equation_list *list)
 {
 	equation_list out = {0};
-	struct operands w = {.p = p, .g = p->g, .out = &out};
+	struct operands w = {.p = p, .g = p->g, .part = part, .out = &out, .first = &out};
 
 	add_with_operands(&w, list->item, list->n);
 	return out;

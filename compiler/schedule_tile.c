@@ -45,6 +45,7 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 
 	if (tiles) {
 		p->n_machine = 1;
+		p->in_process = true;
 		p->machine[0] = (struct machine){.lanes = tiles->lanes,
 						 .registers = tiles->registers,
 						 .fused = true,
@@ -474,30 +475,47 @@ bool may_tile(const struct program *p, double work)
 	return p->n_machine && work >= LEAST_WORK && options->unroll != NNC_UNROLL_ALL && options->real != NNC_QUAD;
 }
 
-struct tile *plan_tile(struct program *program, const struct stage *stage, uint64_t open, bool one_row)
+/* The cheapest tile of the stage and its cycles; INFINITY where there is none. */
+static double choose_tile(struct problem *p, uint64_t open, bool one_row, struct choice *best)
 {
-	struct graph *g = program->g;
-	struct problem p = {.program = program, .g = g, .stage = stage, .strict = g->ctx->options->fp == NNC_FP_STRICT};
-	struct choice best[2];
+	struct choice choice[2];
 	double least[2] = {INFINITY, INFINITY}, work = 1;
 	int which;
 
-	p.real_size = g->ctx->options->real == NNC_FLOAT ? 4 : 8;
-	if (!find_problem(&p, open, one_row))
-		return NULL;
-	for (int i = 0; i < p.n; i++)
-		work *= (double)p.axis[i].extent;
-	if (!may_tile(program, work))
-		return NULL;
+	p->real_size = p->g->ctx->options->real == NNC_FLOAT ? 4 : 8;
+	p->strict = p->g->ctx->options->fp == NNC_FP_STRICT;
+	if (!find_problem(p, open, one_row))
+		return INFINITY;
+	for (int i = 0; i < p->n; i++)
+		work *= (double)p->axis[i].extent;
+	if (!may_tile(p->program, work))
+		return INFINITY;
 	for (which = 0; which < 2; which++) {
-		for (int v = 0; v < p.n; v++)
-			try_vector(&p, v, &best[which], &least[which]);
-		swap_factors(&p);
+		for (int v = 0; v < p->n; v++)
+			try_vector(p, v, &choice[which], &least[which]);
+		swap_factors(p);
 	}
 	which = least[1] < least[0];
-	if (least[which] == INFINITY)
-		return NULL;
 	if (which)
-		swap_factors(&p);
-	return make_tile(&p, &best[which]);
+		swap_factors(p);
+	*best = choice[which];
+	return least[which];
+}
+
+struct tile *plan_tile(struct program *program, const struct stage *stage, uint64_t open, bool one_row)
+{
+	struct problem p = {.program = program, .g = program->g, .stage = stage};
+	struct choice best;
+
+	return choose_tile(&p, open, one_row, &best) < INFINITY ? make_tile(&p, &best) : NULL;
+}
+
+double tile_cycles(struct program *program, const struct stage *stage, uint64_t open, bool one_row, bool *dot)
+{
+	struct problem p = {.program = program, .g = program->g, .stage = stage};
+	struct choice best = {0};
+	double cycles = choose_tile(&p, open, one_row, &best);
+
+	*dot = best.dot;
+	return cycles;
 }

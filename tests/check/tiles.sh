@@ -64,3 +64,9 @@ for i in $(seq 1 $((4 + 0${SLOW:+40}))); do
 done
 [ $tiles -gt 2 ] || fail "only $tiles sums were tiled"
 echo "$count models (seed $seed): tiles give the numbers of plain loops on: ${machines[*]}"
+
+# The weights of a recurrence are turned once, before its steps, so that vectors of results can read them.
+printf 'input x[9, 24]\ntarget y[40]\ns, h = x -> gru(40)\nloss mse(h, y)\ntrain sgd(lr=0.1) batch=8\n' >turned.nn
+"$NNC" turned.nn -o turned.c
+sed -n '/^float turned_step(/,/^\tfor (int t/p' turned.c | grep -q 'compute_.*_operand(.*weight_hh' ||
+	fail "no copy of the weights stands before the steps"
