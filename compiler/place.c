@@ -243,7 +243,8 @@ static void place_next(struct placing *w, const struct group *group, int at, int
 
 /* ---- buffers ---- */
 
-/* The buffer of a value that stage `at` reads for the last time and may overwrite, or NULL. */
+/* The buffer of a value that stage `at` reads for the last time and may overwrite, or NULL. One that an earlier stage of the
+ * nest has taken over holds that one's value now. */
 static struct buffer *buffer_to_reuse(const struct group *group, int at, const struct buffer *target)
 {
 	const struct stage *stage = group->stages.item[at];
@@ -252,7 +253,7 @@ static struct buffer *buffer_to_reuse(const struct group *group, int at, const s
 	for (int k = 0; k < reads.n; k++) {
 		struct tensor *root = root_of(reads.item[k]->tensor);
 		struct layout *layout = layout_of(root);
-		struct buffer *b = layout->buffer ? find(layout->buffer) : NULL;
+		struct buffer *b = layout->buffer && !layout->buffer->joined ? layout->buffer : NULL;
 
 		if (b && b != target && !b->fixed && layout->dies == target->born && b->dies == target->born &&
 		    b->size == target->size && b->integer == target->integer && may_overwrite(group, at, root))
