@@ -8,7 +8,7 @@ bad=0 derive=()
 for model in m/*.nn; do
 	if "$NNC" "$model" -o - >/dev/null 2>messages; then
 		derive+=("$model")
-	elif ! grep -qE 'no derivative|expected classes|does not depend on any' messages; then
+	elif ! grep -qE 'no derivative|expected (classes|integers)|does not depend on any' messages; then
 		head -n 1 "$model" && cat messages
 		bad=$((bad + 1))
 	fi

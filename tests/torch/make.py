@@ -82,10 +82,13 @@ def linear():
     f("embedding", "y = k -> f: embedding(5, 3)", ["k[4]: class[5]"], (e := nn.Embedding(5, 3)), lambda k: e(k))
     f("embedding_padding", "y = k -> f: embedding(3, 2, padding=1)", ["k[6]: class[3]"],
       (p := nn.Embedding(3, 2, padding_idx=1)), lambda k: p(k))
-    for mode in "mean", "sum":
+    for mode in "mean", "sum", "max":
         bag = nn.EmbeddingBag(5, 3, mode=mode)
         f("embedding_bag_" + mode, f'y = k -> f: embedding_bag(5, 3, mode="{mode}")', ["k[4]: class[5]"], bag,
           lambda k: bag(k))
+    some = nn.EmbeddingBag(4, 3, mode="sum", padding_idx=2)
+    f("embedding_bag_scale", 'y = k -> f: embedding_bag(4, 3, mode="sum", scale=s, padding=2)', ["k[5]: class[4]", "s[5]"], some,
+      lambda k, s: some(k, per_sample_weights=s))
     w = nn.utils.weight_norm(nn.Linear(3, 4))
     g.case("weight_norm", "param v[4, 3] = 0, g[4] = 1\ny = x -> f: dense(4, weight=weight_norm(v, g), bias=no)", ["x[3]"],
            lambda x: F.linear(x, torch._weight_norm(p2.v, p2.g.reshape(4, 1), 0)),
@@ -103,6 +106,8 @@ def convolutions():
     f("conv1d_all", "conv1d(4, 3, stride=2, pad=2, dilation=2, groups=2)", [2, 7],
       nn.Conv1d(2, 4, 3, 2, 2, 2, 2))
     f("conv1d_same", 'conv1d(2, 5, pad="same", bias=no)', [1, 6], nn.Conv1d(1, 2, 5, padding="same", bias=False))
+    f("conv1d_even", 'conv1d(2, 4, pad="same", dilation=3)', [1, 9], nn.Conv1d(1, 2, 4, padding="same", dilation=3))
+    f("conv2d_even", 'conv2d(2, (2, 4), pad="same")', [1, 4, 3], nn.Conv2d(1, 2, (2, 4), padding="same"))
     f("conv2d", "conv2d(3, 3)", [2, 5, 4], nn.Conv2d(2, 3, 3))
     f("conv2d_all", "conv2d(2, (3, 2), stride=(2, 1), pad=(1, 0), dilation=(1, 2))", [3, 6, 5],
       nn.Conv2d(3, 2, (3, 2), (2, 1), (1, 0), (1, 2)))
@@ -125,6 +130,8 @@ def convolutions():
       nn.ConvTranspose2d(2, 4, (2, 3), (1, 2), (0, 1), dilation=(2, 1), groups=2))
     f("conv_transpose3d", "conv_transpose3d(4, 2, stride=(2, 1, 2), pad=(1, 0, 0), groups=2)", [2, 2, 2, 2],
       nn.ConvTranspose3d(2, 4, 2, (2, 1, 2), (1, 0, 0), groups=2))
+    f("conv_transpose3d_all", "conv_transpose3d(2, 2, stride=(1, 2, 1), dilation=(2, 1, 3), pad=(1, 0, 2), extra=(1, 1, 0))",
+      [2, 2, 2, 3], nn.ConvTranspose3d(2, 2, 2, (1, 2, 1), (1, 0, 2), (1, 1, 0), dilation=(2, 1, 3)))
     g.save(FOLDER)
 
 
@@ -158,6 +165,28 @@ def pooling():
     f("adaptive_avgpool2d_up", "adaptive_avgpool2d(x, (5, 4))", [2, 3, 2], lambda x: F.adaptive_avg_pool2d(x, (5, 4)))
     f("adaptive_maxpool1d", "adaptive_maxpool1d(x, 3)", [2, 8], lambda x: F.adaptive_max_pool1d(x, 3))
     f("adaptive_maxpool2d", "adaptive_maxpool2d(x, (2, 3))", [2, 5, 7], lambda x: F.adaptive_max_pool2d(x, (2, 3)))
+    f("adaptive_avgpool3d", "adaptive_avgpool3d(x, (2, 3, 1))", [2, 3, 4, 3], lambda x: F.adaptive_avg_pool3d(x, (2, 3, 1)))
+    f("adaptive_maxpool3d", "adaptive_maxpool3d(x, (2, 3, 1))", [2, 3, 4, 3], lambda x: F.adaptive_max_pool3d(x, (2, 3, 1)))
+
+    def places(name, text, shape, function, window, text_window, **more):
+        extent = tuple(shape[1:])
+        g.case(name, f"y, k = {text}\nz = real(k)\nu = maxunpool{len(extent)}d(y, k, {text_window}, extent={extent if len(extent) > 1 else extent[0]})",
+               [f"x{shape}"], lambda x: (lambda y, k: (y, k.to(x.dtype), getattr(F, f"max_unpool{len(extent)}d")(
+                   y, k, window, output_size=extent, **more)))(*function(x)), outputs="y z u")
+
+    places("maxunpool1d", "maxpool1d_with_indices(x, 2)", [2, 7], lambda x: F.max_pool1d(x, 2, return_indices=True), 2, "2")
+    places("maxunpool2d", "maxpool2d_with_indices(x, (2, 3), pad=(1, 0))", [2, 5, 6],
+           lambda x: F.max_pool2d(x, (2, 3), padding=(1, 0), return_indices=True), (2, 3), "(2, 3)", padding=(1, 0))
+    places("maxunpool3d", "maxpool3d_with_indices(x, (1, 2, 2))", [1, 3, 4, 5],
+           lambda x: F.max_pool3d(x, (1, 2, 2), return_indices=True), (1, 2, 2), "(1, 2, 2)")
+    g.case("maxpool2d_dilation_indices", "y, k = maxpool2d_with_indices(x, 2, stride=(1, 2), dilation=(2, 1), pad=1)\nz = real(k)",
+           ["x[2, 5, 4]"], lambda x: (lambda y, k: (y, k.to(x.dtype)))(
+               *F.max_pool2d(x, 2, (1, 2), 1, (2, 1), return_indices=True)), outputs="y z")
+    u = "u[2, 2] in 0..1"
+    g.case("fractional_maxpool2d", "y = fractional_maxpool2d(x, (2, 3), (4, 3), samples=u)", ["x[2, 9, 8]", u],
+           lambda x, u: F.fractional_max_pool2d(x, (2, 3), (4, 3), _random_samples=u), grads="x")
+    g.case("fractional_maxpool3d", "y = fractional_maxpool3d(x, (2, 1, 2), (3, 4, 2), samples=u)", ["x[2, 5, 6, 4]", "u[2, 3] in 0..1"],
+           lambda x, u: F.fractional_max_pool3d(x, (2, 1, 2), (3, 4, 2), _random_samples=u), grads="x")
     g.save(FOLDER)
 
 
@@ -172,6 +201,7 @@ def shapes():
     g.case("concat", "y = concat(a, b, a)", ["a[2, 3]", "b[1, 3]"], lambda a, b: torch.cat((a, b, a), 1))
     g.case("concat_last", "y = concat_last(a, b)", ["a[3, 2]", "b[3, 1]"], lambda a, b: torch.cat((a, b), -1))
     g.case("stack", "y = stack(a, b)", ["a[2, 2]", "b[2, 2]"], lambda a, b: torch.stack((a, b), 1))
+    g.case("stack_three", "y = stack(a, b, a)", ["a[2, 2]", "b[2, 2]"], lambda a, b: torch.stack((a, b, a), 1))
     g.case("split", "y, z = split(x, 2)", ["x[5, 2]"], lambda x: tuple(x.split((2, 3), 1)), outputs="y z")
     f("chunks", "chunks(x, 3)", [6, 2], lambda x: torch.stack(x.chunk(3, 1), 1))
     f("reverse", "reverse(x)", [4, 2], lambda x: x.flip(1))
@@ -207,6 +237,30 @@ def shapes():
     f("upsample_cubic", "upsample_cubic(x, 3)", [2, 4],
       lambda x: F.interpolate(x[:, :, None], scale_factor=(1, 3), mode="bicubic")[:, :, 0])
     f("upsample_bicubic", "upsample_bicubic(x, 2)", [1, 3, 4], lambda x: F.interpolate(x, scale_factor=2, mode="bicubic"))
+    f("upsample_cubic_corners", "upsample_cubic(x, 2, corners=yes)", [2, 4],
+      lambda x: F.interpolate(x[:, :, None].expand(-1, -1, 2, -1), (2, 8), mode="bicubic", align_corners=True)[:, :, 0])
+    f("upsample_bilinear_two", "upsample_bilinear(x, (1, 3))", [2, 3, 4],
+      lambda x: F.interpolate(x, scale_factor=(1, 3), mode="bilinear"))
+    f("resize_nearest1d", "resize_nearest1d(x, 5)", [2, 8], lambda x: F.interpolate(x, 5))
+    f("resize_nearest", "resize_nearest(x, (5, 2))", [2, 3, 4], lambda x: F.interpolate(x, (5, 2)))
+    f("resize_nearest3d", "resize_nearest3d(x, (1, 5, 2))", [2, 2, 3, 4], lambda x: F.interpolate(x, (1, 5, 2)))
+    for corners in "no", "yes":
+        align = {"align_corners": corners == "yes"}
+        f("resize_linear_" + corners, f"resize_linear(x, 3, corners={corners})", [2, 7],
+          lambda x: F.interpolate(x, 3, mode="linear", **align))
+        f("resize_bilinear_" + corners, f"resize_bilinear(x, (5, 3), corners={corners})", [2, 3, 7],
+          lambda x: F.interpolate(x, (5, 3), mode="bilinear", **align))
+        f("resize_trilinear_" + corners, f"resize_trilinear(x, (1, 5, 2), corners={corners})", [1, 2, 3, 4],
+          lambda x: F.interpolate(x, (1, 5, 2), mode="trilinear", **align))
+        f("resize_bicubic_" + corners, f"resize_bicubic(x, (5, 3), corners={corners})", [1, 3, 5],
+          lambda x: F.interpolate(x, (5, 3), mode="bicubic", **align))
+        g.case("affine_grid_" + corners, f"y = affine_grid(m, (3, 4), corners={corners})", ["m[2, 3]"],
+               lambda m: F.affine_grid(m, [ROWS, 1, 3, 4], **align))
+        for border, theirs in ("zeros", "zeros"), ("edge", "border"):
+            for mode in "bilinear", "nearest":
+                g.case(f"grid_sample_{corners}_{border}_{mode}",
+                       f'y = grid_sample(x, p, mode="{mode}", border="{border}", corners={corners})',
+                       ["x[2, 4, 5]", "p[3, 2, 2] in -1.4..1.4"], lambda x, p: F.grid_sample(x, p, mode, theirs, **align))
     f("pixel_shuffle", "pixel_shuffle(x, 2)", [8, 2, 3], lambda x: F.pixel_shuffle(x, 2))
     f("pixel_unshuffle", "pixel_unshuffle(x, 2)", [2, 4, 6], lambda x: F.pixel_unshuffle(x, 2))
     f("channel_shuffle", "channel_shuffle(x, 3)", [6, 2],
@@ -230,6 +284,11 @@ def norms():
     f("batchnorm_2d", "batchnorm", [2, 3, 2], nn.BatchNorm2d(2), states=running)
     f("batchnorm_3d", "batchnorm(weight=no, bias=no)", [2, 1, 3, 2], nn.BatchNorm3d(2, affine=False), states=running)
     f("batchnorm_track", "batchnorm(track=no)", [2, 3], nn.BatchNorm1d(2, track_running_stats=False))
+    f("batchnorm_mean", "batchnorm(momentum=none)", [3, 2], nn.BatchNorm1d(3, momentum=None), states=running)
+    f("instancenorm_track", "instancenorm(track=yes, momentum=0.3)", [3, 5],
+      nn.InstanceNorm1d(3, momentum=0.3, track_running_stats=True), states=running)
+    f("instancenorm_all", "instancenorm(affine=yes, track=yes)", [2, 2, 3],
+      nn.InstanceNorm2d(2, affine=True, track_running_stats=True), states=running)
     f("layernorm", "layernorm", [5], nn.LayerNorm(5))
     f("layernorm_rows", "layernorm(eps=0.01)", [2, 3, 4], nn.LayerNorm(4, 0.01))
     f("layernorm_all", "layernorm_all", [2, 3, 4], nn.LayerNorm((2, 3, 4)))
@@ -321,6 +380,13 @@ def recurrences():
                 h = torch.sigmoid(o + self.weight_co * c) * torch.tanh(c)
             return h, c
 
+    for activation in "tanh", "relu":
+        k = nn.RNNCell(3, 2, nonlinearity=activation)
+        g.case("rnn_cell_" + activation, f'y = x -> f: rnn_cell(h, activation="{activation}")', ["x[3]", "h[2]"], k, k)
+    j = nn.LSTMCell(2, 3)
+    g.case("lstm_cell", "y, z = x -> f: lstm_cell(h, c)", ["x[2]", "h[3]", "c[3]"], lambda x, h, c: j(x, (h, c)), j, outputs="y z")
+    i = nn.GRUCell(3, 2)
+    g.case("gru_cell", "y = x -> f: gru_cell(h)", ["x[3]", "h[2]"], i, i)
     q = Peephole(2, 3)
     g.case("lstm_peephole", "y, h, c = x -> f: lstm(3, peephole=yes)", ["x[4, 2]"], q, q, outputs="h c")
     g.save(FOLDER)
@@ -353,17 +419,38 @@ def attentions():
     g.case("attention_lengths", "mask[j < 5] = if j < k then 1 else 0\ny = x -> f: attention(2, mask=mask)",
            ["x[5, 4]", "k: class[6] in 1"],
            lambda x, k: e(x, x, x, key_padding_mask=torch.arange(5)[None] >= k[:, None])[0], e)
+    w = nn.MultiheadAttention(4, 2, batch_first=True, kdim=3, vdim=5, bias=False)
+    g.case("attention_weights", "y, w = x -> f: attention(2, context=k, content=v, bias=no)", ["x[2, 4]", "k[3, 3]", "v[3, 5]"],
+           lambda x, k, v: w(x, k, v), w, outputs="y w")
+    o = nn.MultiheadAttention(4, 2, batch_first=True)
+    g.case("attention_add", "y = x -> f: attention(2, add=a)", ["x[3, 4]", "a[3, 3]"],
+           lambda x, a: o(x, x, x, attn_mask=a.repeat_interleave(2, 0))[0], o)
+    v = nn.MultiheadAttention(4, 2, batch_first=True, bias=False)
+    g.case("attention_no_bias", "y = x -> f: attention(2, bias=no)", ["x[3, 4]"], lambda x: v(x, x, x)[0], v)
     for first in "no", "yes":
         for activation in "relu", "gelu":
             m = nn.TransformerEncoderLayer(4, 2, 6, 0, activation, batch_first=True, norm_first=first == "yes")
             g.case(f"transformer_encoder_layer_{first}_{activation}",
-                   f'y = x -> f: transformer_encoder_layer(2, hidden=6, norm_first={first}, activation="{activation}")',
+                   f'y = x -> f: transformer_encoder_layer(2, hidden=6, p=0, norm_first={first}, activation="{activation}")',
                    ["x[3, 4]"], m, m)
         n = nn.TransformerDecoderLayer(4, 2, 5, 0, batch_first=True, norm_first=first == "yes")
         later = torch.ones(3, 3, dtype=bool).triu(1)
         g.case("transformer_decoder_layer_" + first,
-               f"y = x -> f: transformer_decoder_layer(z, 2, hidden=5, norm_first={first})", ["x[3, 4]", "z[2, 4]"],
+               f"y = x -> f: transformer_decoder_layer(z, 2, hidden=5, p=0, norm_first={first})", ["x[3, 4]", "z[2, 4]"],
                lambda x, z: n(x, z, tgt_mask=later), n)
+
+    stack = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 6, 0, batch_first=True), 2, nn.LayerNorm(4))
+    g.case("transformer_encoder", "mask[j < 3] = if j < k then 1 else 0\ny = x -> f: transformer_encoder(2, 2, hidden=6, p=0, mask=mask, norm=yes)",
+           ["x[3, 4]", "k: class[4] in 1"],
+           lambda x, k: stack(x, src_key_padding_mask=torch.arange(3)[None] >= k[:, None]), stack)
+    down = nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 5, 0, batch_first=True), 2)
+    g.case("transformer_decoder", "mask[j < 3] = if j < k then 1 else 0\ny = x -> f: transformer_decoder(z, 2, 2, hidden=5, p=0, memory_mask=mask)",
+           ["x[3, 4]", "z[3, 4]", "k: class[4] in 1"],
+           lambda x, z, k: down(x, z, torch.ones(3, 3, dtype=bool).triu(1),
+                                memory_key_padding_mask=torch.arange(3)[None] >= k[:, None]), down)
+    whole = nn.Transformer(4, 2, 2, 1, 5, 0, batch_first=True)
+    g.case("transformer", "y = x -> f: transformer(z, heads=2, encoders=2, decoders=1, hidden=5, p=0)", ["x[3, 4]", "z[2, 4]"],
+           lambda x, z: whole(x, z, tgt_mask=torch.ones(2, 2, dtype=bool).triu(1)), whole)
 
     class Block(nn.Module):  # GPT-2's, of PyTorch's parts
         def __init__(self):
@@ -428,6 +515,10 @@ def losses():
                  {"label_smoothing": 0.2, "weight": w, "ignore_index": 1})):
             two("cross_entropy", lambda x, y: F.cross_entropy(x.flatten(0, 1), y.flatten(), **more, **r), options,
                 "cross_entropy" + case, (x, k), "x")
+        two("cross_entropy", lambda x, y: F.cross_entropy(x.flatten(0, 1), y.flatten(), w, ignore_index=4, label_smoothing=0.1, **r),
+            ", smoothing=0.1, weight=[1, 2, 0.5, 3], ignore=4", "cross_entropy_beyond", (x, "y[2]: class[5]"), "x")
+        two("nll", lambda x, y: F.nll_loss(x.flatten(0, 1), y.flatten(), ignore_index=4, **r), ", ignore=4", "nll_beyond",
+            (x, "y[2]: class[5]"), "x")
         for case, options, more in (("", "", {}), ("_weight", ", weight=[1, 2, 0.5, 3], ignore=1",
                                                    {"weight": w, "ignore_index": 1})):
             two("nll", lambda x, y: F.nll_loss(x.flatten(0, 1), y.flatten(), **more, **r), options, "nll" + case, (x, k), "x")
@@ -477,6 +568,16 @@ def losses():
             lp = F.log_softmax(x, -1).gather(-1, y[..., None])
             return getattr(torch, reduction)(-(1 - lp.exp()) ** 1.5 * lp)
 
+        v = "a[5]", "b[5]", "c[5]"
+        g.loss("triplet_reduced" + end, f"triplet(a, b, c, margin=3{option})", list(v),
+               lambda a, b, c: F.triplet_margin_loss(a, b, c, 3, **r))
+        g.loss("cosine_embedding_reduced" + end, f"cosine_embedding(a, b, 2 * k - 1, margin=0.1{option})",
+               [v[0], v[1], "k: class[2]"], lambda a, b, k: F.cosine_embedding_loss(a, b, 2 * k - 1, 0.1, **r))
+        g.loss("ctc_reduced" + end, f"ctc(x, l, label_length=m{option})",
+               ["x[6, 4]", "l[3]: class[4] in 1", "m: class[4] in 1"],
+               lambda x, l, m: F.ctc_loss(F.log_softmax(x, -1).transpose(0, 1), l, torch.full((ROWS,), 6), m, **r))
+        g.loss("masked" + end, f"masked((x - y)^2, k{option})", [x, y, "k[2, 4]: class[2]"],
+               lambda x, y, k: getattr(torch, reduction)(((x - y) ** 2)[k == 1]))
         two("focal_cross_entropy", focal_classes, ", gamma=1.5", "", (x, k), "x")
 
     def per_sample(f):
@@ -491,6 +592,8 @@ def losses():
     g.loss("normal_kl", "normal_kl(x, y)", ["x[4]", "y[4]"], per_sample(
         lambda m, s: torch.distributions.kl_divergence(torch.distributions.Normal(m, (s / 2).exp()),
                                                        torch.distributions.Normal(0, 1)).sum()))
+    for norm in 1, 2, 3:
+        g.case(f"pdist_{norm}", f"y = pdist(x, p={norm})", ["x[5, 3]"], lambda x: torch.stack([F.pdist(a, norm) for a in x]))
     a, b, c = "a[5]", "b[5]", "c[5]"
     g.case("cosine_similarity", "y = cosine_similarity(a, b)", ["a[2, 3]", "b[2, 3]"],
            lambda a, b: F.cosine_similarity(a, b, -1))
@@ -551,10 +654,10 @@ output y = r -> norm: layernorm -> head: dense(6)
         lambda n, k: n.head(n.norm(n.gru(n.lstm(n.embedding(k))[0])[0])),
         embedding=nn.Embedding(6, 3), lstm=nn.LSTM(3, 4, batch_first=True),
         gru=nn.GRU(4, 2, batch_first=True, bidirectional=True), norm=nn.LayerNorm(4), head=nn.Linear(4, 6)))
-    g.network("transformer", """layer block = transformer_encoder_layer(2, hidden=6)
+    g.network("transformer", """layer block = transformer_encoder_layer(2, hidden=6, p=0)
 m = x -> block
 z = z -> inner: dense(4)
-output y = z -> cross: transformer_decoder_layer(m, 2, hidden=5, causal=no) -> out: dense(2)
+output y = z -> cross: transformer_decoder_layer(m, 2, hidden=5, p=0, causal=no) -> out: dense(2)
 """, ["x[3, 4]", "z[2, 3]"], Part(
         lambda n, x, z: n.out(n.cross(n.inner(z), n.block(x))),
         block=nn.TransformerEncoderLayer(4, 2, 6, batch_first=True),
@@ -658,6 +761,12 @@ def optimizers():
              lambda o: S.CyclicLR(o, 0.02, 0.2, 4, 3, cycle_momentum=False)),
             ("cyclic_triangular2", "cyclic(0.2, base=0.02, up=4, factor=0.5)", None,
              lambda o: S.CyclicLR(o, 0.02, 0.2, 4, mode="triangular2", cycle_momentum=False)),
+            ("one_cycle_three", "one_cycle(0.2, total=20, rise=0.3, start=10, end=50, phases=3)", None,
+             lambda o: S.OneCycleLR(o, 0.2, 20, cycle_momentum=False, three_phase=True, div_factor=10, final_div_factor=50)),
+            ("cyclic_exp_range", "cyclic(0.2, base=0.02, up=4, gamma=0.9)", None,
+             lambda o: S.CyclicLR(o, 0.02, 0.2, 4, mode="exp_range", gamma=0.9, cycle_momentum=False)),
+            ("two_schedules", "(if epoch < 4 then linear(0.2, start=0.5, total=4) else 0.2 * 0.8^(epoch - 4))", 2,
+             lambda o: S.SequentialLR(o, [S.LinearLR(o, 0.5, 1, 4), S.ExponentialLR(o, 0.8)], [4])),
             ("warmup", "warmup(0.2, 7)", None, lambda o: S.LambdaLR(o, lambda t: min((t + 1) / 7, 1))),
             ("inverse_root", "inverse_root(0.2, 7)", None,
              lambda o: S.LambdaLR(o, lambda t: 7 ** 0.5 * min((t + 1) ** -0.5, (t + 1) * 7 ** -1.5)))):
