@@ -57,18 +57,18 @@ static void reserve_globals(struct emitter *e)
 	use_name(e, &e->globals, "tensors");
 }
 
-static struct emitter *new_emitter(struct graph *g, const struct emit_options *options)
+struct emitter *begin_parts(struct graph *g, const struct emit_options *options)
 {
 	struct arena *arena = &g->ctx->arena;
 	struct emitter *e = arena_alloc(arena, sizeof *e);
 
-	*e = (struct emitter){.g = g, .arena = arena, .options = options, .real_kind = g->ctx->options->real};
+	*e = (struct emitter){
+		.g = g, .arena = arena, .options = options, .real_kind = g->ctx->options->real, .calls = ALL_CALLS};
 	e->real = e->real_kind == NNC_FLOAT ? "float" : e->real_kind == NNC_DOUBLE ? "double" : "__float128";
 	e->suffix = e->real_kind == NNC_FLOAT ? "f" : e->real_kind == NNC_DOUBLE ? "" : "Q";
 	e->math_suffix = e->real_kind == NNC_FLOAT ? "f" : e->real_kind == NNC_DOUBLE ? "" : "q";
 	e->prefix = g->name;
 	e->upper = upper_case(e, g->name);
-	e->bodies.arena = e->functions.arena = e->libm.arena = arena;
 	e->p = schedule(g, options->tiles);
 	if (options->no_forward1)
 		e->p->call[CALL_FORWARD1].present = false;
@@ -163,19 +163,39 @@ static const char *header_name(struct emitter *e, const char *header)
 	return header ? header : arena_printf(e->arena, "%s.h", e->prefix);
 }
 
-const char *emit_text(struct graph *g, const struct emit_options *options)
+/* Nothing is left of the part before but names and the schedule. */
+static void start_part(struct emitter *e, unsigned functions)
 {
-	struct emitter *e = new_emitter(g, options);
+	e->calls = functions;
+	e->bodies = (struct text){.arena = e->arena};
+	e->functions = e->libm = (struct table){.arena = e->arena};
+	memset(e->helps, 0, sizeof e->helps);
+	e->uses_memcpy = e->uses_memset = e->uses_infinity = false;
+	e->fast_math = e->tile_bytes = 0;
+}
+
+static void write_size_check(struct emitter *e)
+{
+	if (e->options->freestanding || e->real_kind == NNC_QUAD || !e->p->n_param)
+		return;
+	write_line(e, "\ntypedef char %s_params_has_no_padding[sizeof(%s_params) == %s_NPARAM * sizeof(%s) ? 1 : -1];",
+		   e->prefix, e->prefix, e->upper, e->real);
+}
+
+const char *emit_part(struct emitter *e, unsigned functions)
+{
+	const struct emit_options *options = e->options;
 	struct text public = {.arena = e->arena}, rest = {.arena = e->arena}, file = {.arena = e->arena};
 	struct text header = {.arena = e->arena};
-	const char *source = g->src ? source_text(g->src) : g->name;
+	const char *source = e->g->src ? source_text(e->g->src) : e->g->name;
 
-	if (g->ctx->options->unroll == NNC_UNROLL_ALL && e->p->statements > TOTAL_LIMIT) {
-		report_error(g->ctx, (struct span){0},
+	if (e->g->ctx->options->unroll == NNC_UNROLL_ALL && e->p->statements > TOTAL_LIMIT) {
+		report_error(e->g->ctx, (struct span){0},
 			     "--unroll=all would write %.0f multiply-adds one by one; the limit is %d",
 			     e->p->statements, (int)TOTAL_LIMIT);
 		return NULL;
 	}
+	start_part(e, functions);
 	e->out = &public;
 	write_public(e);
 	e->out = &rest;
@@ -183,7 +203,7 @@ const char *emit_text(struct graph *g, const struct emit_options *options)
 	write_tables(e, public.at);
 	write_weights(e);
 	text_add(e->out, e->bodies.n ? e->bodies.at : "");
-	text_add(e->out, public.at);
+	text_add(e->out, public.n ? public.at : "");
 	write_descriptor(e);
 
 	e->out = &file;
@@ -199,12 +219,8 @@ const char *emit_text(struct graph *g, const struct emit_options *options)
 	if (!options->freestanding)
 		write_includes(e);
 	write_guards(e);
-	if (g->ctx->options->real != NNC_QUAD && e->p->n_param)
-		write_line(
-			e,
-			"\ntypedef char %s_params_has_no_padding[sizeof(%s_params) == %s_NPARAM * sizeof(%s) ? 1 : -1];",
-			e->prefix, e->prefix, e->upper, e->real);
-	text_add(&file, rest.at);
+	write_size_check(e);
+	text_add(&file, rest.n ? rest.at : "");
 	if (options->header && options->header_text) {
 		e->out = &header;
 		write_header_text(e, options->header);
@@ -213,10 +229,15 @@ const char *emit_text(struct graph *g, const struct emit_options *options)
 	return file.at;
 }
 
+const char *emit_text(struct graph *g, const struct emit_options *options)
+{
+	return emit_part(begin_parts(g, options), ALL_CALLS);
+}
+
 const char *emit_header(struct graph *g, const char *header)
 {
 	struct emit_options options = {.header = header};
-	struct emitter *e = new_emitter(g, &options);
+	struct emitter *e = begin_parts(g, &options);
 	struct text file = {.arena = e->arena};
 
 	e->out = &file;

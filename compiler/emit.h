@@ -21,6 +21,15 @@ struct emit_options {
 };
 
 const char *emit_text(struct graph *g, const struct emit_options *options);
+
+/* The same in parts, for code in process that is compiled when something first calls it. `functions`: which of
+ * nn_model's, a bit each in their order; those that the model has not are ignored. The text with the first of them,
+ * init, has the descriptor; in it stands for every function that is left out one that asks the host for it, by nn_late
+ * (runtime/late.h). Texts without init have the functions as any_NAME. options and the graph stay as they are until the
+ * last part; nothing else is emitted from the graph in between. */
+struct emitter;
+struct emitter *begin_parts(struct graph *g, const struct emit_options *options);
+const char *emit_part(struct emitter *e, unsigned functions);
 /* header: the file's name, for its guard; NULL: the graph's name and ".h". */
 const char *emit_header(struct graph *g, const char *header);
 

@@ -236,7 +236,8 @@ static void declare_pointer(struct public_call *c, struct pointer *pointer)
 {
 	struct emitter *e = c->e;
 	const struct tensor *t = pointer->root->role == ROLE_NEXT ? pointer->root->of : pointer->root;
-	const char *shape = shape_text(e, t, !is_one_row(c->call)), *type = elem_type(e, t->elem);
+	const char *shape = e->options->freestanding ? "" : shape_text(e, t, !is_one_row(c->call));
+	const char *type = elem_type(e, t->elem);
 	bool next = pointer->root->role == ROLE_NEXT;
 
 	if (has_own_name(pointer->storage.memory)) {
@@ -647,6 +648,6 @@ static void write_call(struct emitter *e, enum call call)
 void write_public(struct emitter *e)
 {
 	for (enum call call = 0; call < CALL_COUNT; call++)
-		if (e->p->call[call].present)
+		if (writes_call(e, call))
 			write_call(e, call);
 }

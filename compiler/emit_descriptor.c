@@ -211,50 +211,97 @@ static const char *arguments(struct emitter *e, enum call call)
 	return out.at;
 }
 
+/* Of the functions of nn_model. */
+static const char *const untyped_parameters[CALL_COUNT] = {
+	[CALL_INIT] = "void *params, void *state, uint64_t seed",
+	[CALL_FORWARD] = "const void *params, void *state, const void *const *input, void *const *output, int n, "
+			 "void *work",
+	[CALL_FORWARD1] = "const void *params, void *state, const void *const *input, void *const *output, void *work",
+	[CALL_LOSS] = "const void *params, void *state, const void *const *input, const void *const *target, "
+		      "void *loss, int n, void *work",
+	[CALL_METRICS] = "const void *params, void *state, const void *const *input, const void *const *target, "
+			 "void *totals, int n, void *work",
+	[CALL_METRICS2] = "const void *params, void *state, const void *const *input, const void *const *target, "
+			  "void *totals, int n, void *work",
+	[CALL_METRICS_FINISH] = "const void *params, void *state, const void *totals, void *metric, void *work",
+	[CALL_BACKWARD] = "const void *params, void *state, const void *const *input, const void *const *target, "
+			  "void *grads, void *loss, int n, void *work",
+	[CALL_UPDATE] = "void *params, void *state, const void *grads",
+	[CALL_STEP] = "void *params, void *state, const void *const *input, const void *const *target, void *loss, "
+		      "int n, void *work",
+	[CALL_STREAM] = "const void *params, void *state, void *stream, const void *const *input, void *const "
+			"*output, void *work",
+	[CALL_AVERAGE] = "const void *params, void *state, void *average, void *work",
+};
+
 static void write_untyped(struct emitter *e, enum call call)
 {
-	static const char *const parameters[CALL_COUNT] = {
-		[CALL_INIT] = "void *params, void *state, uint64_t seed",
-		[CALL_FORWARD] =
-			"const void *params, void *state, const void *const *input, void *const *output, int n, "
-			"void *work",
-		[CALL_FORWARD1] =
-			"const void *params, void *state, const void *const *input, void *const *output, void *work",
-		[CALL_LOSS] = "const void *params, void *state, const void *const *input, const void *const *target, "
-			      "void *loss, int n, void *work",
-		[CALL_METRICS] =
-			"const void *params, void *state, const void *const *input, const void *const *target, "
-			"void *totals, int n, void *work",
-		[CALL_METRICS2] =
-			"const void *params, void *state, const void *const *input, const void *const *target, "
-			"void *totals, int n, void *work",
-		[CALL_METRICS_FINISH] = "const void *params, void *state, const void *totals, void *metric, void *work",
-		[CALL_BACKWARD] =
-			"const void *params, void *state, const void *const *input, const void *const *target, "
-			"void *grads, void *loss, int n, void *work",
-		[CALL_UPDATE] = "void *params, void *state, const void *grads",
-		[CALL_STEP] =
-			"void *params, void *state, const void *const *input, const void *const *target, void *loss, "
-			"int n, void *work",
-		[CALL_STREAM] = "const void *params, void *state, void *stream, const void *const *input, void *const "
-				"*output, void *work",
-		[CALL_AVERAGE] = "const void *params, void *state, void *average, void *work",
-	};
 	static const char *const names[] = {"state", "input", "output", "target"};
-	const char *text = arguments(e, call);
+	const char *text = arguments(e, call), *parameters = untyped_parameters[call];
 	bool returns = call == CALL_LOSS || call == CALL_BACKWARD || call == CALL_STEP;
 
 	write_blank(e);
-	write_line(e, "static void any_%s(%s)", call_name(call), parameters[call]);
+	write_line(e, "%svoid any_%s(%s)", writes_descriptor(e) ? "static " : "", call_name(call), parameters);
 	open_block(e, "{");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strstr(parameters[call], arena_printf(e->arena, "*%s", names[i])) && !strstr(text, names[i]))
+		if (strstr(parameters, arena_printf(e->arena, "*%s", names[i])) && !strstr(text, names[i]))
 			write_line(e, "(void)%s;", names[i]);
 	if (returns)
 		write_line(e, "*(%s *)loss = %s_%s(%s);", e->real, e->prefix, call_name(call), text);
 	else
 		write_line(e, "%s_%s(%s);", e->prefix, call_name(call), text);
 	close_block(e, "}");
+}
+
+/* The names of parameters, as arguments. */
+static const char *names_of(struct emitter *e, const char *parameters)
+{
+	struct text out = {.arena = e->arena};
+
+	while (*parameters) {
+		size_t end = strcspn(parameters, ","), start = end;
+
+		while (start > 0 && parameters[start - 1] != ' ' && parameters[start - 1] != '*')
+			start--;
+		text_add(&out, out.n ? ", " : "");
+		text_add_bytes(&out, parameters + start, end - start);
+		parameters += end + (parameters[end] == ',');
+	}
+	return out.at;
+}
+
+/* A function that is in another part of the text, which the host has to compile: NULL if it cannot. */
+static void write_late(struct emitter *e, enum call call)
+{
+	const char *parameters = untyped_parameters[call];
+
+	write_blank(e);
+	write_line(e, "static void any_%s(%s)", call_name(call), parameters);
+	open_block(e, "{");
+	write_line(e, "void (*function)(%s) = nn_late(&nn_parts, %d);", parameters, (int)call);
+	open_block(e, "if (function) {");
+	write_line(e, "function(%s);", names_of(e, parameters));
+	close_block(e, "}");
+	close_block(e, "}");
+}
+
+static void write_untyped_functions(struct emitter *e)
+{
+	bool some_late = false;
+
+	write_blank(e);
+	write_comment(e, "The same functions with untyped parameters, for nn_model.");
+	for (enum call call = 0; call < CALL_COUNT; call++)
+		if (writes_call(e, call))
+			write_untyped(e, call);
+	for (enum call call = 0; call < CALL_COUNT && writes_descriptor(e); call++) {
+		if (!e->p->call[call].present || writes_call(e, call))
+			continue;
+		if (!some_late)
+			text_add(e->out, "\nextern char nn_parts;\nvoid *nn_late(void *parts, int function);\n");
+		some_late = true;
+		write_late(e, call);
+	}
 }
 
 static const char *function_or_null(struct emitter *e, enum call call)
@@ -266,15 +313,13 @@ void write_descriptor(struct emitter *e)
 {
 	const struct training *t = &e->g->training;
 	bool grads = e->p->call[CALL_BACKWARD].present || e->p->call[CALL_UPDATE].present;
-	const char *coupling = grads ? find_row_coupling(e->g) : NULL;
+	const char *coupling = grads && writes_descriptor(e) ? find_row_coupling(e->g) : NULL;
 	struct text calls = {.arena = e->arena};
 	int n;
 
-	write_blank(e);
-	write_comment(e, "The same functions with untyped parameters, for nn_model.");
-	for (enum call call = 0; call < CALL_COUNT; call++)
-		if (e->p->call[call].present)
-			write_untyped(e, call);
+	write_untyped_functions(e);
+	if (!writes_descriptor(e))
+		return;
 	n = write_tensors(e);
 	write_blank(e);
 	open_block(e, "const nn_model %s_model = {", e->prefix);

@@ -118,7 +118,7 @@ static const char *arg_shape(struct body *b, const struct arg *arg)
 {
 	const char *shape;
 
-	if (arg->by_element)
+	if (arg->by_element || b->e->options->freestanding)
 		return "";
 	shape = shape_text(b->e, arg->root, !b->one_row);
 	return *shape ? arena_printf(b->e->arena, " /* %s */", shape) : "";

@@ -85,24 +85,29 @@ static const char *field_shape(struct emitter *e, const struct tensor *t, int fi
 
 static void write_field(struct emitter *e, const struct tensor *t, const char *name, const char *about)
 {
-	const char *place = place_text(e, t->at);
+	const char *place = e->options->freestanding ? "" : place_text(e, t->at);
 
+	about = e->options->freestanding ? "" : about;
 	write_line(e, "%s %s%s;%s%s%s%s", elem_type(e, t->elem), name, field_shape(e, t, 0),
 		   *place || *about ? " /* " : "", place, about, *place || *about ? " */" : "");
 }
 
-/* union { struct { the params' fields } t; real flat[n]; } */
+/* union { struct { the params' fields } t; real flat[n]; }; the code itself uses flat only. */
 static void write_named_and_flat(struct emitter *e, const char *opening, struct tensor *const *list, int n,
 				 const char *length, const char *closing)
 {
+	bool named = !e->options->freestanding || n == 0;
+
 	open_block(e, "%s", opening);
-	open_block(e, "struct {");
-	for (int i = 0; i < n; i++)
+	if (named)
+		open_block(e, "struct {");
+	for (int i = 0; named && i < n; i++)
 		write_field(e, list[i], layout_of(list[i]->owner ? list[i]->owner : list[i])->c_name,
 			    list[i]->role == ROLE_FROZEN ? ", frozen" : "");
 	if (n == 0)
 		write_line(e, "%s none;", e->real);
-	close_block(e, "} t;");
+	if (named)
+		close_block(e, "} t;");
 	write_line(e, "%s flat[%s]; /* the same values in that order */", e->real, length);
 	close_block(e, closing);
 }
@@ -337,19 +342,32 @@ static void write_prototypes(struct emitter *e)
 	}
 }
 
-/* The shared text of runtime/model.h, without its #include lines where there is nothing to include. */
+/* The shared text of runtime/model.h. In process there is nothing to include and nobody to read comments, and without
+ * the descriptor nn_run is all of it that is used. */
 static void write_shared(struct emitter *e)
 {
-	const char *text = model_header_text();
+	const char *text = model_header_text(), *end = text + strlen(text), *next;
 
-	while (*text) {
-		size_t n = strcspn(text, "\n");
+	if (!e->options->freestanding) {
+		text_add(e->out, text);
+		return;
+	}
+	if (!writes_descriptor(e)) {
+		text = strstr(text, "typedef struct nn_run");
+		end = strstr(text, "enum nn_kind");
+	}
+	for (; text < end; text = next) {
+		size_t n = strcspn(text, "/\n#");
 
-		if (!(e->options->freestanding && strncmp(text, "#include", 8) == 0)) {
-			text_add_bytes(e->out, text, n);
-			text_add(e->out, "\n");
-		}
-		text += n + (text[n] == '\n');
+		text_add_bytes(e->out, text, n);
+		text += n;
+		next = text + 1;
+		if (strncmp(text, "/*", 2) == 0)
+			next = strstr(text, "*/") + 2;
+		else if (strncmp(text, "#include", 8) == 0)
+			next = text + strcspn(text, "\n");
+		else
+			text_add_bytes(e->out, text, text < end);
 	}
 }
 
@@ -384,7 +402,7 @@ void write_header_text(struct emitter *e, const char *file)
 	write_stream(e);
 	if (!e->options->freestanding)
 		write_prototypes(e);
-	if (e->p->n_param) {
+	if (e->p->n_param && !e->options->freestanding) {
 		write_comment(
 			e,
 			arena_printf(
@@ -397,7 +415,8 @@ void write_header_text(struct emitter *e, const char *file)
 		write_blank(e);
 	}
 	write_comment(e, "All of the above as data, for a host that loads the code at run time.");
-	write_line(e, "extern const nn_model %s_model;", e->prefix);
+	if (writes_descriptor(e))
+		write_line(e, "extern const nn_model %s_model;", e->prefix);
 	write_blank(e);
 	if (!e->options->freestanding)
 		text_add(e->out, "#ifdef __cplusplus\n}\n#endif\n");

@@ -44,6 +44,7 @@ struct block {
 };
 
 enum { RUN_SIZE = 48 /* bytes of nn_run, at the head of a state */ };
+enum { ALL_CALLS = (1 << CALL_COUNT) - 1 };
 
 struct emitter {
 	struct graph *g;
@@ -54,6 +55,7 @@ struct emitter {
 	const char *real, *suffix, *math_suffix; /* "float" "f" "f" */
 	const char *prefix, *upper;		 /* mnist, MNIST */
 	struct text *out;			 /* where lines go */
+	unsigned calls;				 /* that are written, a bit each */
 	int depth;				 /* tabs before a line */
 	LIST(struct block) blocks;		 /* open ones, outermost first */
 	const char **rule_fields;		 /* fields of the state for p->rules */
@@ -233,7 +235,13 @@ struct signature make_signature(struct emitter *e, enum call call, struct scope 
 const char *rule_field(const struct emitter *e, const char *rule);
 const char *call_name(enum call call);
 void write_header_text(struct emitter *e, const char *file); /* emit_header.c */
-void write_descriptor(struct emitter *e);		     /* emit_descriptor.c */
+void write_descriptor(struct emitter *e);		     /* emit_descriptor.c: and the untyped functions */
+/* It stands with init; other parts of the text have functions only. */
+static inline bool writes_descriptor(const struct emitter *e) { return e->calls >> CALL_INIT & 1; }
+static inline bool writes_call(const struct emitter *e, enum call call)
+{
+	return e->p->call[call].present && e->calls >> call & 1;
+}
 void write_weights(struct emitter *e);			     /* emit_weights.c */
 bool has_kept(const struct program *p);			     /* a state has more than the run and the optimiser's */
 

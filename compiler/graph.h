@@ -209,6 +209,12 @@ struct graph {
 	uint32_t walks;                /* over expressions, so far */
 };
 
+/* Whether there is a training step: a loss with gradients, and a rule by which params move. */
+static inline bool graph_trains(const struct graph *g)
+{
+	return !g->ctx->options->inference_only && g->loss && g->grads.n && g->part[PART_UPDATE].n;
+}
+
 /* ---- graph.c: making things. All allocate in ctx->arena and never fail. ---- */
 
 struct graph *graph_new(struct context *ctx, const char *name, const struct source *src, int64_t batch);

@@ -46,6 +46,14 @@ void arena_free(struct arena *arena)
 	arena->at = arena->clear = arena->end = NULL;
 }
 
+size_t arena_size(const struct arena *arena)
+{
+	size_t size = 0;
+	for (const struct arena_block *block = arena->block; block; block = block->next)
+		size += sizeof *block + block->size;
+	return size;
+}
+
 _Noreturn void arena_fail(struct arena *arena)
 {
 	assert(arena->unwind);

@@ -30,6 +30,8 @@ void *allocate_from_c_library(void *user, void *block, size_t size);
 /* Set up an empty arena. allocate may be NULL: that of the C library is used. */
 void arena_init(struct arena *arena, allocate_fn *allocate, void *user);
 void arena_free(struct arena *arena);
+/* Bytes of its blocks. */
+size_t arena_size(const struct arena *arena);
 /* Zeroed, 16-byte aligned memory. Does not return on failure. */
 void *arena_alloc(struct arena *arena, size_t size);
 /* The same for count items of size bytes; an overflow counts as out of memory. */

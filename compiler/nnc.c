@@ -26,6 +26,7 @@ struct nnc_model {
 	LIST(const char *) loss_names;
 	const char *dump;
 	const char *header, *header_text; /* of the C that was emitted last: its name and text */
+	struct emitter *parts;		  /* of the code in process, if nothing else was emitted since */
 };
 
 /* ---- the pipeline ---- */
@@ -184,6 +185,7 @@ struct view_request {
 	const char *text; /* header's name, or definition's */
 	const void *weights, *state;
 	const nnc_tiles *tiles;
+	unsigned functions;
 	const char *result;
 };
 
@@ -209,6 +211,7 @@ static void view_dot(nnc_model *m, void *argument)
 
 static void view_summary(nnc_model *m, void *argument)
 {
+	m->parts = NULL; /* it schedules as well */
 	((struct view_request *)argument)->result = summary_text(m->graph);
 }
 
@@ -217,6 +220,7 @@ static void view_c(nnc_model *m, void *argument)
 	struct view_request *request = argument;
 	m->header = request->text ? arena_copy(&m->ctx.arena, request->text, strlen(request->text)) : NULL;
 	m->header_text = NULL;
+	m->parts = NULL;
 	request->result = emit_text(m->graph, &(struct emit_options){.header = request->text,
 								     .weights = request->weights,
 								     .state = request->state,
@@ -225,16 +229,24 @@ static void view_c(nnc_model *m, void *argument)
 
 static void view_in_process(nnc_model *m, void *argument)
 {
-	/* libtcc does not make forward1 much faster than forward, and writing and compiling it takes long */
 	struct view_request *request = argument;
-	struct emit_options options = {.freestanding = true, .no_forward1 = true, .tiles = request->tiles};
-	request->result = emit_text(m->graph, &options);
+	struct emitter *parts = m->parts;
+	if (!parts) {
+		/* libtcc does not make forward1 much faster than forward, and writing and compiling it takes long */
+		struct emit_options *options = arena_alloc(&m->ctx.arena, sizeof *options);
+		*options = (struct emit_options){.freestanding = true, .no_forward1 = true, .tiles = request->tiles};
+		parts = begin_parts(m->graph, options);
+	}
+	m->parts = NULL; /* memory may run out in the middle of a part */
+	request->result = emit_part(parts, request->functions);
+	m->parts = parts;
 }
 
 static void view_header(nnc_model *m, void *argument)
 {
 	struct view_request *request = argument;
 	bool made = m->header_text && request->text && strcmp(m->header, request->text) == 0;
+	m->parts = made ? m->parts : NULL;
 	request->result = made ? m->header_text : emit_header(m->graph, request->text);
 }
 
@@ -259,9 +271,9 @@ const char *nnc_emit_header(nnc_model *m, const char *header)
 	return view(m, view_header, (struct view_request){.text = header});
 }
 
-const char *nnc_emit_in_process(nnc_model *m, const nnc_tiles *tiles)
+const char *nnc_emit_in_process(nnc_model *m, const nnc_tiles *tiles, unsigned functions)
 {
-	return view(m, view_in_process, (struct view_request){.tiles = tiles});
+	return view(m, view_in_process, (struct view_request){.tiles = tiles, .functions = functions});
 }
 
 const char *nnc_library_help(nnc_model *m, const char *name)
@@ -270,6 +282,10 @@ const char *nnc_library_help(nnc_model *m, const char *name)
 }
 
 const char *nnc_prefix(const nnc_model *m) { return m->graph->name; }
+
+bool nnc_trains(const nnc_model *m) { return graph_trains(m->graph); }
+
+size_t nnc_memory(const nnc_model *m) { return arena_size(&m->ctx.arena); }
 
 const char *nnc_loss_name(const nnc_model *m, int k) { return k < m->loss_names.n ? m->loss_names.item[k] : NULL; }
 

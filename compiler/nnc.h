@@ -97,9 +97,19 @@ const char *nnc_summary_text(nnc_model *model);
 const char *nnc_emit_c(nnc_model *model, const char *header, const void *weights, const void *state);
 const char *nnc_emit_header(nnc_model *model, const char *header);
 /* The same C for a compiler in this process: it includes nothing and declares what it calls, of libm, mem*,
- * random_words (runtime/random.h) and, unless tiles is NULL, the routines of runtime/tile.h. There is no forward1, as
- * forward takes one row as well. */
-const char *nnc_emit_in_process(nnc_model *model, const nnc_tiles *tiles);
+ * random_words (runtime/random.h) and, unless tiles is NULL, the routines of runtime/tile.h; tiles stay where they are
+ * until nnc_free. There is no forward1, as forward takes one row as well.
+ *
+ * The text may be had in parts, each when something first calls what is in it. `functions` tells which functions of
+ * nn_model are wanted, a bit each in the order of its fields; those that the model has not are left out. The text with
+ * init has the descriptor, and in place of a function that is in another part one that calls what
+ * `void *nn_late(void *parts, int number)` returns for it (NULL: nothing), with the address of `nn_parts`. A text
+ * without init has its functions under the names any_forward and so on. */
+const char *nnc_emit_in_process(nnc_model *model, const nnc_tiles *tiles, unsigned functions);
+/* Whether it has a function `step`: a loss, and a train line. */
+bool nnc_trains(const nnc_model *model);
+/* Bytes that it holds. */
+size_t nnc_memory(const nnc_model *model);
 const char *nnc_prefix(const nnc_model *model);
 /* The losses, k from 0: one, unless some have `only`. NULL beyond the last. */
 const char *nnc_loss_name(const nnc_model *model, int k);

@@ -195,7 +195,7 @@ static void make_calls(struct program *p)
 		add_groups(p, CALL_UPDATE, &p->update, 0);
 	if (trains && g->part[PART_AVERAGE].n)
 		add_groups(p, CALL_AVERAGE, &p->average, 0);
-	if (p->call[CALL_BACKWARD].present && p->call[CALL_UPDATE].present) {
+	if (graph_trains(g)) {
 		add_groups(p, CALL_STEP, &p->training, 0);
 		add_groups(p, CALL_STEP, &p->update, 0);
 	}

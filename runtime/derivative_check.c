@@ -12,7 +12,7 @@
  * A formula with a corner (relu, max, abs) has no derivative there; a difference across it is wrong. As a corner is
  * met with a chance in proportion to h, a difference that is off is taken again with other h, and the best counts: a
  * wrong gradient is off with all of them. */
-#include "handle.h"
+#include "late.h"
 
 #include <float.h>
 #include <math.h>
@@ -263,23 +263,21 @@ nnr_status nnr_check(const char *name, const char *text, size_t size, const nnc_
 	nnr_status status = NNR_OK;
 	nnc_options with = options ? *options : (nnc_options){0};
 	const char *next = "";
-	bool out_of_memory = false;
+	char loss[300];
 	host_init(&host, options);
 	with.real = NNC_DOUBLE;
 	with.batch = ROWS;
-	with.out_of_memory = &out_of_memory;
 	*off = 0;
 	for (with.check_loss = 1; status == NNR_OK && next; with.check_loss++) {
-		nnc_model *compiled = nnc_compile(name, text, size, &with);
-		if (!compiled)
-			return out_of_memory ? NNR_MEMORY : NNR_INVALID;
-		next = nnc_loss_name(compiled, with.check_loss);
-		bool several = nnc_loss_name(compiled, 1) != NULL;
-		nnr_model *model = open_compiled(&host, compiled, &with, &status);
+		struct late *late = late_compile(&host, name, text, size, &with, &status);
+		if (!late)
+			return status;
+		next = nnc_loss_name(late->compiled, with.check_loss);
+		bool several = nnc_loss_name(late->compiled, 1) != NULL;
+		snprintf(loss, sizeof loss, "%s", nnc_loss_name(late->compiled, with.check_loss - 1));
+		nnr_model *model = open_compiled(late, &with, &status);
 		if (model)
-			status = check_model(model, several ? nnc_loss_name(compiled, with.check_loss - 1) : NULL,
-					     limit, row, user, off);
-		nnc_free(compiled);
+			status = check_model(model, several ? loss : NULL, limit, row, user, off);
 	}
-	return out_of_memory ? NNR_MEMORY : status;
+	return status;
 }

@@ -39,10 +39,10 @@ enum { MAX_TENSORS = 256 }; /* inputs, targets, or outputs, of one model where p
 struct nnr_model {
 	struct host host;
 	const nn_model *nn;    /* describes the model; stays until the handle is closed */
-	const nn_model *code;  /* whose functions are called: nn's, or those of an object that came later */
-	struct jit *jit;       /* NULL: not by libtcc */
+	const nn_model *code;  /* whose functions are called, after need_functions */
+	struct late *late;     /* NULL: not by libtcc */
 	struct object *object; /* NULL: not by a C compiler */
-	bool awaits_object;    /* which may take the place of jit's code */
+	bool awaits_object;    /* which may take the place of libtcc's code */
 	struct shards *shards; /* NULL: a batch is not split */
 	nnr_code made_by;      /* of code */
 	int32_t code_since;    /* step */
@@ -65,10 +65,11 @@ struct piece {
 };
 void *allocate_pieces(const struct host *host, const struct piece *piece, int n);
 
-/* A handle over a compiled model, which may be freed after; NULL with *status set. options may be NULL. */
-nnr_model *open_compiled(const struct host *host, nnc_model *compiled, const nnc_options *options, nnr_status *status);
-/* If a C compiler works on the model and is done, go on with its code: to be called between two calls of the code. */
-void take_new_code(nnr_model *model);
+/* A handle over a compiled model, which is the handle's, or freed; NULL with *status set. options may be NULL. */
+nnr_model *open_compiled(struct late *late, const nnc_options *options, nnr_status *status);
+/* To be called before functions of the code are called, between two calls: they are compiled if they were not needed
+ * before (bits of late.h), and if a C compiler works on the model and is done, its code is taken. */
+nnr_status need_functions(nnr_model *model, unsigned functions);
 
 /* Tensors of the four kinds that have memory of their own in params or state. */
 const nn_tensor *find_tensor(const nnr_model *model, const char *name);
@@ -76,7 +77,7 @@ void *tensor_memory(const nnr_model *model, const nn_tensor *tensor);
 /* Elements in memory: a state with a row per sample has batch rows. */
 size_t tensor_elements(const nn_model *nn, const nn_tensor *tensor);
 size_t element_size(const nn_model *nn, const nn_tensor *tensor);
-/* What evaluation and prediction use: the params, or what the optimiser wants in their place. */
+/* What evaluation and prediction use: the params, or what the optimiser wants in their place. Needs CODE_AVERAGE. */
 const void *inference_params(nnr_model *model);
 /* Pointers to the rows from `first` on, of all tensors of a kind. */
 void point_at_rows(const nnr_model *model, enum nn_kind kind, const void *const *base, int64_t first, const void **at);

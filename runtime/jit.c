@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "late.h"
 #include "random.h"
 #include "tile_set.h"
 
@@ -70,6 +71,7 @@ static const struct symbol {
 	{"memmove", (any_function *)memmove},
 	{"memset", (any_function *)memset},
 	{"random_words", (any_function *)random_words},
+	{"nn_late", (any_function *)nn_late},
 };
 
 /* libtcc takes pointers to objects; C converts none to a function into one, POSIX says they are alike. */
@@ -82,15 +84,15 @@ static int add_symbol(TCCState *tcc, const char *name, any_function *function)
 	return tcc_add_symbol(tcc, name, at.object);
 }
 
-static int add_symbols(TCCState *tcc, const struct tile_set *tiles)
+static int add_symbols(TCCState *tcc, const struct jit_host *host)
 {
+	const struct tile_set *tiles = host ? host->tiles : NULL;
 	for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++)
 		if (add_symbol(tcc, symbols[i].name, symbols[i].function) < 0)
 			return -1;
-	if (!tiles)
-		return 0;
-	return add_symbol(tcc, "nn_tile_run", tiles->run) < 0 || add_symbol(tcc, "nn_tile_dot", tiles->dot) < 0 ? -1
-														: 0;
+	if (tiles && (add_symbol(tcc, "nn_tile_run", tiles->run) < 0 || add_symbol(tcc, "nn_tile_dot", tiles->dot) < 0))
+		return -1;
+	return host && host->parts ? tcc_add_symbol(tcc, "nn_parts", host->parts) : 0;
 }
 
 /* libtcc calls exit() where memory runs out before or after the compilation proper. So it is started only if all that
@@ -105,7 +107,7 @@ bool jit_has_room(const char *text)
 
 bool jit_lacks_memory(const char *message) { return strstr(message, "memory full") != NULL; }
 
-struct jit *jit_compile(const char *text, const struct tile_set *tiles, void (*report)(void *user, const char *message),
+struct jit *jit_compile(const char *text, const struct jit_host *host, void (*report)(void *user, const char *message),
 			void *user)
 {
 	TCCState *tcc = tcc_new();
@@ -115,7 +117,7 @@ struct jit *jit_compile(const char *text, const struct tile_set *tiles, void (*r
 	}
 	tcc_set_error_func(tcc, user, report);
 	tcc_set_options(tcc, "-nostdlib");
-	if (tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY) < 0 || add_symbols(tcc, tiles) < 0 ||
+	if (tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY) < 0 || add_symbols(tcc, host) < 0 ||
 	    tcc_compile_string(tcc, text) < 0 || RELOCATE(tcc) < 0) {
 		tcc_delete(tcc);
 		return NULL;

@@ -5,13 +5,17 @@
 #include <stdbool.h>
 
 struct jit;
-struct tile_set;
+/* What code may call beside libm, memcpy, memset and random_words. */
+struct jit_host {
+	const struct tile_set *tiles; /* the routines of tile.h, or NULL */
+	struct late *parts;	      /* what nn_late is called with, where the text is a part of the code; or NULL */
+};
 
 /* Whether there is memory for jit_compile, which ends the program where there is none. */
 bool jit_has_room(const char *text);
-/* Compile C that includes nothing and calls only libm, memcpy, memset and the routines of tile.h: those of `tiles`,
- * which may be NULL. report gets a line for each complaint of the C compiler. NULL after errors. */
-struct jit *jit_compile(const char *text, const struct tile_set *tiles, void (*report)(void *user, const char *message),
+/* Compile C that includes nothing and calls only these; host may be NULL. report gets a line for each complaint of the
+ * C compiler. NULL after errors. */
+struct jit *jit_compile(const char *text, const struct jit_host *host, void (*report)(void *user, const char *message),
 			void *user);
 /* Whether a complaint is that memory ran out. */
 bool jit_lacks_memory(const char *message);

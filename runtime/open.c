@@ -6,12 +6,11 @@
  * machine's C compiler when it is done: if both descriptors say the same, what changes is which functions are called.
  */
 #include "files.h"
+#include "late.h"
 #include "object.h"
 #include "shards.h"
 
 #include <string.h>
-
-#include "tile_set.h"
 
 enum { LINE = 64 }; /* bytes of a cache line: generated code may ask for vectors aligned to it */
 
@@ -85,37 +84,36 @@ static nnr_status split_batches(nnr_model *model, const nnc_options *options)
 	return NNR_OK;
 }
 
-/* A handle over a descriptor, whose code is in jit or in object, which are owned from here on, or linked in. */
-static nnr_model *make_handle(const struct host *host, const nn_model *nn, struct jit *jit, struct object *object,
+/* A handle over a descriptor, whose code is in late or in object, or linked in. They are the handle's, if there is one.
+ */
+static nnr_model *make_handle(const struct host *host, const nn_model *nn, struct late *late, struct object *object,
 			      const nnc_options *options, nnr_status *status)
 {
 	nnr_model *model = NULL;
 	*status = check_descriptor(host, nn);
 	if (*status == NNR_OK && !(model = host_alloc(host, 1, sizeof *model)))
 		*status = NNR_MEMORY;
-	if (!model) {
-		jit_free(jit);
-		object_free(host, object);
+	if (!model)
 		return NULL;
-	}
 	model->host = *host;
-	model->nn = model->code = nn;
-	model->jit = jit;
+	model->nn = nn;
+	model->code = late ? &late->code : nn;
+	model->late = late;
 	model->object = object;
-	model->awaits_object = jit && object;
-	model->made_by = jit ? NNR_TCC : object ? NNR_CC : NNR_LINKED;
+	model->awaits_object = late && object;
+	model->made_by = late ? NNR_TCC : object ? NNR_CC : NNR_LINKED;
 	for (uint32_t i = 0; i < nn->n_tensor; i++)
 		if (nn->tensor[i].kind >= 0 && nn->tensor[i].kind <= NN_METRIC)
 			model->n_kind[nn->tensor[i].kind]++;
 	*status = allocate_memory(model);
-	if (*status != NNR_OK) {
-		nnr_close(model);
-		return NULL;
+	if (*status == NNR_OK) {
+		nnr_init(model, nn->seed);
+		*status = split_batches(model, options);
 	}
-	nnr_init(model, nn->seed);
-	*status = split_batches(model, options);
 	if (*status == NNR_OK)
 		return model;
+	model->late = NULL;
+	model->object = NULL;
 	nnr_close(model);
 	return NULL;
 }
@@ -134,7 +132,7 @@ void nnr_close(nnr_model *model)
 		return;
 	struct host host = model->host;
 	shards_free(model->shards);
-	jit_free(model->jit);
+	late_free(model->late);
 	object_free(&host, model->object);
 	host_free(&host, model->scratch);
 	host_free(&host, model->block);
@@ -150,85 +148,59 @@ nnr_code nnr_made_by(const nnr_model *model, int32_t *since)
 
 /* ---- compiling ---- */
 
-struct listener {
-	const struct host *host;
-	nnr_status status;
-};
-
-static void report_jit(void *user, const char *message)
+/* What a program that trains, or else predicts, calls first. */
+static unsigned first_functions(const struct late *late, const nnc_options *options)
 {
-	struct listener *to = user;
-	if (jit_lacks_memory(message))
-		to->status = host_fail(to->host, NNR_MEMORY, NULL, "out of memory");
-	else
-		to->status = host_fail(to->host, NNR_INVALID, NULL,
-				       "internal error: the generated C does not compile: %s", message);
-}
-
-/* By libtcc. NULL after errors, with *status set. */
-static struct jit *compile_at_once(const struct host *host, nnc_model *compiled, const char *symbol,
-				   const nnc_options *options, const nn_model **nn, nnr_status *status)
-{
-	struct listener listener = {host, NNR_INVALID};
-	const struct tile_set *set = select_tile_set(options->real == NNC_DOUBLE ? sizeof(double) : sizeof(float),
-						     options->fp == NNC_FP_STRICT);
-	const nnc_tiles tiles = {.lanes = set->width,
-				 .registers = set->registers,
-				 .rows = NN_TILE_ROWS,
-				 .columns = NN_TILE_VECTORS,
-				 .dot_rows = NN_DOT_ROWS,
-				 .dot_columns = NN_DOT_VECTORS,
-				 .sums = NN_TILE_LOOPS};
-	const char *text = nnc_emit_in_process(compiled, &tiles);
-	bool room = text && jit_has_room(text);
-	struct jit *jit = room ? jit_compile(text, set, report_jit, &listener) : NULL;
-	if (text && !room)
-		listener.status = host_fail(host, NNR_MEMORY, NULL, "out of memory");
-	*status = jit ? NNR_OK : listener.status;
-	*nn = jit ? jit_symbol(jit, symbol) : NULL;
-	if (!jit || *nn)
-		return jit;
-	*status = host_fail(host, NNR_INVALID, NULL, "internal error: the generated C has no '%s'", symbol);
-	jit_free(jit);
-	return NULL;
+	bool split = options->threads > 1 || (options->threads == 1 && options->fp == NNC_FP_STRICT);
+	if (options->check_loss)
+		return CODE_INIT | CODE_BACKWARD;
+	if (!nnc_trains(late->compiled))
+		return CODE_INIT | CODE_FORWARD;
+	return CODE_INIT | (split ? CODE_BACKWARD | CODE_UPDATE : CODE_STEP);
 }
 
 /* Begin with the C compiler. NULL after errors, with *status set. */
-static struct object *compile_behind(const struct host *host, nnc_model *compiled, const char *symbol,
-				     const nnc_options *options, nnr_status *status)
+static struct object *compile_behind(struct late *late, const char *symbol, const nnc_options *options,
+				     nnr_status *status)
 {
-	const char *text = nnc_emit_c(compiled, NULL, NULL, NULL);
+	const char *text = nnc_emit_c(late->compiled, NULL, NULL, NULL);
 	struct object *object =
-		text ? object_start(host, text, symbol, options->fp == NNC_FP_STRICT, options->cache) : NULL;
-	*status = object ? NNR_OK : text ? NNR_MEMORY : NNR_INVALID;
+		text ? object_start(&late->host, text, symbol, options->fp == NNC_FP_STRICT, options->cache) : NULL;
+	*status = object ? NNR_OK : text || late->out_of_memory ? NNR_MEMORY : NNR_INVALID;
 	return object;
 }
 
-nnr_model *open_compiled(const struct host *host, nnc_model *compiled, const nnc_options *options, nnr_status *status)
+nnr_model *open_compiled(struct late *late, const nnc_options *options, nnr_status *status)
 {
 	static const nnc_options plain = {0};
-	char symbol[300]; /* the name under which generated C has its descriptor */
+	const struct host host = late->host; /* which outlives it */
+	char symbol[300];		     /* the name under which generated C has its descriptor */
 	struct object *object = NULL;
-	struct jit *jit = NULL;
+	nnr_model *model = NULL;
 	const nn_model *nn = NULL;
 	if (!options)
 		options = &plain;
-	if (snprintf(symbol, sizeof symbol, "%s_model", nnc_prefix(compiled)) >= (int)sizeof symbol) {
-		*status = host_fail(host, NNR_INVALID, NULL, "the model's name is too long");
-		return NULL;
-	}
 	*status = NNR_OK;
-	if (options->jit != NNC_JIT_TCC)
-		object = compile_behind(host, compiled, symbol, options, status);
+	if (snprintf(symbol, sizeof symbol, "%s_model", nnc_prefix(late->compiled)) >= (int)sizeof symbol)
+		*status = host_fail(&host, NNR_INVALID, NULL, "the model's name is too long");
+	if (*status == NNR_OK && options->jit != NNC_JIT_TCC)
+		object = compile_behind(late, symbol, options, status);
 	if (*status == NNR_OK && options->jit != NNC_JIT_CC)
-		jit = compile_at_once(host, compiled, symbol, options, &nn, status);
+		*status = late_start(late, symbol, options, first_functions(late, options), &nn);
 	else if (*status == NNR_OK && object_wait(object) == OBJECT_READY)
 		nn = object_descriptor(object);
 	else if (*status == NNR_OK)
-		*status = host_fail(host, NNR_INVALID, NULL, "%s", object_complaint(object));
+		*status = host_fail(&host, NNR_INVALID, NULL, "%s", object_complaint(object));
+	if (options->jit == NNC_JIT_CC) {
+		late_free(late);
+		late = NULL;
+	}
 	if (*status == NNR_OK)
-		return make_handle(host, nn, jit, object, options, status);
-	object_free(host, object);
+		model = make_handle(&host, nn, late, object, options, status);
+	if (model)
+		return model;
+	object_free(&host, object);
+	late_free(late);
 	return NULL;
 }
 
@@ -244,18 +216,8 @@ nnr_model *nnr_open_text(const char *name, const char *text, size_t size, const 
 		*status = host_fail(&host, NNR_USAGE, NULL, "only float and double models run in process");
 		return NULL;
 	}
-	bool out_of_memory = false;
-	nnc_options with = options ? *options : (nnc_options){0};
-	with.out_of_memory = &out_of_memory;
-	*status = NNR_INVALID;
-	nnc_model *compiled = nnc_compile(name, text, size, &with);
-	nnr_model *model = NULL;
-	if (compiled)
-		model = open_compiled(&host, compiled, options, status);
-	nnc_free(compiled);
-	if (out_of_memory)
-		*status = NNR_MEMORY;
-	return model;
+	struct late *late = late_compile(&host, name, text, size, options, status);
+	return late ? open_compiled(late, options, status) : NULL;
 }
 
 nnr_model *nnr_open(const char *path, const nnc_options *options, nnr_status *status)
@@ -308,7 +270,7 @@ static bool fit_scratch(nnr_model *model, const nn_model *nn)
 	return true;
 }
 
-void take_new_code(nnr_model *model)
+static void take_new_code(nnr_model *model)
 {
 	if (!model->awaits_object || object_state(model->object) == OBJECT_MAKING)
 		return;
@@ -327,4 +289,10 @@ void take_new_code(nnr_model *model)
 		model->made_by = NNR_CC;
 		model->code_since = nnr_run(model)->step;
 	}
+}
+
+nnr_status need_functions(nnr_model *model, unsigned functions)
+{
+	take_new_code(model);
+	return model->made_by == NNR_TCC ? late_need(model->late, functions) : NNR_OK;
 }

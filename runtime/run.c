@@ -1,4 +1,5 @@
 /* run.c - a handle's tensors, and the calls that run its code. */
+#include "late.h"
 #include "shards.h"
 
 #include <string.h>
@@ -44,9 +45,6 @@ const nn_tensor *nnr_tensor(const nnr_model *model, enum nn_kind kind, int k)
 
 void nnr_init(nnr_model *model, uint64_t seed)
 {
-	/* the struct may have fields that init leaves alone, as padding between tensors */
-	memset(model->params, 0, model->nn->params_size);
-	memset(model->state, 0, model->nn->state_size);
 	model->nn->init(model->params, model->state, seed);
 	model->averaged = false;
 }
@@ -66,6 +64,8 @@ const void *inference_params(nnr_model *model)
 
 void nnr_average(nnr_model *model)
 {
+	if (need_functions(model, CODE_AVERAGE) != NNR_OK)
+		return;
 	const void *average = inference_params(model);
 	if (average != model->params)
 		memcpy(model->params, average, model->nn->params_size);
@@ -195,9 +195,10 @@ nnr_status nnr_step(nnr_model *model, const void *const *input, const void *cons
 {
 	const nn_model *nn = model->nn;
 	nnr_status status = check_call(model, nn->step, "training step: it has no loss or no train line", n, nn->batch);
+	if (status == NNR_OK)
+		status = need_functions(model, model->shards ? CODE_BACKWARD | CODE_UPDATE : CODE_STEP);
 	if (status != NNR_OK)
 		return status;
-	take_new_code(model);
 	model->averaged = false;
 	if (model->shards) {
 		double mean = shards_backward(model->shards, input, target, n);
@@ -216,9 +217,10 @@ nnr_status nnr_backward(nnr_model *model, const void *const *input, const void *
 {
 	const nn_model *nn = model->nn;
 	nnr_status status = check_call(model, nn->backward, "gradient: it has no loss", n, nn->batch);
+	if (status == NNR_OK)
+		status = need_functions(model, CODE_BACKWARD);
 	if (status != NNR_OK)
 		return status;
-	take_new_code(model);
 	if (model->shards) {
 		double mean = shards_backward(model->shards, input, target, n);
 		if (loss)
@@ -249,7 +251,9 @@ nnr_status nnr_predict(nnr_model *model, const void *const *input, void *const *
 		return status;
 	if (model->n_kind[NN_INPUT] > MAX_TENSORS || model->n_kind[NN_OUTPUT] > MAX_TENSORS)
 		return host_fail(&model->host, NNR_USAGE, NULL, "more than %d inputs or outputs", MAX_TENSORS);
-	take_new_code(model);
+	status = need_functions(model, CODE_FORWARD | CODE_AVERAGE);
+	if (status != NNR_OK)
+		return status;
 	const void *params = inference_params(model);
 	for (int64_t first = 0; first < n; first += nn->batch) {
 		int rows = n - first < nn->batch ? (int)(n - first) : (int)nn->batch;

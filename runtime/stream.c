@@ -1,11 +1,12 @@
 /* stream.c - a sequence gone through step by step, with what the model keeps from one step to the next. */
-#include "handle.h"
+#include "late.h"
 
 #include <string.h>
 
 struct nnr_stream {
 	nnr_model *model;
-	void *kept; /* the model's generated struct */
+	const nn_model *code; /* always the same: another compiler's may keep other things */
+	void *kept;	      /* the model's generated struct */
 };
 
 nnr_stream *nnr_stream_open(nnr_model *model, nnr_status *status)
@@ -21,6 +22,8 @@ nnr_stream *nnr_stream_open(nnr_model *model, nnr_status *status)
 				    "model '%s' cannot go through a sequence step by step", nn->name);
 		return NULL;
 	}
+	if (model->late && (*status = late_need(model->late, CODE_STREAM)) != NNR_OK)
+		return NULL;
 	/* the struct behind the handle, on a cache line of its own */
 	enum { LINE = 64 };
 	stream = host_alloc(&model->host, sizeof *stream + nn->stream_size + LINE, 1);
@@ -30,6 +33,7 @@ nnr_stream *nnr_stream_open(nnr_model *model, nnr_status *status)
 	}
 	char *end = (char *)(stream + 1);
 	stream->model = model;
+	stream->code = model->late ? &model->late->code : nn;
 	stream->kept = end + (LINE - (uintptr_t)end % LINE) % LINE;
 	return stream;
 }
@@ -45,5 +49,5 @@ void nnr_stream_restart(nnr_stream *stream) { memset(stream->kept, 0, stream->mo
 void nnr_stream_step(nnr_stream *stream, const void *const *input, void *const *output)
 {
 	nnr_model *model = stream->model;
-	model->nn->stream_step(model->params, model->state, stream->kept, input, output, model->work1);
+	stream->code->stream_step(model->params, model->state, stream->kept, input, output, model->work1);
 }

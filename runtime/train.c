@@ -3,6 +3,7 @@
  * The steps are numbered from the initialisation of the model on; step k uses batch k % b of epoch k / b, b batches an
  * epoch. So where a run stands is one number, and a run that is taken up again sees the same rows in the same order. */
 #include "data.h"
+#include "late.h"
 
 #include <math.h>
 #include <string.h>
@@ -123,11 +124,13 @@ nnr_status nnr_evaluate(nnr_model *model, const nnr_data *data, double *loss, do
 				   loss && !nn->loss ? "loss" : "metrics");
 	if (status == NNR_OK)
 		status = make_batch(model, &batch);
+	if (status == NNR_OK)
+		status = need_functions(model, CODE_AVERAGE | (loss ? CODE_LOSS : 0) | (measured ? CODE_METRICS : 0) |
+						       (nn->moves ? CODE_FORWARD : 0));
 	if (status != NNR_OK) {
 		free_batch(model, &batch);
 		return status;
 	}
-	take_new_code(model);
 	const void *params = inference_params(model);
 	memcpy(model->saved_state, model->state, nn->state_size);
 	memset(model->totals, 0, nn->totals_size);
@@ -278,6 +281,9 @@ nnr_status nnr_train(nnr_model *model, const nnr_training *training)
 	status = run.row && run.test_metric ? make_batch(model, &run.batch) : NNR_MEMORY;
 	if (status == NNR_OK && !nn->step)
 		status = nnr_step(model, NULL, NULL, 1, NULL); /* says why not */
+	/* and what follows the training, which should not fail for want of memory to compile it */
+	if (status == NNR_OK)
+		status = need_functions(model, CODE_LOSS | CODE_METRICS | CODE_AVERAGE);
 	while (status == NNR_OK && !stopped && state->step < run.steps)
 		status = do_epoch(&run, &stopped);
 	free_batch(model, &run.batch);

@@ -867,6 +867,62 @@ START_TEST(jit)
 }
 END_TEST
 
+/* ---- functions that are compiled when they are first called ---- */
+
+static void check_same(const double *a, const double *b) { ck_assert(fabs(*a - *b) <= 1e-6 * fabs(*a)); }
+
+START_TEST(late)
+{
+	static const char model[] = "input x[3]\ntarget t, k: class[4]\ny = x -> dense(1) -> flatten\n"
+				    "output y\nloss sum[i < 1] (y[i] - t)^2\nmetric correlation = r2(y[0], t)\n"
+				    "train sgd(lr=0.01) average=0.9 batch=10\n";
+	struct host_state h;
+	nnc_options options = host_options(&h);
+	nnr_status status;
+	char text[sizeof model];
+	const void *in[] = {xs}, *target[] = {ts, ks};
+	float y[ROWS], again[ROWS], direct;
+	void *out[] = {y}, *out_again[] = {again};
+	double loss, same, metric;
+	memcpy(text, model, sizeof model);
+	nnr_model *m = nnr_open_text("late.nn", text, sizeof text - 1, &options, &status);
+	ck_assert_msg(m != NULL, "%s", h.text);
+	memset(text, 0, sizeof text); /* the host's */
+	ck_assert_int_eq(nnr_step(m, in, target, ROWS, NULL), NNR_OK);
+
+	h.allowed = 0;
+	ck_assert_int_eq(nnr_predict(m, in, out, ROWS), NNR_MEMORY);
+	ck_assert_ptr_nonnull(strstr(h.text, "out of memory"));
+	ck_assert_int_eq(nnr_step(m, in, target, ROWS, NULL), NNR_OK);
+	h.allowed = -1;
+	ck_assert_int_eq(nnr_predict(m, in, out, ROWS), NNR_OK);
+
+	/* the descriptor's functions: before the handle has asked for them, and after */
+	const nn_model *nn = nnr_descriptor(m);
+	void *work = calloc(1, nn->work_size), *average = calloc(1, nn->params_size);
+	nn->average(nnr_params(m), nnr_state(m), average, work);
+	nn->forward(average, nnr_state(m), in, out_again, ROWS, work);
+	ck_assert_mem_eq(y, again, sizeof y);
+	nn->loss(average, nnr_state(m), in, target, &direct, ROWS, work);
+	nnr_data *data = wrap(m);
+	ck_assert_int_eq(nnr_evaluate(m, data, &loss, &metric), NNR_OK);
+	check_same(&loss, &(double){direct});
+	ck_assert_int_eq(nnr_backward(m, in, target, ROWS, &loss), NNR_OK);
+	nn->backward(nnr_params(m), nnr_state(m), in, target, nnr_gradients(m), &direct, ROWS, work);
+	check_same(&loss, &(double){direct});
+	nn->update(nnr_params(m), nnr_state(m), nnr_gradients(m));
+	ck_assert_int_eq(nnr_step(m, in, target, ROWS, &same), NNR_OK);
+	ck_assert(same < loss);
+	ck_assert_int_eq(nnr_run(m)->step, 4);
+	ck_assert_ptr_null(nn->stream_step);
+	nnr_free_data(data);
+	free(average);
+	free(work);
+	nnr_close(m);
+	ck_assert_int_eq(h.blocks, 0);
+}
+END_TEST
+
 /* ---- memory runs out ---- */
 
 /* All there is, with memory for _i allocations: a status, no crash, no leak. */
@@ -924,6 +980,7 @@ int main(void)
 	tcase_add_test(model, save_and_load);
 	tcase_add_test(code, replace);
 	tcase_add_test(code, jit);
+	tcase_add_test(code, late);
 	tcase_add_loop_test(code, memory, 0, 100);
 	suite_add_tcase(suite, data);
 	suite_add_tcase(suite, model);

@@ -1,0 +1,186 @@
+/* late.c - a compiled model's code by libtcc, function by function.
+ *
+ * A program that trains waits for init and step; one that predicts for forward. What else the descriptor promises is
+ * often never called, and writing and compiling it takes as long again. So a handle begins with the functions that are
+ * called first, and keeps the graph; the others come when they are needed. The library asks before it calls
+ * (late_need), and can so return a status. A host may also call what the descriptor points to: there stands a function
+ * that asks nn_late for the one to call.
+ *
+ * The graph of a large model takes more memory than its code is worth. There all is compiled at once, and the graph
+ * goes. */
+#include "late.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "jit.h"
+#include "tile_set.h"
+
+enum { KEEP_LIMIT = 8 << 20 }; /* bytes of a graph that is kept */
+
+/* The fields of nn_model that `function` fills. */
+static const struct {
+	const char *name;
+	size_t offset;
+} fields[CODE_COUNT] = {
+	{"any_init", offsetof(nn_model, init)},
+	{"any_forward", offsetof(nn_model, forward)},
+	{"any_forward1", offsetof(nn_model, forward1)},
+	{"any_loss", offsetof(nn_model, loss)},
+	{"any_metrics", offsetof(nn_model, metrics)},
+	{"any_metrics2", offsetof(nn_model, metrics2)},
+	{"any_metrics_finish", offsetof(nn_model, metrics_finish)},
+	{"any_backward", offsetof(nn_model, backward)},
+	{"any_update", offsetof(nn_model, update)},
+	{"any_step", offsetof(nn_model, step)},
+	{"any_stream_step", offsetof(nn_model, stream_step)},
+	{"any_average", offsetof(nn_model, average)},
+};
+
+static void *function_of(const nn_model *code, int k)
+{
+	void *function;
+	memcpy(&function, (const char *)code + fields[k].offset, sizeof function);
+	return function;
+}
+
+struct late *late_compile(const struct host *host, const char *name, const char *text, size_t size,
+			  const nnc_options *options, nnr_status *status)
+{
+	nnc_options with = options ? *options : (nnc_options){0};
+	struct late *late = host_alloc(host, 1, sizeof *late);
+	*status = NNR_MEMORY;
+	if (!late)
+		return NULL;
+	late->host = *host;
+	if (pthread_mutex_init(&late->lock, NULL)) {
+		host_free(host, late);
+		return NULL;
+	}
+	with.out_of_memory = &late->out_of_memory;
+	late->compiled = nnc_compile(name, text, size, &with);
+	*status = late->compiled ? NNR_OK : late->out_of_memory ? NNR_MEMORY : NNR_INVALID;
+	if (late->compiled)
+		return late;
+	late_free(late);
+	return NULL;
+}
+
+void late_free(struct late *late)
+{
+	if (!late)
+		return;
+	for (int i = 0; i < late->n_part; i++)
+		jit_free(late->part[i]);
+	nnc_free(late->compiled);
+	pthread_mutex_destroy(&late->lock);
+	host_free(&late->host, late);
+}
+
+/* ---- compiling ---- */
+
+struct listener {
+	const struct host *host;
+	nnr_status status;
+};
+
+static void report_jit(void *user, const char *message)
+{
+	struct listener *to = user;
+	if (jit_lacks_memory(message))
+		to->status = host_fail(to->host, NNR_MEMORY, NULL, "out of memory");
+	else
+		to->status = host_fail(to->host, NNR_INVALID, NULL,
+				       "internal error: the generated C does not compile: %s", message);
+}
+
+/* One more part, with these functions. */
+static nnr_status compile_part(struct late *late, unsigned functions)
+{
+	struct listener listener = {&late->host, NNR_INVALID};
+	const struct jit_host host = {late->tile_set, late};
+	const char *text = nnc_emit_in_process(late->compiled, &late->tiles, functions);
+	struct jit *jit = NULL;
+	if (text && !jit_has_room(text))
+		return host_fail(&late->host, NNR_MEMORY, NULL, "out of memory");
+	if (text)
+		jit = jit_compile(text, &host, report_jit, &listener);
+	if (!jit)
+		return late->out_of_memory ? NNR_MEMORY : listener.status;
+	late->part[late->n_part++] = jit;
+	return NNR_OK;
+}
+
+nnr_status late_start(struct late *late, const char *symbol, const nnc_options *options, unsigned functions,
+		      const nn_model **descriptor)
+{
+	const struct tile_set *set = select_tile_set(options->real == NNC_DOUBLE ? sizeof(double) : sizeof(float),
+						     options->fp == NNC_FP_STRICT);
+	late->tile_set = set;
+	late->tiles = (nnc_tiles){.lanes = set->width,
+				  .registers = set->registers,
+				  .rows = NN_TILE_ROWS,
+				  .columns = NN_TILE_VECTORS,
+				  .dot_rows = NN_DOT_ROWS,
+				  .dot_columns = NN_DOT_VECTORS,
+				  .sums = NN_TILE_LOOPS};
+	if (nnc_memory(late->compiled) > KEEP_LIMIT)
+		functions = CODE_ALL;
+	nnr_status status = compile_part(late, functions);
+	if (status != NNR_OK)
+		return status;
+	const nn_model *nn = jit_symbol(late->part[0], symbol);
+	if (!nn)
+		return host_fail(&late->host, NNR_INVALID, NULL, "internal error: the generated C has no '%s'", symbol);
+	late->code = *nn;
+	for (int k = 0; k < CODE_COUNT; k++) {
+		void *function = function_of(nn, k);
+		if (!function || functions >> k & 1) {
+			late->ready |= 1u << k;
+			late->function[k] = function;
+		}
+	}
+	if (late->ready == CODE_ALL) {
+		nnc_free(late->compiled);
+		late->compiled = NULL;
+	}
+	*descriptor = nn;
+	return NNR_OK;
+}
+
+/* Compile those of the functions that are not there, of such as the model has. The lock is held. */
+static nnr_status compile_missing(struct late *late, unsigned functions)
+{
+	for (int k = 0; k < CODE_COUNT; k++)
+		if (late->function[k])
+			functions &= ~(1u << k);
+	nnr_status status = functions ? compile_part(late, functions) : NNR_OK;
+	for (int k = 0; k < CODE_COUNT && functions && status == NNR_OK; k++)
+		if (functions >> k & 1)
+			late->function[k] = jit_symbol(late->part[late->n_part - 1], fields[k].name);
+	return status;
+}
+
+nnr_status late_need(struct late *late, unsigned functions)
+{
+	functions &= ~late->ready;
+	if (!functions)
+		return NNR_OK;
+	pthread_mutex_lock(&late->lock);
+	nnr_status status = compile_missing(late, functions);
+	for (int k = 0; k < CODE_COUNT && status == NNR_OK; k++)
+		if (functions >> k & 1)
+			memcpy((char *)&late->code + fields[k].offset, &late->function[k], sizeof late->function[k]);
+	pthread_mutex_unlock(&late->lock);
+	late->ready |= status == NNR_OK ? functions : 0;
+	return status;
+}
+
+void *nn_late(struct late *late, int number)
+{
+	pthread_mutex_lock(&late->lock);
+	compile_missing(late, 1u << number);
+	void *function = late->function[number];
+	pthread_mutex_unlock(&late->lock);
+	return function;
+}
