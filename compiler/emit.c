@@ -2,6 +2,7 @@
  *
  * The functions are written first, into a text of their own, since only then is it known which routines, tables and
  * names of libm they use; the file is then put together from its top. */
+#include "embed.h"
 #include "emit_parts.h"
 
 #include <string.h>
@@ -231,7 +232,16 @@ const char *emit_part(struct emitter *e, unsigned functions)
 
 const char *emit_text(struct graph *g, const struct emit_options *options)
 {
-	return emit_part(begin_parts(g, options), ALL_CALLS);
+	struct emit_options with = *options;
+	struct graph *embedded = embed_weights(g, &with.weights, &with.state);
+	struct emitter *e = begin_parts(embedded, &with);
+	const char *text;
+
+	e->computed = embedded != g;
+	text = emit_part(e, ALL_CALLS);
+	g->next_id = embedded->next_id; /* the expressions are in one table */
+	g->walks = embedded->walks;
+	return text;
 }
 
 const char *emit_header(struct graph *g, const char *header)

@@ -416,10 +416,20 @@ static void start_init(struct public_call *c)
 {
 	struct program *p = c->e->p;
 
-	c->e->uses_memset = true;
-	write_line(c->e, "memset(params, 0, sizeof *params);");
-	write_line(c->e, "memset(state, 0, sizeof *state);");
+	bool computed = c->e->computed, kept = computed && has_kept(p);
+
+	c->e->uses_memset |= !computed || !kept || !p->n_param;
+	if (computed && p->n_param)
+		write_line(c->e, "*params = %s_weights;", c->e->prefix);
+	else
+		write_line(c->e, "memset(params, 0, sizeof *params);");
+	if (kept)
+		write_line(c->e, "*state = %s_kept;", c->e->prefix);
+	else
+		write_line(c->e, "memset(state, 0, sizeof *state);");
 	write_line(c->e, "state->run.seed = seed;");
+	if (kept)
+		return;
 	for (int i = 0; i < p->settings.n; i++)
 		write_line(c->e, "state->%s = %s;", layout_of(p->settings.item[i])->c_name,
 			   real_literal(c->e, p->settings.item[i]->setting));

@@ -120,7 +120,9 @@ static void write_params(struct emitter *e)
 
 	while (n_trained < p->params.n && p->params.item[n_trained]->role == ROLE_PARAM)
 		n_trained++;
-	write_comment(e, "Learnt values, then frozen ones: what a file of weights holds.");
+	write_comment(e, e->computed ? "What inference needs of the model's params, computed by nnc: not what a file of"
+				       " weights holds."
+				     : "Learnt values, then frozen ones: what a file of weights holds.");
 	write_named_and_flat(e, type, p->params.item, p->params.n, arena_printf(e->arena, "%s_NPARAM", e->upper),
 			     arena_printf(e->arena, "} %s_params;", e->prefix));
 	write_blank(e);
@@ -285,7 +287,9 @@ static const char *call_comment(struct emitter *e, enum call call, const struct 
 	for (int i = 0; i < sig->outputs.n; i++)
 		name_row(e, &rows, sig->outputs.item[i], output_of(p, call, i), many);
 	switch (call) {
-	case CALL_INIT: return "Set initial params and state; seed fixes them.";
+	case CALL_INIT:
+		return e->computed ? "Set params and state to those in the C file; seed is that of random draws."
+				   : "Set initial params and state; seed fixes them.";
 	case CALL_FORWARD:
 		return arena_printf(e->arena, "%s <- model(%s);  0 < n <= %s_BATCH.%s", rows.at,
 				    given.n ? given.at : "", e->upper,

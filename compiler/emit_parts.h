@@ -65,6 +65,7 @@ struct emitter {
 	struct table libm; /* names of libm's functions that are called; value: number of arguments */
 	bool helps[HELP_COUNT];
 	bool uses_memcpy, uses_memset, uses_infinity;
+	bool computed;	     /* the params are what embed.c made of those of the model */
 	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
 	unsigned tile_bytes; /* sizes of vectors in tiles, a bit each: 64, 32, 16 */
 };

@@ -1,8 +1,8 @@
 /* simplify.c - algebra across equations, and the removal of what nothing needs.
  *
  * Expressions are simplified as they are made (fold.c). Here equations are: copies, constants and equal equations
- * disappear in their readers (propagate.c), element-wise producers in their only reader (inline.c), and equations that
- * no result depends on are removed. Each step is one walk over the equations in order; they are repeated until nothing
+ * disappear in their readers (propagate.c), element-wise producers in their only reader (inline.c), what no row changes
+ * in weights (absorb.c), and equations that no result depends on are removed. Each step is one walk over the equations in order; they are repeated until nothing
  * changes. */
 #include "simplify.h"
 
@@ -167,15 +167,10 @@ static uint64_t fingerprint(struct graph *g)
 	return print;
 }
 
-/* Requires: a graph whose chain rule has run, or needs none.
- * Keeps: the values of all tensors that have a role or that the graph names, and their names.
- * Breaks: equations and tensors of ROLE_VALUE and ROLE_VIEW may be gone from the parts (they stay in g->tensors).
- *
- * What one walk removes gives the next one more to do: two readers become one, a product of constants a number. So they
- * are repeated until nothing changes; then the graph's text, read back, is left as it is. */
-void simplify(struct graph *g)
+static void run(struct graph *g, bool known)
 {
 	enum { MAX_ROUNDS = 8 };
+	bool strict = g->ctx->options->fp == NNC_FP_STRICT; /* operations stay as they were written */
 	uint64_t before;
 
 	drop_stops(g);
@@ -189,7 +184,18 @@ void simplify(struct graph *g)
 		inline_producers(g);
 		find_usage(g);
 		remove_dead(g);
-		if (fingerprint(g) == before)
+		if (fingerprint(g) == before && (strict || !absorb(g, known)))
 			break;
+		find_usage(g);
 	}
 }
+
+void simplify_known(struct graph *g) { run(g, true); }
+
+/* Requires: a graph whose chain rule has run, or needs none.
+ * Keeps: the values of all tensors that have a role or that the graph names, and their names.
+ * Breaks: equations and tensors of ROLE_VALUE and ROLE_VIEW may be gone from the parts (they stay in g->tensors).
+ *
+ * What one walk removes gives the next one more to do: two readers become one, a product of constants a number. So they
+ * are repeated until nothing changes; then the graph's text, read back, is left as it is. */
+void simplify(struct graph *g) { run(g, false); }

@@ -1,5 +1,5 @@
 /* simplify.h - what the files of the simplifier share: simplify.c (the order, dead equations), propagate.c (copies,
- * constants, equal equations), inline.c (element-wise producers into their only reader). */
+ * constants, equal equations), inline.c (element-wise producers into their only reader), absorb.c (scales into weights). */
 #ifndef NNC_SIMPLIFY_H
 #define NNC_SIMPLIFY_H
 
@@ -14,6 +14,8 @@ struct usage {
 	int reads;		     /* different reads of it, counted for each equation; a view counts as 2 */
 	bool repeated;		     /* inline.c: something reads it that must go on reading it */
 	bool live;
+	bool of_params;		     /* absorb.c: no row changes it */
+	bool moves;		     /* absorb.c: a state whose next value inference gives */
 	LIST(struct equation *) equations; /* that define it, for liveness */
 	struct expr *value; /* propagate.c: what stands for an element, in the slots of its axes; or NULL */
 };
@@ -25,5 +27,12 @@ void find_usage(struct graph *g);
 void remove_dead(struct graph *g);
 void propagate(struct graph *g);
 void inline_producers(struct graph *g);
+/* The same as simplify, of part inference where the params are known. */
+void simplify_known(struct graph *g);
+/* absorb.c. Sets usage.of_params. known: what changes between calls counts as the row's. */
+void find_of_params(struct graph *g, bool known);
+/* absorb.c. Requires: find_usage. known: params are, while compiling. Whether anything changed; the usage is as it was
+ * then. */
+bool absorb(struct graph *g, bool known);
 
 #endif
