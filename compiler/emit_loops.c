@@ -580,31 +580,102 @@ void hoist_terms(struct body *b, int at, int end)
 	write_temps(b, terms, end - at, TEMPS_BEFORE_LOOP);
 }
 
-static void write_nest(struct body *b, int at, int end, int depth)
+/* While an index is in [from, to), the terms of stages [at, end); what they are otherwise is kept. */
+static struct expr **restrict_terms(struct body *b, int at, int end, int slot, int64_t from, int64_t to)
+{
+	struct expr **kept = arena_array(b->e->arena, (size_t)(end - at) + 1, sizeof *kept);
+
+	for (int i = at; i < end; i++) {
+		struct stage *stage = b->group->stages.item[i];
+
+		kept[i - at] = stage->term;
+		stage->term = restrict_term(b->e->g, stage, slot < 0 ? step_slot(b->group, stage) : slot, from, to);
+	}
+	return kept;
+}
+
+static void restore_terms(struct body *b, int at, int end, struct expr *const *kept)
+{
+	for (int i = at; i < end; i++)
+		b->group->stages.item[i]->term = kept[i - at];
+}
+
+static void write_nest_loops(struct body *b, int at, int end, int k, int n_open);
+
+/* One loop after the other instead of loop k, which the schedule has cut. */
+static void write_pieces(struct body *b, int at, int end, int k, int n_open)
+{
+	const struct stage *stage = b->group->stages.item[at];
+	const struct cut *cut = &stage->cut;
+	uint64_t open = b->open;
+
+	for (int piece = 0; piece < cut->n; piece++) {
+		int64_t from = cut->at[piece], to = cut->at[piece + 1];
+		struct expr **kept = restrict_terms(b, at, end, cut->slot, from, to);
+		struct mark m = mark(b);
+
+		b->eq = stage->eq;
+		b->open = open | (uint64_t)1 << cut->slot;
+		if (to - from == 1) {
+			b->slot_name[cut->slot] = NULL;
+			b->slot_value[cut->slot] = from;
+			write_nest_loops(b, at, end, k + 1, n_open);
+		} else {
+			const char *name = index_name(b, stage->eq, cut->slot);
+
+			open_block(b->e, "for (int %s = %lld; %s < %lld; %s++) {", name, (long long)from, name,
+				   (long long)to, name);
+			set_slot(b, cut->slot, name);
+			write_nest_loops(b, at, end, k + 1, n_open);
+			close_block(b->e, "}");
+		}
+		forget(b, m, to - from > 1);
+		restore_terms(b, at, end, kept);
+	}
+	b->slot_name[cut->slot] = NULL;
+	b->slot_value[cut->slot] = 0;
+	b->open = open;
+}
+
+/* The loops of a nest from number k on, and its body. */
+static void write_nest_loops(struct body *b, int at, int end, int k, int n_open)
 {
 	struct stage *stage = b->group->stages.item[at];
-	bool own = stage->n_free > 0 || stage->form == FORM_ROW || stage->form == FORM_SCATTER;
 	struct mark m = mark(b);
 	int blocks = 0;
 
+	for (; k < stage->n_free; k++) {
+		if (stage->cut.n && stage->loop[k] == stage->cut.slot) {
+			write_pieces(b, at, end, k, n_open);
+			break;
+		}
+		hoist_terms(b, at, end);
+		if (!blocks) /* what stands before the loops stays declared after them */
+			m.names = mark(b).names;
+		blocks += open_loop(b, stage->eq, stage->loop[k]);
+	}
+	if (k == stage->n_free && stage->form == FORM_ROW)
+		write_row(b, stage);
+	else if (k == stage->n_free)
+		write_nest_body(b, at, end, n_open);
+	close_loops(b, blocks);
+	if (stage->n_free > 0 || stage->form == FORM_ROW) /* else its variables serve the nests that follow */
+		forget(b, m, blocks > 0);
+}
+
+static void write_nest(struct body *b, int at, int end, int depth)
+{
+	struct stage *stage = b->group->stages.item[at];
+
 	start_stage(b, stage->eq, depth);
 	if (stage->form == FORM_SCATTER) {
+		struct mark m = mark(b);
+
 		write_scatter(b, stage);
-	} else {
-		for (int k = 0; k < stage->n_free; k++) {
-			hoist_terms(b, at, end);
-			if (!blocks) /* what stands before the loops stays declared after them */
-				m.names = mark(b).names;
-			blocks += open_loop(b, stage->eq, stage->loop[k]);
-		}
-		if (stage->form == FORM_ROW)
-			write_row(b, stage);
-		else
-			write_nest_body(b, at, end, depth + stage->n_free);
+		forget(b, m, false);
+		return;
 	}
-	close_loops(b, blocks);
-	if (own) /* else its variables serve the nests that follow */
-		forget(b, m, blocks > 0);
+	write_nest_loops(b, at, end, 0, depth + stage->n_free);
 }
 
 int nest_end(const struct group *group, int at)
@@ -614,7 +685,7 @@ int nest_end(const struct group *group, int at)
 	return at;
 }
 
-static void write_plain_loops(struct body *b)
+static void write_nests(struct body *b)
 {
 	struct group *group = b->group;
 	const struct equation *first = group->stages.item[0]->eq;
@@ -631,6 +702,35 @@ static void write_plain_loops(struct body *b)
 		write_nest(b, at, nest_end(group, at), group->depth);
 	}
 	close_loops(b, blocks);
+}
+
+/* Where a step reads beyond no end of its scan, without tests. */
+static void write_plain_loops(struct body *b)
+{
+	const struct group *group = b->group;
+	const char *step = group->steps ? b->step_name[count_steps(group) - 1] : NULL;
+	struct text test = {.arena = b->e->arena};
+	struct expr **kept;
+	struct mark m;
+
+	if (!step || !group->steady_to) {
+		write_nests(b);
+		return;
+	}
+	if (group->steady_from > 0)
+		text_printf(&test, "%s >= %lld", step, (long long)group->steady_from);
+	if (group->steady_to < group->steps->scan->trips)
+		text_printf(&test, "%s%s < %lld", test.n ? " && " : "", step, (long long)group->steady_to);
+	m = mark(b);
+	kept = restrict_terms(b, 0, group->stages.n, -1, group->steady_from, group->steady_to);
+	open_block(b->e, "if (%s) {", test.at);
+	write_nests(b);
+	forget(b, m, true);
+	restore_terms(b, 0, group->stages.n, kept);
+	reopen_block(b->e, "} else {");
+	write_nests(b);
+	close_block(b->e, "}");
+	forget(b, m, true);
 }
 
 void write_loops(struct body *b)

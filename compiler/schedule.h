@@ -71,6 +71,13 @@ struct tile {
 	struct tile_size size[TARGET_COUNT];
 };
 
+/* Where the loop over an index is cut: pieces [at[k], at[k + 1]). */
+enum { MOST_PIECES = 4 };
+struct cut {
+	int slot, n; /* n pieces; 0: no cut */
+	int64_t at[MOST_PIECES + 1];
+};
+
 /* An equation within a group. Its loops are the group's shared ones and then `loop`, outermost first. */
 struct stage {
 	struct equation *eq;
@@ -87,6 +94,7 @@ struct stage {
 	struct tile *row_tile;
 	int lanes;	  /* DOT: partial sums that run side by side in the innermost loop; 1: none */
 	int64_t from, to; /* written out: this range of elements of a row; to 0: all */
+	struct cut cut;	  /* of the nest of loops that begins here */
 	bool joins;	  /* stands in the free loops of the stage before, element by element */
 	bool clears;	  /* SCATTER: nothing has set the tensor before */
 	bool local;	  /* only this group reads it, element by element: it needs no memory */
@@ -101,6 +109,7 @@ struct group {
 	int depth;		       /* slots 0..depth-1 are loops around all stages */
 	bool written_out;	       /* no loops but those over rows */
 	const struct step_loop *steps; /* the innermost scan around it, or NULL */
+	int64_t steady_from, steady_to; /* its steps in which all tests on them are decided alike; to 0: no such tests */
 	bool flat; /* element by element over whole tensors: one loop over all elements, whatever the shape */
 	enum part part;
 	unsigned readers; /* INFERENCE: which calls need it, a bit each */
@@ -298,6 +307,12 @@ double stage_cost(const struct stage *stage);
  */
 bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct affine *flat);
 int64_t axis_stride(const struct tensor *t, int axis);
+
+/* schedule_pieces.c: cuts, and what a stage's term is while an index is in [from, to). */
+void find_pieces(struct program *p, struct group *group);
+struct expr *restrict_term(struct graph *g, const struct stage *stage, int slot, int64_t from, int64_t to);
+/* The slot of the innermost step. */
+int step_slot(const struct group *group, const struct stage *stage);
 
 /* schedule_operands.c: the list of a part with equations added that give sums of products operands which tiles can
  * read. */

@@ -307,8 +307,9 @@ static void find_locals(struct program *p, struct group *group)
 void finish_groups(struct program *p, group_list *list)
 {
 	for (int i = 0; i < list->n; i++) {
-		split_loops(list->item[i]);
 		choose_shape(p, list->item[i]);
+		find_pieces(p, list->item[i]);
+		split_loops(list->item[i]);
 	}
 	cut_groups(p, list);
 	for (int i = 0; i < list->n; i++)

@@ -70,3 +70,6 @@ printf 'input x[9, 24]\ntarget y[40]\ns, h = x -> gru(40)\nloss mse(h, y)\ntrain
 "$NNC" turned.nn -o turned.c
 sed -n '/^float turned_step(/,/^\tfor (int t/p' turned.c | grep -q 'compute_.*_operand(.*weight_hh' ||
 	fail "no copy of the weights stands before the steps"
+# Its inner loops have no tests: gates are separate loops, and only the ends of the scan ask what is beyond them.
+grep -q 'if (t >= 1 && t < 8) {' turned.c || fail "no function asks once whether its step is at an end"
+! grep -q ' == [0-2] ?' turned.c || fail "a loop tests the number of the gate: $(grep ' == [0-2] ?' turned.c)"
