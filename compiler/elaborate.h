@@ -244,6 +244,7 @@ void report_subscripts(struct elaborator *E, struct span at, const char *name, c
 
 /* ---- elaborate_name.c ---- */
 const char *join_path(struct elaborator *E, const char *path, const char *name);
+const char *saved_path(struct elaborator *E, const char *text, const char *own, struct span at);
 const char *role_name(struct elaborator *E, const char *role); /* path of a temporary: what it is for, then its role */
 struct binding *find_binding(struct scope *s, const char *name);
 struct binding *lookup(struct elaborator *E, const char *name); /* this scope, then what a def sees of the file */
@@ -260,6 +261,7 @@ void run_include(struct elaborator *E, const struct node *n);
 
 /* ---- elaborate_statement.c ---- */
 void run_block(struct elaborator *E, const struct node *block);
+const char *filled_text(struct elaborator *E, const char *text, struct span at);
 
 /* ---- elaborate_assign.c ---- */
 void run_assignment(struct elaborator *E, const struct node *n);
@@ -346,7 +348,7 @@ struct value finish_equation(struct elaborator *E, struct value v, const int *lh
 void declare(struct elaborator *E, const struct node *n);
 /* The equation of part init that gives t its first value; mark: equations that part had before v was made. */
 void set_initial(struct elaborator *E, struct tensor *t, struct value v, struct span at, int mark);
-void initialize(struct elaborator *E, const struct node *var, struct tensor *t);
+void initialize(struct elaborator *E, const struct node *var, const char *name, struct tensor *t);
 
 /* ---- elaborate_call.c ---- */
 struct value eval_call(struct elaborator *E, const struct node *n);

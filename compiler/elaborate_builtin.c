@@ -259,6 +259,8 @@ static struct value reduce_all(struct elaborator *E, const struct node *n, struc
 
 static struct value about_shape(struct elaborator *E, const struct node *n, struct value v)
 {
+	if (v.kind == VAL_TUPLE && !strcmp(n->name, "size"))
+		return int_value(v.n);
 	v = as_tensor(E, &v);
 	if (v.kind != VAL_TENSOR) {
 		fail(E, n->at, "'%s' needs a tensor, not %s", n->name, kind_text(&v));

@@ -78,9 +78,10 @@ static struct value constant_of_shape(struct elaborator *E, struct value v, int 
 	return t;
 }
 
-static bool use_override(struct elaborator *E, const struct node *var, int n, const struct axis *axis)
+/* An argument of the call, by the param's name or label, in place of the param. */
+static bool use_override(struct elaborator *E, const struct node *var, const char *name, int n, const struct axis *axis)
 {
-	struct override *o = table_get(&E->scope->overrides, var->name);
+	struct override *o = table_get(&E->scope->overrides, name);
 	if (!o)
 		return false;
 	o->used = true;
@@ -89,8 +90,7 @@ static bool use_override(struct elaborator *E, const struct node *var, int n, co
 	if (v.kind == VAL_BOOL && !v.integer) {
 		struct value initial = var->n > 2 && var->kid[2] ? eval(E, var->kid[2]) : error_value();
 		if (var->n > 3 && var->kid[3]) {
-			fail(E, o->at, "'%s=no' reads the initial value, but that of '%s' is random", var->name,
-			     var->name);
+			fail(E, o->at, "'%s=no' reads the initial value, but that of '%s' is random", name, name);
 			initial = error_value();
 		}
 		v = is_number(&initial) ? constant_of_shape(E, initial, n, axis) : error_value();
@@ -102,13 +102,13 @@ static bool use_override(struct elaborator *E, const struct node *var, int n, co
 		for (int i = 0; same && i < n; i++)
 			same = own_axis(&v)[i].extent == axis[i].extent;
 		if (!same) {
-			fail(E, o->at, "'%s' has shape %s%s, but parameter '%s' is %s", var->name, value_shape(E, &v),
-			     is_batched(&v) ? " per sample" : "", var->name, value_shape(E, &shape));
+			fail(E, o->at, "'%s' has shape %s%s, but parameter '%s' is %s", name, value_shape(E, &v),
+			     is_batched(&v) ? " per sample" : "", name, value_shape(E, &shape));
 			note_origin(E, o->at, &v);
 			v = error_value();
 		}
 	} else if (v.kind != VAL_ERROR) {
-		fail(E, o->at, "parameter '%s' is a tensor of shape %s, not %s", var->name, value_shape(E, &shape),
+		fail(E, o->at, "parameter '%s' is a tensor of shape %s, not %s", name, value_shape(E, &shape),
 		     kind_text(&v));
 		v = error_value();
 	}
@@ -182,13 +182,15 @@ static void declare_kept(struct elaborator *E, const struct node *var, enum role
 		fail(E, var->at, "a parameter is one for all samples and cannot be declared per batch");
 		return;
 	}
-	list_add(&E->ctx->arena, &E->scope->params_seen, var->name);
-	if (use_override(E, var, n, axis))
+	const char *text = var->label ? var->label : var->name, *own = filled_text(E, text, var->at);
+	if (!own)
 		return;
-	const char *own = E->scope == E->file || *E->scope->suffix
-				  ? arena_printf(&E->ctx->arena, "%s%s", var->name, E->scope->suffix)
-				  : var->name;
-	const char *full = w ? join_path(E, w->name, var->name) : join_path(E, E->scope->path, own);
+	list_add(&E->ctx->arena, &E->scope->params_seen, own);
+	if (use_override(E, var, own, n, axis))
+		return;
+	const char *full = w ? join_path(E, w->name, own) : saved_path(E, text, own, var->at);
+	if (!full)
+		return;
 	struct tensor *t = existing(E, var, full, n, axis, batched);
 	if (!t && E->second) {
 		fail(E, var->at,
@@ -209,7 +211,7 @@ static void declare_kept(struct elaborator *E, const struct node *var, enum role
 		t->classes = classes;
 		t->layer = E->scope->path;
 		if (w && w->role == ROLE_PARAM) {
-			t->rule = var->name;
+			t->rule = own;
 			t->owner = w;
 		}
 		table_set(&E->params, full, t);
@@ -217,7 +219,7 @@ static void declare_kept(struct elaborator *E, const struct node *var, enum role
 	if (made && E->graph_text && role == ROLE_STATE)
 		note_optimizer(E, var, t);
 	else if (made && !E->graph_text)
-		initialize(E, var, t);
+		initialize(E, var, own, t);
 	bind_state(E, var, t, role == ROLE_STATE);
 }
 
@@ -333,12 +335,15 @@ void declare(struct elaborator *E, const struct node *n)
 		if (errors != E->ctx->errors && E->scope->builtin)
 			return;
 		const struct node *var = n->kid[i];
-		if (top && !strchr("cs", n->name[0]) && find_binding(E->scope, var->name) &&
+		if (top && !strchr("cs", n->name[0]) && !*E->scope->suffix && find_binding(E->scope, var->name) &&
 		    find_binding(E->scope, var->name)->at.src && !table_get(&E->params, join_path(E, "", var->name))) {
 			fail(E, var->name_at, "'%s' is assigned already", var->name);
 			report_note(E->ctx, find_binding(E->scope, var->name)->at, "here");
 			continue;
 		}
+		if (var->label && strcmp(n->name, "param") && strcmp(n->name, "frozen") && strcmp(n->name, "state"))
+			fail(E, var->at, "params and states have names in saved files, %s is neither",
+			     !strcmp(n->name, "input") ? "an input" : arena_printf(&E->ctx->arena, "a %s", n->name));
 		if (!strcmp(n->name, "input"))
 			declare_given(E, var, ROLE_INPUT);
 		else if (!strcmp(n->name, "target"))

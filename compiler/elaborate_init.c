@@ -98,7 +98,7 @@ static struct value eval_initial(struct elaborator *E, const struct node *value,
 	return v;
 }
 
-void initialize(struct elaborator *E, const struct node *var, struct tensor *t)
+void initialize(struct elaborator *E, const struct node *var, const char *name, struct tensor *t)
 {
 	const struct node *value = var->n > 2 ? var->kid[2] : NULL, *target = var->n > 3 ? var->kid[3] : NULL;
 	enum part part = E->part;
@@ -107,15 +107,15 @@ void initialize(struct elaborator *E, const struct node *var, struct tensor *t)
 	E->scans = 0;
 	int mark = E->g->part[PART_INIT].n;
 	const char *hint = E->scope->hint;
-	E->scope->hint = var->name;
+	E->scope->hint = name;
 	bool done = false;
 	struct value v = target ? eval_init(E, target, t) : value ? eval_initial(E, value, t, &done) : int_value(0);
 	if (v.kind == VAL_ERROR || done)
 		;
 	else if (v.kind != VAL_TENSOR && !is_number(&v))
-		fail(E, var->at, "the initial value of '%s' is %s, not a number or tensor", var->name, kind_text(&v));
+		fail(E, var->at, "the initial value of '%s' is %s, not a number or tensor", name, kind_text(&v));
 	else if (is_batched(&v) && !t->batched)
-		fail(E, var->at, "the initial value of '%s' differs from sample to sample", var->name);
+		fail(E, var->at, "the initial value of '%s' differs from sample to sample", name);
 	else
 		set_initial(E, t, v, var->at, mark);
 	E->scope->hint = hint;

@@ -32,12 +32,12 @@ void leave(struct elaborator *E, struct scope *s)
 	E->scope = s->caller;
 }
 
-/* The path of a new instance: label, or the definition's name with a number from the second on. NULL: used already. */
+/* The path of a new instance: label, or the definition's name with a number from the second on. NULL after an error. */
 const char *instance_path(struct elaborator *E, const char *label, const char *name, struct span at)
 {
 	struct scope *s = E->scope;
-	const char *own = label ? label : name;
-	struct span *old = table_get(&s->instances, own);
+	const char *text = label ? label : name, *own = label ? (label = filled_text(E, label, at)) : name;
+	struct span *old = own ? table_get(&s->instances, own) : NULL;
 	if (label && old) {
 		fail(E, at, "label '%s' is used twice", label);
 		report_note(E->ctx, *old, "first here");
@@ -49,12 +49,12 @@ const char *instance_path(struct elaborator *E, const char *label, const char *n
 		own = arena_printf(&E->ctx->arena, "%s%d", name, (int)k + 1);
 		old = table_get(&s->instances, own);
 	}
+	if (!own)
+		return NULL;
 	struct span *place = arena_alloc(&E->ctx->arena, sizeof *place);
 	*place = at;
 	table_set(&s->instances, own, place);
-	if (*s->suffix)
-		own = arena_printf(&E->ctx->arena, "%s%s", own, s->suffix);
-	return join_path(E, s->path, own);
+	return saved_path(E, text, own, at);
 }
 
 /* ---- layers ---- */

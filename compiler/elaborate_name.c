@@ -8,6 +8,38 @@ const char *join_path(struct elaborator *E, const char *path, const char *name)
 	return *path ? arena_printf(&E->ctx->arena, "%s.%s", path, name) : name;
 }
 
+/* Whether a path can be read back: names or numbers between dots, the first a name. */
+static bool is_path(const char *path)
+{
+	bool first = true;
+	for (const char *at = path;; first = false) {
+		size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+		bool digit = *at >= '0' && *at <= '9';
+		if (n == 0 || (digit && (first || strspn(at, "0123456789") != n)))
+			return false;
+		if (!at[n])
+			return true;
+		if (at[n] != '.')
+			return false;
+		at += n + 1;
+	}
+}
+
+/* What a label or name is called in saved files, with all around it; `own` is its text with the values in its braces filled
+ * in, NULL after an error. Where it has braces it says the round of a repeat itself. NULL if it cannot be one. */
+const char *saved_path(struct elaborator *E, const char *text, const char *own, struct span at)
+{
+	const char *suffix = strchr(text, '{') ? "" : E->scope->suffix;
+	if (!own)
+		return NULL;
+	const char *path = join_path(E, E->scope->path, *suffix ? arena_printf(&E->ctx->arena, "%s%s", own, suffix) : own);
+	if (is_path(path))
+		return path;
+	fail(E, at, "'%s' cannot be a name in saved files: it is of letters, digits and _ with dots between, and begins with no digit",
+	     path);
+	return NULL;
+}
+
 const char *role_name(struct elaborator *E, const char *role)
 {
 	const char *hint = E->scope->hint;

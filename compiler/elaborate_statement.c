@@ -72,11 +72,14 @@ static void run_repeat(struct elaborator *E, const struct node *n)
 	s->numbers = numbers;
 }
 
-/* The message of an assert with {expression} replaced by its value. */
-static const char *assert_message(struct elaborator *E, const struct node *n)
+/* The text of an assert or a label with each {expression} replaced by its value; NULL after an error. */
+const char *filled_text(struct elaborator *E, const char *text, struct span at)
 {
 	struct text t = {.arena = &E->ctx->arena};
-	for (const char *p = n->name; *p; p++) {
+	int errors = E->ctx->errors;
+	if (!strchr(text, '{'))
+		return text;
+	for (const char *p = text; *p; p++) {
 		const char *end = *p == '{' ? strchr(p, '}') : NULL;
 		if (!end) {
 			text_add_bytes(&t, p, 1);
@@ -84,15 +87,18 @@ static const char *assert_message(struct elaborator *E, const struct node *n)
 		}
 		char *inside = arena_copy(&E->ctx->arena, p + 1, (size_t)(end - p - 1));
 		char *statement = arena_printf(&E->ctx->arena, "x = %s", inside);
-		struct source *src = add_source(E->ctx, "assert", statement, strlen(statement), true);
+		struct source *src = add_source(E->ctx, "text", statement, strlen(statement), true);
 		struct node *tree = parse_source(E->ctx, src);
 		struct value v = tree && tree->n == 1 && tree->kid[0]->kind == NODE_ASSIGN
 					 ? eval(E, tree->kid[0]->kid[1])
 					 : error_value();
-		text_add(&t, value_text(E, &v));
+		text_add(&t, v.kind == VAL_STRING ? v.string : value_text(E, &v));
 		p = end;
 	}
-	return t.at ? t.at : "";
+	if (E->ctx->errors == errors)
+		return t.at ? t.at : "";
+	report_note(E->ctx, at, "in the braces of this text");
+	return NULL;
 }
 
 static void run_assert(struct elaborator *E, const struct node *n)
@@ -100,7 +106,8 @@ static void run_assert(struct elaborator *E, const struct node *n)
 	bool yes;
 	if (!known_condition(E, n->kid[0], &yes) || yes)
 		return;
-	fail(E, n->at, "%s", assert_message(E, n));
+	const char *message = filled_text(E, n->name, n->at);
+	fail(E, n->at, "%s", message ? message : n->name);
 	E->scope->returned = E->scope != E->file; /* what follows would only repeat it */
 	E->scope->result = error_value();
 }

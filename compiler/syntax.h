@@ -31,7 +31,7 @@ enum node_kind {
 	/* statements */
 	NODE_BLOCK,     /* kids: statements; also a whole file */
 	NODE_DECLARE,   /* name: "input" "target" "setting" "const" "param" "frozen" "state"; kids VAR */
-	NODE_VAR,       /* name; [dims ITEMS], [TYPE], [= expression], [~ CALL or NAME]. dims without kids: "[]" */
+	NODE_VAR,       /* name; label (that of saved files) or NULL; [dims ITEMS], [TYPE], [= expression], [~ CALL or NAME]. dims without kids: "[]" */
 	NODE_TYPE,      /* name: "class" "int" "real" "bool"; [ITEMS] */
 	NODE_OUTPUT,    /* kids ARG (named or not) */
 	NODE_METRIC,    /* kids ARG */

@@ -75,7 +75,7 @@ static void nnerror(const struct span *at, struct parser *p, const char *message
 %precedence NOT
 
 %type <struct node_list *> stmts vars carries formals formal_list named strs options exprs args arg_list items lhss
-%type <struct node *> block blocky ifstmt stmt lhs var dims type carry formal name1 only goal condition
+%type <struct node *> block blocky ifstmt stmt lhs kept var dims type carry formal name1 only goal condition
 %type <struct node *> expr pipe target call or add term product reduction factor postfix
 %type <struct node *> arg item bound
 %type <enum node_op> rel mulop
@@ -142,8 +142,10 @@ lhs: NAME                               { $$ = set_tensor_name(p, NODE(LHS, @$, 
    | PRIMED '[' items ']'               { $$ = set_name(NODE(LHS, @$, LIST_NODE(ITEMS, @3, $3)), $1, @1); $$->primed = true; } ;
 lhss: lhs ',' lhs                       { $$ = add_node(p, add_node(p, NULL, $1), $3); }
     | lhss ',' lhs                      { $$ = add_node(p, $1, $3); } ;
-vars: var                               { $$ = add_node(p, NULL, $1); }
-    | vars ',' var                      { $$ = add_node(p, $1, $3); } ;
+vars: kept                              { $$ = add_node(p, NULL, $1); }
+    | vars ',' kept                     { $$ = add_node(p, $1, $3); } ;
+kept: var
+    | STR ':' var                       { $$ = $3; $$->at = @$; $$->label = $1; } ;
 var: NAME dims type                     { $$ = set_tensor_name(p, NODE(VAR, @$, $2, $3, NULL, NULL), $1, @1); }
    | NAME dims type '=' expr            { $$ = set_tensor_name(p, NODE(VAR, @$, $2, $3, $5, NULL), $1, @1); }
    | NAME dims type '~' target          { $$ = set_tensor_name(p, NODE(VAR, @$, $2, $3, NULL, $5), $1, @1); } ;
@@ -178,7 +180,8 @@ expr: IF expr THEN expr ELSE expr       { $$ = NODE(IF, @$, $2, $4, $6); }
     | pipe ;
 pipe: or
     | pipe ARROW target                 { $$ = make_pipe(p, @$, $1, NULL, $3); }
-    | pipe ARROW NAME ':' target        { $$ = make_pipe(p, @$, $1, $3, $5); } ;
+    | pipe ARROW NAME ':' target        { $$ = make_pipe(p, @$, $1, $3, $5); }
+    | pipe ARROW STR ':' target         { $$ = make_pipe(p, @$, $1, $3, $5); } ;
 target: NAME                            { $$ = set_name(LEAF(NAME, @$), $1, @1); }
       | call ;
 call: NAME '(' args ')'                 { $$ = make_call(p, @$, $1, @1, $3); } ;
