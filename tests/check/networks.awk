@@ -24,7 +24,7 @@ function sequence(    o) {
 	else if (r == 2) { add("lstm(" o ")"); w = o }
 	else if (r == 3) { add("attention(" w ")") }
 	else if (r == 4) add("layernorm(eps=0.1)")
-	else if (r == 5) { add("bidirectional_gru(" o ")"); w = 2 * o }
+	else if (r == 5) { add("gru(" o ",bidirectional=yes)"); w = 2 * o }
 	else { add("dense(" o ")"); w = o; bend() }
 }
 function vector(    o) {

@@ -10,6 +10,6 @@ refused() { # WHY MODEL
 	"$NNC" m.nn -o m.c
 	tr '\n' ' ' <m.h | grep -qF "There is no m_stream_step: $1" || { grep stream m.h; fail "expected '$1' of: $2"; }
 }
-refused "'net.a.sum' needs 'x' at other steps than its own" 'input x[5, 2]; h = reverse(x) -> net: gru(3); output h'
-refused "'m.sum' needs 'gru.next' at other steps than its own" 'input x[5, 2]; h = x -> gru(3); m[i] = mean[t] h[t, i]; output m'
+refused "'net.l0.a.sum' needs 'x' at other steps than its own" 'input x[5, 2]; h = reverse(x) -> net: gru(3); output h'
+refused "'m.sum' needs 'gru.l0.next' at other steps than its own" 'input x[5, 2]; h = x -> gru(3); m[i] = mean[t] h[t, i]; output m'
 tail -n 1 result

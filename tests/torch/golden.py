@@ -31,7 +31,7 @@ def save(path, tensors, metadata=None):
     if metadata:
         head["__metadata__"] = metadata
     for name, value in tensors.items():
-        value = np.ascontiguousarray(value)
+        value = np.asarray(value, order="C")
         kind = {"f": "F32", "i": "I32"}[value.dtype.kind] if value.dtype != np.int64 else "I64"
         data = value.astype({"F32": "<f4", "I32": "<i4", "I64": "<i8"}[kind]).tobytes()
         head[name] = {"dtype": kind, "shape": list(value.shape), "data_offsets": [at, at + len(data)]}

@@ -356,17 +356,32 @@ def recurrences():
     g.case("lstm_length", "y, h, c = x -> f: lstm(3, length=k)", ["x[4, 2]", "k: class[5] in 1"], lengths_lstm, w, outputs="h c")
     for name, module in ("rnn", nn.RNN), ("gru", nn.GRU):
         b = module(2, 3, batch_first=True, bidirectional=True)
-        f("bidirectional_" + name, f"bidirectional_{name}(3)", [4, 2], b, "y h",
-          lambda x: (b(x)[0], b(x)[1].transpose(0, 1)))
+        f("bidirectional_" + name, f"{name}(3, bidirectional=yes)", [4, 2], b, "y h", lambda x: (b(x)[0], b(x)[1].transpose(0, 1)))
+        d = module(2, 3, 2, batch_first=True, bias=False)
+        f("layers_" + name, f"{name}(3, 2, bias=no)", [4, 2], d, "y h", lambda x: (d(x)[0], d(x)[1].transpose(0, 1)))
     t = nn.LSTM(2, 3, batch_first=True, bidirectional=True)
-    f("bidirectional_lstm", "bidirectional_lstm(3)", [4, 2], t, "y h c",
+    f("bidirectional_lstm", "lstm(3, bidirectional=yes)", [4, 2], t, "y h c",
       lambda x: (t(x)[0], t(x)[1][0].transpose(0, 1), t(x)[1][1].transpose(0, 1)))
+    k = nn.LSTM(2, 3, 3, batch_first=True, bidirectional=True, proj_size=2)
+    g.case("lstm_layers", "y, h, c = x -> f: lstm(3, layers=3, bidirectional=yes, projection=2, start=a, start_c=b)",
+           ["x[4, 2]", "a[6, 2]", "b[6, 3]"],
+           lambda x, a, b: (lambda y, s: (y, s[0].transpose(0, 1), s[1].transpose(0, 1)))(
+               *k(x, (a.transpose(0, 1).contiguous(), b.transpose(0, 1).contiguous()))), k, outputs="y h c")
+    o = nn.GRU(2, 3, 2, batch_first=True, bidirectional=True)
+
+    def lengths_both(x, k):
+        packed = nn.utils.rnn.pack_padded_sequence(x, k, batch_first=True, enforce_sorted=False)
+        y, h = o(packed)
+        return nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=4)[0], h.transpose(0, 1)
+
+    g.case("gru_lengths", "s, h = x -> f: gru(3, layers=2, bidirectional=yes, length=k)\ny[t, i] = if t < k then s[t, i] else 0",
+           ["x[4, 2]", "k: class[5] in 1"], lengths_both, o, outputs="y h")
 
     class Peephole(nn.Module):  # PyTorch has none
         def __init__(self, n, units):
             super().__init__()
             for k, shape in dict(weight_ih_l0=(4 * units, n), weight_hh_l0=(4 * units, units), bias_ih_l0=(4 * units,),
-                                 bias_hh_l0=(4 * units,), weight_ci=(units,), weight_cf=(units,), weight_co=(units,)).items():
+                                 bias_hh_l0=(4 * units,), weight_ci_l0=(units,), weight_cf_l0=(units,), weight_co_l0=(units,)).items():
                 self.register_parameter(k, nn.Parameter(torch.zeros(shape)))
             self.units = units
 
@@ -375,9 +390,9 @@ def recurrences():
             for t in range(x.shape[1]):
                 z = F.linear(x[:, t], self.weight_ih_l0, self.bias_ih_l0) + F.linear(h, self.weight_hh_l0, self.bias_hh_l0)
                 i, f, n, o = z.chunk(4, -1)
-                i, f = torch.sigmoid(i + self.weight_ci * c), torch.sigmoid(f + self.weight_cf * c)
+                i, f = torch.sigmoid(i + self.weight_ci_l0 * c), torch.sigmoid(f + self.weight_cf_l0 * c)
                 c = f * c + i * torch.tanh(n)
-                h = torch.sigmoid(o + self.weight_co * c) * torch.tanh(c)
+                h = torch.sigmoid(o + self.weight_co_l0 * c) * torch.tanh(c)
             return h, c
 
     for activation in "tanh", "relu":
@@ -592,6 +607,10 @@ def losses():
     g.loss("normal_kl", "normal_kl(x, y)", ["x[4]", "y[4]"], per_sample(
         lambda m, s: torch.distributions.kl_divergence(torch.distributions.Normal(m, (s / 2).exp()),
                                                        torch.distributions.Normal(0, 1)).sum()))
+    for head in False, True:
+        q = nn.AdaptiveLogSoftmaxWithLoss(8, 9, [2, 5], div_value=2, head_bias=head)
+        g.case(f"adaptive_log_softmax_{head}", f"y = x -> f: adaptive_log_softmax(9, (2, 5), div=2, head_bias={'yes' if head else 'no'})",
+               ["x[8]"], q.log_prob, q)
     for norm in 1, 2, 3:
         g.case(f"pdist_{norm}", f"y = pdist(x, p={norm})", ["x[5, 3]"], lambda x: torch.stack([F.pdist(a, norm) for a in x]))
     a, b, c = "a[5]", "b[5]", "c[5]"
@@ -648,12 +667,23 @@ output y = c2 -> flatten -> fc1: dense(4) -> tanh -> fc2: dense(3)
         fc1=nn.Linear(3, 4), fc2=nn.Linear(4, 3)))
     g.network("characters", """e = k -> embedding: embedding(6, 3)
 s, h, c = e -> lstm: lstm(4)
-r, l = s -> gru: bidirectional_gru(2)
+r, l = s -> gru: gru(2, bidirectional=yes)
 output y = r -> norm: layernorm -> head: dense(6)
 """, ["k[5]: class[6]"], Part(
         lambda n, k: n.head(n.norm(n.gru(n.lstm(n.embedding(k))[0])[0])),
         embedding=nn.Embedding(6, 3), lstm=nn.LSTM(3, 4, batch_first=True),
         gru=nn.GRU(4, 2, batch_first=True, bidirectional=True), norm=nn.LayerNorm(4), head=nn.Linear(4, 6)))
+    g.network("listener", """c = x -> features: conv1d(4, 3, pad="same", bias=no) -> norm: batchnorm(momentum=none) -> relu
+s, h, m = c.T -> memory: lstm(3, layers=2, bidirectional=yes)
+a = s -> look: attention(2, context=z) -> form: bilinear(s, 3)
+output y = a -> flatten -> "head.0": dense(4) -> "head.1": prelu -> "head.2": dense(2, bias=no)
+""", ["x[2, 5]", "z[3, 4]"], Part(
+        lambda n, x, z: n.head(n.form(n.look(s := n.memory(F.relu(n.norm(n.features(x))).transpose(1, 2))[0], z, z)[0], s)
+                               .flatten(1)),
+        features=nn.Conv1d(2, 4, 3, padding="same", bias=False), norm=nn.BatchNorm1d(4, momentum=None),
+        memory=nn.LSTM(4, 3, 2, batch_first=True, bidirectional=True),
+        look=nn.MultiheadAttention(6, 2, batch_first=True, kdim=4, vdim=4), form=nn.Bilinear(6, 6, 3),
+        head=nn.Sequential(nn.Linear(15, 4), nn.PReLU(), nn.Linear(4, 2, bias=False))))
     g.network("transformer", """layer block = transformer_encoder_layer(2, hidden=6, p=0)
 m = x -> block
 z = z -> inner: dense(4)
