@@ -192,6 +192,16 @@ static char find_separator(const struct csv *csv)
 	return ' ';
 }
 
+/* The quote of the current line that is not closed; NULL: there is none. */
+static const char *find_open_quote(const struct csv *csv)
+{
+	const char *open = NULL;
+	for (const char *p = csv->line_at; p < csv->line_end; p++)
+		if (*p == '"')
+			open = open ? NULL : p;
+	return open;
+}
+
 /* Whether the current line is a header. Mixed lines are not: their error is reported as that of data. */
 static bool is_header(struct csv *csv)
 {
@@ -212,7 +222,7 @@ static bool is_header(struct csv *csv)
 		csv->promised = (int64_t)first;
 		return true;
 	}
-	return names == n;
+	return names == n && !find_open_quote(csv);
 }
 
 static int count_fields(const struct csv *csv)
@@ -240,6 +250,9 @@ static nnr_status fail_count(struct csv *csv, int from, int to, int found)
 {
 	char text[1000], what[200];
 	size_t n = 0;
+	const char *quote = find_open_quote(csv);
+	if (quote)
+		return fail_field(csv, (struct field){quote, csv->line_end}, "this quote is not closed");
 	const struct reader *reader = csv->reader;
 	for (int pass = 0; pass < 2; pass++) {
 		for (int i = from; i < to && n < sizeof text / 2; i++) {
@@ -295,6 +308,8 @@ static nnr_status read_field(struct csv *csv, struct field field, struct column 
 	int n = field.end - field.at > 40 ? 40 : (int)(field.end - field.at);
 	if (field.at == field.end)
 		return fail_field(csv, field, "the field is empty");
+	if (number != IS_NUMBER && field.at == find_open_quote(csv))
+		return fail_field(csv, field, "this quote is not closed");
 	if (number != IS_NUMBER) {
 		snprintf(text, sizeof text, "'%.*s' is %s", n, field.at,
 			 number == NOT_FINITE ? "not finite" : "not a number");

@@ -128,7 +128,7 @@ nnr_status read_idx(struct reader *reader)
 	if (status != NNR_OK)
 		return status;
 	if (idx.count != column->tensor->count)
-		return host_fail(&reader->host, NNR_INVALID, reader->file, "%llu numbers in a row, but %s takes %zu",
+		return host_fail(&reader->host, NNR_INVALID, reader->file, "a row of %llu, but %s takes %zu",
 				 (unsigned long long)idx.count, describe_tensor(column->tensor, what, sizeof what),
 				 column->tensor->count);
 	status = set_rows(reader, (int64_t)idx.rows);

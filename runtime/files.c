@@ -41,7 +41,9 @@ static nnr_status read_some(const struct host *host, const char *path, int fd, g
 		return fail_errno(host, path, "cannot read");
 	if (code == Z_BUF_ERROR)
 		return host_fail(host, NNR_INVALID, path, "truncated: its compressed data end too early");
-	return host_fail(host, code == Z_MEM_ERROR ? NNR_MEMORY : NNR_INVALID, path, "cannot unpack: %s", why);
+	const char *text = strstr(why, ">: "); /* behind zlib's "<fd:3>: " */
+	return host_fail(host, code == Z_MEM_ERROR ? NNR_MEMORY : NNR_INVALID, path, "cannot unpack: %s",
+			 text ? text + 3 : why);
 }
 
 static nnr_status read_all(const struct host *host, const char *path, int fd, gzFile gz, struct bytes *bytes)

@@ -256,6 +256,8 @@ static const struct {
 	{"1,2,3,4,0\n1,2,,4,0\n", "c.csv:2:5-6: error: the field is empty\n"},
 	{"1,2,3,4,0\n1,two,3,4,0\n", "c.csv:2:3-6: error: 'two' is not a number\n"},
 	{"1,2,3,x,0\n", "c.csv:1:7-8: error: 'x' is not a number\n"},
+	{"\"1,2,3,4,0\n5,6,7,8,3\n", "c.csv:1:1-11: error: this quote is not closed\n"},
+	{"1,2,3,4,0\n5,\"6,7,8,3\n", "c.csv:2:3-11: error: this quote is not closed\n"},
 	{"1,2,0x3,4,0\n", "c.csv:1:5-8: error: '0x3' is not a number\n"},
 	{"1,2,3.1.2,4,0\n", "c.csv:1:5-10: error: '3.1.2' is not a number\n"},
 	{"1,2,3e,4,0\n", "c.csv:1:5-7: error: '3e' is not a number\n"},
@@ -389,7 +391,7 @@ static const struct {
 	     "x.idx: error: truncated: the header promises 6 bytes of elements, the file has 3\n"),
 	CASE(HEAD("\x08", "\2") N("\1") N("\3") "\1\2\3\4",
 	     "x.idx: error: too long: the header promises 3 bytes of elements, the file has 4\n"),
-	CASE(HEAD("\x08", "\2") N("\1") N("\2") "\1\2", "x.idx: error: 2 numbers in a row, but input 'x'[3] takes 3\n"),
+	CASE(HEAD("\x08", "\2") N("\1") N("\2") "\1\2", "x.idx: error: a row of 2, but input 'x'[3] takes 3\n"),
 	CASE(HEAD("\x08", "\2") N("\0") N("\3"), "x.idx: error: no rows\n"),
 	CASE(HEAD("\x08", "\4") "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
 				"1",
@@ -476,8 +478,8 @@ START_TEST(text)
 {
 	const struct text_case *c = &text_cases[_i];
 	nn_tensor both[] = {
-		{"text", NN_INPUT, NN_INT32, 128, 1, 1, {c->window}, (size_t)c->window, 0},
-		{"next", NN_TARGET, NN_INT32, 128, 1, 1, {c->ahead}, (size_t)c->ahead, 0},
+		{"text", NN_INPUT, NN_INT32, 128, 1, 1, {c->window}, (size_t)c->window, 0, -1},
+		{"next", NN_TARGET, NN_INT32, 128, 1, 1, {c->ahead}, (size_t)c->ahead, 0, -1},
 	};
 	nn_model nn = hand_model;
 	nn.tensor = both;
@@ -520,8 +522,8 @@ END_TEST
 START_TEST(text_files)
 {
 	nn_tensor both[] = {
-		{"text", NN_INPUT, NN_INT32, 256, 1, 1, {2}, 2, 0},
-		{"next", NN_TARGET, NN_INT32, 256, 1, 1, {2}, 2, 0},
+		{"text", NN_INPUT, NN_INT32, 256, 1, 1, {2}, 2, 0, -1},
+		{"next", NN_TARGET, NN_INT32, 256, 1, 1, {2}, 2, 0, -1},
 	};
 	nn_model nn = hand_model;
 	nn.tensor = both;
