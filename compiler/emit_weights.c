@@ -32,6 +32,15 @@ static void write_params_constant(struct emitter *e)
 
 /* ---- the state ---- */
 
+/* The last line, with the end of the one before it, has more than ROW characters. */
+static bool is_row_full(const struct text *text)
+{
+	size_t n = 0;
+	while (n < text->n && n <= ROW && text->at[text->n - 1 - n] != '\n')
+		n++;
+	return n + (n < text->n) > ROW;
+}
+
 /* The elements from *i on along axis k and those behind it, in a pair of braces an axis. */
 static void add_elements(struct emitter *e, struct text *text, const struct tensor *t, int k, const void *array,
 			 int64_t *i)
@@ -42,9 +51,7 @@ static void add_elements(struct emitter *e, struct text *text, const struct tens
 	}
 	text_add(text, "{");
 	for (int64_t n = 0; n < t->axis[k].extent; n++) {
-		const char *line = strrchr(text->at, '\n');
-
-		text_add(text, n == 0 ? "" : strlen(line ? line : text->at) > ROW ? ",\n" : ", ");
+		text_add(text, n == 0 ? "" : is_row_full(text) ? ",\n" : ", ");
 		add_elements(e, text, t, k + 1, array, i);
 	}
 	text_add(text, "}");

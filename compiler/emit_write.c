@@ -68,7 +68,7 @@ static void write_broken(struct emitter *e, const char *text)
 		size_t room = (size_t)(WIDTH - TAB * (depth < 8 ? depth : 8)), at;
 
 		indent(e, depth);
-		at = strlen(text) > room ? break_point(text, room) : 0;
+		at = memchr(text, 0, room + 1) ? 0 : break_point(text, room);
 		if (!at) {
 			text_add(e->out, text);
 			text_add(e->out, "\n");
