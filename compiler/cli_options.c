@@ -370,6 +370,8 @@ static int unknown_option(const char *argument)
 	size_t size = strcspn(argument + 2, "=");
 	snprintf(name, sizeof name, "%.*s", (int)(size < sizeof name ? size : sizeof name - 1), argument + 2);
 	const char *near = nnc_nearest(name, names, n);
+	if (near && strcmp(near, name) == 0)
+		return usage_error("--%s takes no value", name);
 	if (near)
 		return usage_error("unknown option --%s; did you mean --%s?", name, near);
 	return usage_error("unknown option --%s", name);
@@ -458,8 +460,9 @@ int parse_options(int argc, char **argv, struct cli *cli)
 	list_options(letters, options);
 	/* the command first, since what an option means may depend on it; the first pass only sorts words to the end */
 	opterr = 0;
-	while (getopt_long(argc, argv, letters, options, NULL) != -1)
-		;
+	while ((id = getopt_long(argc, argv, letters, options, NULL)) != -1)
+		if (id == ':')
+			return usage_error("%s needs an argument", argv[optind - 1]);
 	words = argv + optind;
 	int n = argc - optind;
 	if ((code = find_command(cli, &words, n)) >= 0)
@@ -469,8 +472,6 @@ int parse_options(int argc, char **argv, struct cli *cli)
 	while ((id = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		if (id == '?')
 			return unknown_option(argv[optind - 1]);
-		if (id == ':')
-			return usage_error("%s needs an argument", argv[optind - 1]);
 		if (!(row_of(id)->commands & 1 << cli->command))
 			return usage_error("%s does nothing %s%s", row_of(id)->shown,
 					   cli->command == COMPILE ? "when compiling" : "for nnc ",

@@ -38,7 +38,7 @@ struct context {
 	bool muted;			/* the last message was not shown, so its notes are not either */
 	LIST(struct reported) reported; /* errors and warnings that were shown */
 };
-enum { NNC_MAX_ERRORS = 20 };
+enum { NNC_MAX_ERRORS = 20, ENOUGH_ERRORS = 1000 /* the rest of the text is not looked at */ };
 
 bool is_within(struct span inner, struct span outer);
 /* A text to compile. It is copied, but for one that is built in; so is the name. */

@@ -22,9 +22,9 @@ static void load_library(struct elaborator *E)
 /* -D NAME=VALUE: an assignment of a known value; -D NAME is NAME=yes. */
 static void read_defines(struct elaborator *E)
 {
-	const nnc_options *o = E->ctx->options;
-	for (int i = 0; o && o->define && o->define[i]; i++) {
-		const char *text = o->define[i];
+	const nnc_options *options = E->ctx->options;
+	for (int i = 0; options && options->define && options->define[i]; i++) {
+		const char *text = options->define[i];
 		if (!strchr(text, '='))
 			text = arena_printf(&E->ctx->arena, "%s=yes", text);
 		struct source *src = add_source(E->ctx, "<command line>", text, strlen(text), false);
@@ -37,11 +37,14 @@ static void read_defines(struct elaborator *E)
 			fail(E, (struct span){src, 0, (uint32_t)src->size}, "-D takes NAME=VALUE");
 			continue;
 		}
-		struct value *v = arena_alloc(&E->ctx->arena, sizeof *v);
-		*v = eval(E, n->kid[1]);
-		if (v->kind != VAL_ERROR && !is_known(v))
-			fail(E, n->kid[1]->at, "the value of '%s' is not known while compiling", lhs->name);
-		table_set(&E->defines, lhs->name, v);
+		struct override *o = arena_alloc(&E->ctx->arena, sizeof *o);
+		*o = (struct override){.value = eval(E, n->kid[1]), .at = lhs->name_at};
+		if (o->value.kind != VAL_ERROR && !is_known(&o->value)) {
+			fail(E, n->kid[1]->at, "-D gives a number, a string, yes, no or a tuple of them, not %s",
+			     kind_text(&o->value));
+			o->value = error_value();
+		}
+		table_set(&E->defines, lhs->name, o);
 	}
 }
 
@@ -151,6 +154,7 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 	*E = (struct elaborator){.ctx = ctx,
 				 .defs = {.arena = arena},
 				 .inits = {.arena = arena},
+				 .hidden = {.arena = arena},
 				 .optimizers = {.arena = arena},
 				 .params = {.arena = arena},
 				 .included = {.arena = arena},

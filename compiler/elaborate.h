@@ -177,7 +177,7 @@ struct inclusion {
 	unsigned ran;
 };
 
-enum { MAX_CALL_DEPTH = 200, MAX_EXPR_DEPTH = 2000 };
+enum { MAX_CALL_DEPTH = 200, MAX_EXPR_DEPTH = 2000, MAX_STATEMENTS = 3000000, MAX_TENSORS = 500000 };
 
 struct elaborator {
 	struct context *ctx;
@@ -187,10 +187,11 @@ struct elaborator {
 	enum part part;
 	bool training;
 	struct table defs, inits, optimizers; /* struct node (DEFINE) */
+	struct table hidden;		      /* "def f" -> that of the library, whose name the user's text took */
 	struct table params;		      /* full name -> struct tensor: params and states */
 	struct table included;		      /* the key of a file -> struct inclusion */
 	struct table named;		      /* the file and what it includes, as written there -> struct inclusion */
-	struct table defines;		      /* -D name -> struct value */
+	struct table defines;		      /* -D name -> struct override */
 	struct table met;		      /* params and states that the second run met */
 	struct table layers;		      /* full name -> struct layer */
 	LIST(struct node *) trains;
@@ -200,6 +201,7 @@ struct elaborator {
 	LIST(struct goal) goals;
 	LIST(const struct node *) goal_nodes;
 	int depth, call_depth;
+	int statements; /* run so far */
 	struct scan_frame *
 		scan[MAX_SCAN_DEPTH]; /* open scans, outermost first; slot 1 + d of equations is the index of scan[d] */
 	int scans;
@@ -234,6 +236,9 @@ void forget_value_names(struct graph *g); /* names of values may be taken again;
 void fail(struct elaborator *E, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 struct span user_place(struct elaborator *E, struct span at);
 bool expect_int(struct elaborator *E, const struct node *n, struct value v, const char *what, int64_t *out);
+/* "RULE, not 7 / 2 = 3.5" at n, and where the names in it have their values from. */
+void report_value(struct elaborator *E, const struct node *n, const struct value *v, const char *rule);
+void note_values(struct elaborator *E, const struct node *n);
 /* A note where the shape of a value comes from, unless that is in the text the error shows. */
 void note_origin(struct elaborator *E, struct span at, const struct value *v);
 /* A subscript of `name` that leaves its axis (from 1), or of unknown range (r NULL). */
@@ -255,13 +260,17 @@ struct value eval_name(struct elaborator *E, const struct node *n);
 struct value eval_primed(struct elaborator *E, const struct node *n);
 
 /* ---- elaborate_include.c: definitions and the texts they stand in ---- */
+/* By name, its body parsed by now; NULL if there is none. The library's own text finds the library's. */
 const struct node *get_definition(struct elaborator *E, const struct table *table, const char *name);
+const struct node *library_definition(struct elaborator *E, const struct table *table, const char *name);
 void collect_definitions(struct elaborator *E, const struct node *block);
 void run_include(struct elaborator *E, const struct node *n);
 
 /* ---- elaborate_statement.c ---- */
 void run_block(struct elaborator *E, const struct node *block);
 const char *filled_text(struct elaborator *E, const char *text, struct span at);
+/* The names that a block which could not be run assigns: what reads them is no error of its own. */
+void bind_errors(struct elaborator *E, const struct node *n);
 
 /* ---- elaborate_assign.c ---- */
 void run_assignment(struct elaborator *E, const struct node *n);

@@ -32,7 +32,7 @@ bool bind_arguments(struct elaborator *E, struct scope *s, const struct argument
 	const struct node *def = s->def;
 	bool folds, ok = true;
 	int nformal = formal_count(def, &folds), positional = 0;
-	const struct argument *given[64] = {0};
+	const struct argument **given = arena_array(&E->ctx->arena, (size_t)nformal + 1, sizeof *given);
 	for (int i = 0; i < n; i++) {
 		const struct argument *a = &arg[i];
 		int k = -1;

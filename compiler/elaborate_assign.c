@@ -123,7 +123,9 @@ void run_assignment(struct elaborator *E, const struct node *n)
 		return;
 	}
 	if (v.kind == VAL_TUPLE && v.n != lhs->n) {
-		fail(E, n->at, "%d names for %d values", lhs->n, v.n);
+		fail(E, n->at, "%d names for %d values%s%s", lhs->n, v.n, is_known(&v) ? ": " : "",
+		     is_known(&v) ? value_text(E, &v) : "");
+		note_values(E, n->kid[1]);
 		v = error_value();
 	}
 	if (v.kind == VAL_TENSOR) {

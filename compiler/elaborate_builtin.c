@@ -15,8 +15,9 @@ static const struct {
 };
 
 static const char *const other_functions[] = {
-	"sum",	   "mean", "prod", "min",   "max",   "clamp",	"zeros",  "shape",     "size",	       "rank",
-	"reshape", "grad", "rows", "class", "batch", "uniform", "normal", "bernoulli", "draw_uniform", "draw_normal",
+	"sum",	 "mean",    "prod",   "min",	   "max",	   "clamp",	  "zeros",
+	"shape", "size",    "rank",   "reshape",   "grad",	   "rows",	  "class",
+	"batch", "uniform", "normal", "bernoulli", "draw_uniform", "draw_normal", "known",
 };
 
 static int scalar_function(const char *name)
@@ -68,7 +69,8 @@ static int read_shape(struct elaborator *E, const struct node *n, const struct v
 		if (!expect_int(E, n, item[i], "an extent", &extent))
 			return -1;
 		if (extent < 1 || rank == 8) {
-			fail(E, n->at, rank == 8 ? "a tensor has at most 8 axes" : "an extent is at least 1");
+			fail(E, n->at, rank == 8 ? "a tensor has at most 8 axes" : "an extent is at least 1, not %lld",
+			     (long long)extent);
 			return -1;
 		}
 		axis[rank++] = (struct axis){extent, false};
@@ -318,6 +320,8 @@ struct value eval_builtin(struct elaborator *E, const struct node *n, const stru
 		return eval_gradient(E, n, args[0]);
 	if (!strcmp(f, "class"))
 		return class_value(E, n, args);
+	if (!strcmp(f, "known"))
+		return bool_value(is_known(&args[0]));
 	if (!strcmp(f, "zeros"))
 		return zeros(E, n, &args[0]);
 	if (!strcmp(f, "rows"))

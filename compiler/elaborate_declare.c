@@ -24,7 +24,8 @@ static int read_dims(struct elaborator *E, const struct node *var, struct axis *
 		if (!expect_int(E, d, eval(E, d), "an extent", &extent))
 			return -1;
 		if (extent < 1) {
-			fail(E, d->at, "the extent of an axis is at least 1, not %lld", (long long)extent);
+			report_value(E, d, &(struct value){.kind = VAL_INT, .integer = extent},
+				     "the extent of an axis is at least 1");
 			return -1;
 		}
 		if (extent > INT64_C(1) << 31) {
@@ -236,6 +237,11 @@ static void declare_given(struct elaborator *E, const struct node *var, enum rol
 	enum elem elem;
 	int64_t classes;
 	bool ok = n >= 0 && read_type(E, var, &elem, &classes);
+	if (ok && role != ROLE_SETTING && var->n > 2 && var->kid[2]) {
+		fail(E, var->kid[2]->at, "%s '%s' has no value in the model: each sample brings its own",
+		     role == ROLE_INPUT ? "input" : "target", var->name);
+		ok = false;
+	}
 	if (ok && role == ROLE_SETTING && n) {
 		fail(E, var->at, "a setting is one number");
 		ok = false;
@@ -251,7 +257,9 @@ static void declare_given(struct elaborator *E, const struct node *var, enum rol
 	struct tensor *t = E->second ? table_get(&E->params, var->name) : NULL;
 	if (!t) {
 		if (table_get(&E->params, var->name)) {
+			struct tensor *first = table_get(&E->params, var->name);
 			fail(E, var->name_at, "'%s' is declared twice", var->name);
+			report_note(E->ctx, first->at, "first here");
 			return;
 		}
 		t = graph_tensor(E->g, role, var->name, elem, per_sample, n + per_sample, axis, var->name_at);
@@ -308,8 +316,9 @@ static void declare_const(struct elaborator *E, const struct node *var)
 		declare_data(E, var);
 		return;
 	}
-	struct value *defined = table_get(&E->defines, var->name);
-	struct value v = defined ? *defined : var->n > 2 && var->kid[2] ? eval(E, var->kid[2]) : error_value();
+	struct override *defined = table_get(&E->defines, var->name);
+	struct binding *old = find_binding(E->scope, var->name);
+	struct value v = defined ? defined->value : var->n > 2 && var->kid[2] ? eval(E, var->kid[2]) : error_value();
 	if (!defined && !(var->n > 2 && var->kid[2])) {
 		fail(E, var->at, "a constant needs a value: const %s = ...", var->name);
 	} else if (v.kind == VAL_TENSOR && !(v.expr->op == EX_READ && v.expr->tensor->role == ROLE_DATA)) {
@@ -318,7 +327,12 @@ static void declare_const(struct elaborator *E, const struct node *var)
 	} else if (v.kind == VAL_TENSOR) {
 		graph_rename(E->g, v.expr->tensor, var->name);
 	}
-	bind(E, var->name, v, var->name_at);
+	bool again = old && old->at.begin == var->name_at.begin && old->at.src == var->name_at.src; /* in a repeat */
+	if (old && old->at.src && !again && !defined) {
+		fail(E, var->name_at, "constant '%s' has a value already", var->name);
+		report_note(E->ctx, old->at, "'%s' is %s from here", var->name, value_text(E, &old->value));
+	}
+	bind(E, var->name, v, defined ? defined->at : var->name_at);
 }
 
 void declare(struct elaborator *E, const struct node *n)

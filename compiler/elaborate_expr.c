@@ -28,6 +28,13 @@ static struct value tensor_binary(struct elaborator *E, const struct node *n, st
 	};
 	if (n->op == OP_MATMUL)
 		return matmul(E, n, a, b);
+	if ((n->op == OP_DIV || n->op == OP_FLOORDIV || n->op == OP_MOD) && is_number(&b) && number_of(&b) == 0 &&
+	    !E->graph_text) {
+		fail(E, n->at, "division by zero: the right side of '%s' is %s", operator_text(n->op),
+		     value_text(E, &b));
+		note_values(E, n->kid[1]);
+		return error_value();
+	}
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		if (table[i].op == n->op)
 			return lift(E, n->at, table[i].ex, 2,
@@ -50,6 +57,8 @@ static struct value eval_binary(struct elaborator *E, const struct node *n)
 		if (known_a && a.kind == VAL_BOOL &&
 		    ((at->op == OP_AND && !a.integer) || (at->op == OP_OR && a.integer)))
 			continue;
+		if (a.kind == VAL_ERROR && (at->op == OP_AND || at->op == OP_OR))
+			continue; /* the right side may make sense only if the left holds */
 		struct value b = eval(E, at->kid[1]);
 		if (a.kind == VAL_ERROR || b.kind == VAL_ERROR)
 			a = error_value();

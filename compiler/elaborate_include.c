@@ -4,11 +4,38 @@
 
 #include <string.h>
 
-/* A definition by name, its body parsed by now; NULL if there is none. */
-const struct node *get_definition(struct elaborator *E, const struct table *table, const char *name)
+static const char *hidden_key(struct elaborator *E, const char *what, const char *name)
+{
+	return arena_printf(&E->ctx->arena, "%s %s", what, name);
+}
+
+const struct node *library_definition(struct elaborator *E, const struct table *table, const char *name)
 {
 	struct node *def = table_get(table, name);
+	if (def && !def->at.src->builtin)
+		def = table_get(&E->hidden, hidden_key(E, def->what, name));
 	return def && complete_definition(E->ctx, def) ? def : NULL;
+}
+
+const struct node *get_definition(struct elaborator *E, const struct table *table, const char *name)
+{
+	if (E->scope->builtin)
+		return library_definition(E, table, name);
+	struct node *def = table_get(table, name);
+	return def && complete_definition(E->ctx, def) ? def : NULL;
+}
+
+static void check_formals(struct elaborator *E, const struct node *def)
+{
+	struct table seen = {.arena = &E->ctx->arena};
+	for (int i = 0; i < def->kid[0]->n; i++) {
+		const struct node *formal = def->kid[0]->kid[i];
+		if (formal->kind != NODE_VAR)
+			continue;
+		if (table_get(&seen, formal->name))
+			fail(E, formal->name_at, "argument '%s' of %s stands here twice", formal->name, def->name);
+		table_set(&seen, formal->name, (void *)(uintptr_t)formal);
+	}
 }
 
 static void define(struct elaborator *E, const struct node *n)
@@ -17,12 +44,16 @@ static void define(struct elaborator *E, const struct node *n)
 			      : !strcmp(n->what, "init") ? &E->inits
 							 : &E->optimizers;
 	const struct node *old = table_get(table, n->name);
+	if (!n->at.src->builtin)
+		check_formals(E, n);
 	if (old && !old->at.src->builtin && !n->at.src->builtin && old != n) {
 		fail(E, n->name_at, "%s is defined twice", n->name);
 		report_note(E->ctx, old->name_at, "first here");
 	} else if (!strcmp(n->what, "def") && is_builtin(n->name)) {
 		fail(E, n->name_at, "'%s' is a function of the language and cannot be defined again", n->name);
 	} else {
+		if (old && old->at.src->builtin)
+			table_set(&E->hidden, hidden_key(E, n->what, n->name), (void *)(uintptr_t)old);
 		table_set(table, n->name, (void *)(uintptr_t)n);
 	}
 }

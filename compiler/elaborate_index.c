@@ -137,8 +137,9 @@ bool declare_indices(struct elaborator *E, const struct node *items, bool bound,
 			if (!rows && !expect_int(E, item->kid[1], v, "an extent", &extent))
 				return false;
 			if (extent < 1) {
-				fail(E, item->kid[1]->at, "the extent of '%s' is %lld, but must be at least 1",
-				     name->name, (long long)extent);
+				report_value(
+					E, item->kid[1], &v,
+					arena_printf(&E->ctx->arena, "the extent of '%s' is at least 1", name->name));
 				return false;
 			}
 		}

@@ -50,10 +50,12 @@ void fail(struct elaborator *E, struct span at, const char *format, ...)
 
 void note_origin(struct elaborator *E, struct span at, const struct value *v)
 {
-	if (v->kind == VAL_TENSOR && v->expr->op == EX_READ && v->expr->tensor->at.src &&
-	    !is_within(v->expr->tensor->at, at))
-		report_note(E->ctx, v->expr->tensor->at, "'%s' of shape %s is made here", v->expr->tensor->name,
-			    value_shape(E, v));
+	struct tensor *t = v->kind == VAL_TENSOR && v->expr->op == EX_READ ? v->expr->tensor : NULL;
+	if (!t || !t->at.src || is_within(t->at, at))
+		return;
+	struct value whole = tensor_value(E, t); /* v may be a part of it */
+	report_note(E->ctx, t->at, "'%s' of shape %s is made here", t->name,
+		    value_shape(E, v->lead == whole.lead ? &whole : v));
 }
 
 void report_outside(struct elaborator *E, struct span at, const char *name, const struct range *r, int64_t extent,
@@ -103,18 +105,40 @@ static void add_arithmetic(struct elaborator *E, const struct node *n, struct te
 		add_arithmetic(E, n->kid[i], t, at);
 }
 
-static void report_fraction(struct elaborator *E, const struct node *n, const struct value *v, const char *what)
+/* The binding that a formal's value comes from where calls only hand it on: f(a) = g(a) -> a of the user's call. */
+static const struct binding *follow_argument(struct elaborator *E, const struct binding *b)
+{
+	for (struct scope *s = E->scope; s->caller && b->at.src && b->at.src->builtin; s = s->caller) {
+		const char *name = arena_copy(&E->ctx->arena, b->at.src->text + b->at.begin, b->at.end - b->at.begin);
+		const struct binding *outer = find_binding(s->caller, name);
+		if (!outer)
+			break;
+		b = outer;
+	}
+	return b;
+}
+
+/* Where the names in n have their values from, as far as the user's text tells. */
+void note_values(struct elaborator *E, const struct node *n)
+{
+	const struct binding *b = n->kind == NODE_NAME ? lookup(E, n->name) : NULL;
+	const struct binding *from = b && is_known(&b->value) ? follow_argument(E, b) : NULL;
+	if (from && from->at.src && !from->at.src->builtin)
+		report_note(E->ctx, from->at, "'%s' is %s from here", n->name, value_text(E, &b->value));
+	for (int i = 0; i < n->n && (n->kind == NODE_BINARY || n->kind == NODE_UNARY); i++)
+		note_values(E, n->kid[i]);
+}
+
+void report_value(struct elaborator *E, const struct node *n, const struct value *v, const char *rule)
 {
 	struct text t = {.arena = &E->ctx->arena};
 	uint32_t at = n->at.begin;
 	add_arithmetic(E, n, &t, &at);
 	text_add_bytes(&t, n->at.src->text + at, n->at.end - at);
 	const char *value = value_text(E, v);
-	bool plain = !strcmp(t.at, value) || strchr(t.at, '\n');
-	fail(E, n->at, "%s is a whole number, not %s%s%s", what, plain ? "" : t.at, plain ? "" : " = ", value);
-	struct binding *b = n->kind == NODE_NAME ? lookup(E, n->name) : NULL;
-	if (b && b->at.src)
-		report_note(E->ctx, b->at, "'%s' is %s from here", n->name, value);
+	bool plain = !t.at || !strcmp(t.at, value) || strchr(t.at, '\n') || n->kind == NODE_NUMBER;
+	fail(E, n->at, "%s, not %s%s%s", rule, plain ? "" : t.at, plain ? "" : " = ", value);
+	note_values(E, n);
 }
 
 bool expect_int(struct elaborator *E, const struct node *n, struct value v, const char *what, int64_t *out)
@@ -124,7 +148,7 @@ bool expect_int(struct elaborator *E, const struct node *n, struct value v, cons
 		return true;
 	}
 	if (v.kind == VAL_REAL)
-		report_fraction(E, n, &v, what);
+		report_value(E, n, &v, arena_printf(&E->ctx->arena, "%s is a whole number", what));
 	else if (v.kind == VAL_TENSOR)
 		fail(E, n->at, "%s must be known while compiling; this is a tensor", what);
 	else if (v.kind != VAL_ERROR)

@@ -182,6 +182,14 @@ static struct tensor *find_param(struct elaborator *E, const char *name)
 	return t;
 }
 
+/* x.shape, where x is something and shape a function. */
+static bool is_function_of(struct elaborator *E, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	return dot && lookup(E, arena_copy(&E->ctx->arena, name, (size_t)(dot - name))) &&
+	       (is_builtin(dot + 1) || table_get(&E->defs, dot + 1));
+}
+
 struct value eval_name(struct elaborator *E, const struct node *n)
 {
 	if (E->eq) {
@@ -231,6 +239,9 @@ struct value eval_name(struct elaborator *E, const struct node *n)
 		     suggest(E, n->name));
 	else if (E->eq)
 		fail(E, n->at, "'%s' is no known name and no index of this equation%s", n->name, suggest(E, n->name));
+	else if (is_function_of(E, n->name))
+		fail(E, n->at, "unknown name '%s' (did you mean '%s(%.*s)'?)", n->name, strrchr(n->name, '.') + 1,
+		     (int)(strrchr(n->name, '.') - n->name), n->name);
 	else
 		fail(E, n->at, "unknown name '%s'%s", n->name, suggest(E, n->name));
 	return error_value();

@@ -40,7 +40,8 @@ static int state_dims(struct elaborator *E, const struct node *carry, const stru
 		if (!expect_int(E, dims->kid[i], eval(E, dims->kid[i]), "an extent", &extent))
 			return -1;
 		if (extent < 1) {
-			fail(E, dims->kid[i]->at, "the extent of an axis is at least 1, not %lld", (long long)extent);
+			report_value(E, dims->kid[i], &(struct value){.kind = VAL_INT, .integer = extent},
+				     "the extent of an axis is at least 1");
 			return -1;
 		}
 		axis[i] = (struct axis){extent, false};
@@ -265,8 +266,9 @@ static struct value last_value(struct elaborator *E, const struct scan_state *s,
 	return v;
 }
 
+/* errors: reported before the scan. */
 static void close_names(struct elaborator *E, const struct node *n, const struct scan_frame *frame,
-			const struct table *before)
+			const struct table *before, int errors)
 {
 	unsigned bit = (unsigned)2 << E->scans;
 	for (int i = 0; i < E->scope->names.entries.n; i++) {
@@ -284,7 +286,7 @@ static void close_names(struct elaborator *E, const struct node *n, const struct
 		struct scan_state *s = b ? b->carried : NULL;
 		if (!s)
 			continue;
-		if (!s->set)
+		if (!s->set && E->ctx->errors == errors)
 			fail(E, carry->at, "the scan does not set %s'", carry->name);
 		b->value = s->set ? last_value(E, s, frame->trips, bit) : error_value();
 		b->carried = NULL;
@@ -315,10 +317,15 @@ void run_scan(struct elaborator *E, const struct node *n)
 		fail(E, n->at, "scans are nested more than %d deep", MAX_SCAN_DEPTH);
 		return;
 	}
-	if (!expect_int(E, n->kid[0], eval(E, n->kid[0]), "the number of steps", &frame.trips))
+	if (!expect_int(E, n->kid[0], eval(E, n->kid[0]), "the number of steps", &frame.trips)) {
+		bind_errors(E, n);
 		return;
+	}
 	if (frame.trips < 1 || frame.trips > INT32_MAX) {
-		fail(E, n->kid[0]->at, "the number of steps is at least 1, not %lld", (long long)frame.trips);
+		report_value(E, n->kid[0], &(struct value){.kind = VAL_INT, .integer = frame.trips},
+			     frame.trips < 1 ? "the number of steps is at least 1"
+					     : "the number of steps is at most 2^31 - 1");
+		bind_errors(E, n);
 		return;
 	}
 	bool per_sample = false;
@@ -343,6 +350,6 @@ void run_scan(struct elaborator *E, const struct node *n)
 	E->scans--;
 	if (E->ctx->errors == errors)
 		sort_body(E, &frame, n);
-	close_names(E, n, &frame, &before);
+	close_names(E, n, &frame, &before, errors);
 	find_binding(E->scope, n->name)->gone = true;
 }

@@ -2,17 +2,25 @@
 #include "elaborate.h"
 
 /* a:b:step of an axis as an expression of the new axis' slot. */
-static bool slice_range(struct elaborator *E, const struct node *item, struct value *out, int64_t extent, int axis,
-			struct expr **map)
+static bool slice_range(struct elaborator *E, const char *name, const struct node *item, struct value *out,
+			int64_t extent, int axis, struct expr **map)
 {
 	int64_t from = 0, to = extent, step = 1;
 	if ((item->kid[0] && !expect_int(E, item->kid[0], eval(E, item->kid[0]), "a bound", &from)) ||
 	    (item->kid[1] && !expect_int(E, item->kid[1], eval(E, item->kid[1]), "a bound", &to)) ||
 	    (item->kid[2] && !expect_int(E, item->kid[2], eval(E, item->kid[2]), "a step", &step)))
 		return false;
-	if (from < 0 || to > extent || from >= to || step < 1) {
-		fail(E, item->at, "%lld:%lld:%lld is not within 0:%lld of axis %d", (long long)from, (long long)to,
-		     (long long)step, (long long)extent, axis);
+	if (step < 1)
+		fail(E, item->at, "the step of a slice is at least 1, not %lld", (long long)step);
+	else if (from < 0 || to > extent)
+		fail(E, item->at, "the slice %lld:%lld is not within 0:%lld, axis %d of '%s'", (long long)from,
+		     (long long)to, (long long)extent, axis, name);
+	else if (from >= to)
+		fail(E, item->at, "the slice %lld:%lld has no elements", (long long)from, (long long)to);
+	if (step < 1 || from < 0 || to > extent || from >= to) {
+		for (int i = 0; i < 3; i++)
+			if (item->kid[i])
+				note_values(E, item->kid[i]);
 		return false;
 	}
 	*map = ex2(E->g, EX_ADD, ex2(E->g, EX_MUL, ex_int(E->g, step), ex_index(E->g, out->rank)), ex_int(E->g, from));
@@ -27,6 +35,11 @@ static bool slice_place(struct elaborator *E, const char *name, const struct nod
 	bool scalar = at.kind == VAL_TENSOR && at.expr->elem == ELEM_INT && !own_rank(&at);
 	struct expr *lead[MAX_SCAN_DEPTH + 1];
 	int64_t known = 0;
+	if (!scalar && at.kind == VAL_TENSOR) {
+		fail(E, item->at, "a subscript is a whole number%s",
+		     own_rank(&at) ? ", not a tensor: write y[i] = .." : "; int(x) makes one of a real x");
+		return false;
+	}
 	if (!scalar && !expect_int(E, item, at, "a subscript", &known))
 		return false;
 	map_lead(E, at.lead, out->lead, lead);
@@ -89,7 +102,7 @@ struct value slice(struct elaborator *E, const struct node *n, struct value base
 			continue;
 		int64_t extent = own_axis(&base)[axis].extent;
 		struct expr **sub = &map[leading + axis++];
-		if (item->kind == NODE_SLICE ? !slice_range(E, item, &out, extent, axis, sub)
+		if (item->kind == NODE_SLICE ? !slice_range(E, read_name(n), item, &out, extent, axis, sub)
 					     : !slice_place(E, read_name(n), item, &out, place[i], extent, axis, sub))
 			return error_value();
 	}

@@ -18,13 +18,12 @@ static bool known_condition(struct elaborator *E, const struct node *n, bool *ou
 	return false;
 }
 
-/* The names that a block which could not be run assigns: what reads them is no error of its own. */
-static void bind_errors(struct elaborator *E, const struct node *n)
+void bind_errors(struct elaborator *E, const struct node *n)
 {
-	if (n->kind == NODE_LHS && !n->primed && !find_binding(E->scope, n->name))
+	if ((n->kind == NODE_LHS || n->kind == NODE_CARRY) && !n->primed && !find_binding(E->scope, n->name))
 		bind(E, n->name, error_value(), n->name_at);
 	bool holds = n->kind == NODE_BLOCK || n->kind == NODE_IFBLOCK || n->kind == NODE_REPEAT ||
-		     n->kind == NODE_ASSIGN || n->kind == NODE_ITEMS;
+		     n->kind == NODE_ASSIGN || n->kind == NODE_ITEMS || n->kind == NODE_SCAN;
 	for (int i = 0; i < n->n && holds; i++)
 		if (n->kid[i])
 			bind_errors(E, n->kid[i]);
@@ -130,6 +129,8 @@ static void run_return(struct elaborator *E, const struct node *n)
 				  .item = arena_array(&E->ctx->arena, (size_t)n->n, sizeof *v.item)};
 		for (int i = 0; i < n->n; i++) {
 			v.item[i] = eval(E, n->kid[i]);
+			if (v.item[i].kind == VAL_ERROR && E->scope->builtin)
+				break; /* one message a call of the library */
 			if (v.item[i].kind == VAL_TENSOR && !v.item[i].indexed)
 				v.item[i] = settle(E, v.item[i], join_path(E, E->scope->path, "result"), n->kid[i]->at);
 		}
@@ -184,11 +185,30 @@ static void run_statement(struct elaborator *E, const struct node *n)
 	}
 }
 
+/* Repetitions and calls can ask for more than any machine has: the first statement beyond is an error. */
+static bool may_go_on(struct elaborator *E, const struct node *n)
+{
+	bool tensors = E->g->tensors.n > MAX_TENSORS;
+	if (++E->statements <= MAX_STATEMENTS && !tensors)
+		return E->ctx->distinct < ENOUGH_ERRORS;
+	if (E->statements < 2 * MAX_STATEMENTS)
+		fail(E, n->at, "this model %s more than %d %s: what repeats or calls itself out so often?",
+		     tensors ? "has" : "runs", tensors ? MAX_TENSORS : MAX_STATEMENTS,
+		     tensors ? "tensors" : "statements");
+	E->statements = 2 * MAX_STATEMENTS;
+	return false;
+}
+
 void run_block(struct elaborator *E, const struct node *block)
 {
 	struct scope *s = E->scope;
 	int errors = E->ctx->errors;
 	for (int i = 0; i < block->n && !s->returned; i++) {
+		if (!may_go_on(E, block->kid[i])) {
+			s->returned = true;
+			s->result = error_value();
+			return;
+		}
 		run_statement(E, block->kid[i]);
 		if (s->builtin && E->ctx->errors != errors)
 			return; /* one message a call of the library */

@@ -276,7 +276,7 @@ static void read_option(struct elaborator *E, const struct node *o, enum run_opt
 	if (option == AVERAGE || option == SHUFFLE ||
 	    !known_number(E, o, option == BATCH || option == ACCUMULATE ? 1 : 0, &v))
 		return;
-	if (!real && !expect_int(E, o, v, o->name, &whole))
+	if (!real && !expect_int(E, o->kid[0], v, arena_printf(&E->ctx->arena, "'%s'", o->name), &whole))
 		return;
 	if (!real && option != SEED && whole > INT32_MAX) {
 		fail(E, o->at, "'%s' is at most 2^31 - 1", o->name);

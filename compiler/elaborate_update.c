@@ -14,7 +14,7 @@
 static struct value call_definition(struct elaborator *E, const struct node *train, const char *name,
 				    struct tensor *weight, bool averages, const struct value *args, int n)
 {
-	const struct node *def = get_definition(E, &E->defs, name);
+	const struct node *def = library_definition(E, &E->defs, name);
 	if (!def) {
 		fail(E, train->at, "this needs the library's %s", name);
 		return error_value();

@@ -58,7 +58,11 @@ const char *value_text(struct elaborator *E, const struct value *v)
 	case VAL_NONE: return "none";
 	case VAL_BOOL: return v->integer ? "yes" : "no";
 	case VAL_INT: return arena_printf(&E->ctx->arena, "%lld", (long long)v->integer);
-	case VAL_REAL: text_add_real(&t, v->real); return t.at;
+	case VAL_REAL:
+		text_add_real(&t, v->real);
+		if (!strpbrk(t.at, ".einf")) /* no integer */
+			text_add(&t, ".0");
+		return t.at;
 	case VAL_STRING: return arena_printf(&E->ctx->arena, "\"%s\"", v->string);
 	case VAL_TUPLE:
 		text_add(&t, "(");
@@ -139,6 +143,7 @@ static struct value int_binary(struct elaborator *E, const struct node *n, enum 
 	}
 	if (b == 0) {
 		fail(E, n->at, "division by zero: %lld %s 0", (long long)a, operator_text(op));
+		note_values(E, n);
 		return error_value();
 	}
 	if (b == -1)
@@ -155,6 +160,7 @@ static struct value real_binary(struct elaborator *E, const struct node *n, enum
 	if (b == 0 && (op == OP_DIV || op == OP_FLOORDIV || op == OP_MOD)) {
 		fail(E, n->at, "division by zero: %s %s 0", value_text(E, &(struct value){.kind = VAL_REAL, .real = a}),
 		     operator_text(op));
+		note_values(E, n);
 		return error_value();
 	}
 	switch (op) {
@@ -164,8 +170,15 @@ static struct value real_binary(struct elaborator *E, const struct node *n, enum
 	case OP_DIV: return real_value(a / b);
 	case OP_FLOORDIV: return real_value(floor(a / b));
 	case OP_MOD: return real_value(a - b * floor(a / b));
-	default: return real_value(pow(a, b)); /* OP_POW */
+	default: break;
 	}
+	double power = pow(a, b);
+	if (!isnan(power) || isnan(a) || isnan(b))
+		return real_value(power);
+	fail(E, n->at, "%s ^ %s is no real number", value_text(E, &(struct value){.kind = VAL_REAL, .real = a}),
+	     value_text(E, &(struct value){.kind = VAL_REAL, .real = b}));
+	note_values(E, n);
+	return error_value();
 }
 
 static struct value compare(struct elaborator *E, const struct node *n, enum node_op op, const struct value *a,
@@ -175,6 +188,7 @@ static struct value compare(struct elaborator *E, const struct node *n, enum nod
 		return bool_value(known_equal(a, b) == (op == OP_EQ));
 	if (!is_number(a) || !is_number(b)) {
 		fail(E, n->at, "%s and %s have no order", kind_text(a), kind_text(b));
+		note_values(E, n);
 		return error_value();
 	}
 	double x = number_of(a), y = number_of(b);
@@ -200,6 +214,7 @@ struct value known_binary(struct elaborator *E, const struct node *n, enum node_
 		const struct value *wrong = is_number(&a) && op != OP_MATMUL ? &b : &a;
 		fail(E, n->at, "'%s' needs %s, not %s", operator_text(op), op == OP_MATMUL ? "tensors" : "numbers",
 		     value_text(E, wrong));
+		note_values(E, n);
 		return error_value();
 	}
 	if (a.kind == VAL_REAL || b.kind == VAL_REAL)
@@ -242,7 +257,7 @@ static struct value real_to_int(struct elaborator *E, const struct node *n, doub
 	return error_value();
 }
 
-struct value known_function(struct elaborator *E, const struct node *n, enum ex op, struct value a)
+static struct value apply_function(struct elaborator *E, const struct node *n, enum ex op, struct value a)
 {
 	if (!is_number(&a)) {
 		fail(E, n->at, "'%s' needs a number, not %s", n->name, value_text(E, &a));
@@ -279,4 +294,15 @@ struct value known_function(struct elaborator *E, const struct node *n, enum ex 
 	case EX_TO_REAL: return real_value(x);
 	default: return a; /* EX_STOP */
 	}
+}
+
+struct value known_function(struct elaborator *E, const struct node *n, enum ex op, struct value a)
+{
+	struct value v = apply_function(E, n, op, a);
+	if (v.kind != VAL_REAL || !isnan(v.real) || isnan(number_of(&a)))
+		return v;
+	fail(E, n->at, "%s(%s) is no real number", n->name, value_text(E, &a));
+	for (int i = 0; i < n->n; i++)
+		note_values(E, n->kid[i]->kid[0]);
+	return error_value();
 }

@@ -153,7 +153,8 @@ static void report_dropped(nnc_model *m)
 	if (dropped <= 0 || !m->host.report)
 		return;
 	message.text =
-		arena_printf(&m->ctx.arena, "%d more error%s not shown", dropped, dropped == 1 ? " is" : "s are");
+		arena_printf(&m->ctx.arena, "%d more error%s not shown%s", dropped, dropped == 1 ? " is" : "s are",
+			     m->ctx.distinct >= ENOUGH_ERRORS ? ", and the rest of the text is not looked at" : "");
 	m->host.report(m->host.user, &message);
 }
 

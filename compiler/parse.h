@@ -33,7 +33,7 @@ struct parser {
 	int before, last;   /* the last two tokens given */
 	int place;	    /* how many tokens of this statement were given */
 	bool after_binder;  /* last is the ] of a reducer */
-	bool stopped;	    /* nested too deep: the input ends here */
+	bool stopped;	    /* nested too deep, or enough errors: the input ends here */
 	struct token *held; /* read, to be given after the end of a line */
 	LIST(struct bracket) open;
 	/* documentation waiting for the definition on the next line */

@@ -359,6 +359,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parser *p)
 		report_error(p->ctx, at, "unexpected %s%s", token_phrase(p, symbol), list.n ? list.at : "");
 	if (open.kind && !p->in_example && (at_end || (open.kind != '{' && on_earlier_line(p->src, open.at, at))))
 		report_note(p->ctx, open.at, "the \"%c\" is here", open.kind);
+	p->stopped = p->ctx->distinct >= ENOUGH_ERRORS;
 	leave_brackets(p);
 	if (p->last == T_RED) /* else the "[" after it would hide the end of the line */
 		p->last = T_NNerror;
