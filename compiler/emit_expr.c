@@ -387,31 +387,43 @@ static void print_division(struct body *b, struct text *out, const struct expr *
 		print_call(b, out, help(b->e, mod ? HELP_MODULO : HELP_DIVIDE), e);
 }
 
-static void print_draw(struct body *b, struct text *out, const struct expr *e)
+static int first_of_element(const struct equation *eq) { return eq->nfree && eq->index[0].rows ? 1 : 0; }
+
+const char *draw_row(struct body *b, const struct equation *eq)
 {
-	const struct equation *eq = b->eq;
+	if (!first_of_element(eq))
+		return "0";
+	if (b->slot_name[0])
+		return arena_printf(b->e->arena, "run->first_row + %s", b->slot_name[0]);
+	return arena_printf(b->e->arena, "run->first_row + %" PRId64, b->slot_value[0]);
+}
+
+struct affine draw_element(const struct equation *eq)
+{
 	struct affine element = {0};
 	int64_t stride = 1;
-	int first = eq->nfree && eq->index[0].rows ? 1 : 0;
+
+	for (int s = eq->nfree - 1; s >= first_of_element(eq); s--) {
+		element.coef[s] = stride;
+		stride *= eq->index[s].extent;
+	}
+	return element;
+}
+
+static void print_draw(struct body *b, struct text *out, const struct expr *e)
+{
+	struct affine element;
 
 	b->takes_run = true;
-	text_printf(out, "%s(run, %s, ", help(b->e, e->draw == DRAW_NORMAL ? HELP_NORMAL : HELP_UNIFORM),
-		    b->site_names.item[find_site(&b->sites, e->site)]);
-	if (first && b->slot_name[0])
-		text_printf(out, "run->first_row + %s", b->slot_name[0]);
-	else if (first)
-		text_printf(out, "run->first_row + %" PRId64, b->slot_value[0]);
-	else
-		text_add(out, "0");
-	text_add(out, ", ");
+	if (print_drawn(b, out, e))
+		return;
+	text_printf(out, "%s(run, %s, %s, ", help(b->e, e->draw == DRAW_NORMAL ? HELP_NORMAL : HELP_UNIFORM),
+		    b->site_names.item[find_site(&b->sites, e->site)], draw_row(b, b->eq));
 	if (b->flat_index) {
 		text_printf(out, "%s)", b->flat_index);
 		return;
 	}
-	for (int s = eq->nfree - 1; s >= first; s--) {
-		element.coef[s] = stride;
-		stride *= eq->index[s].extent;
-	}
+	element = draw_element(b->eq);
 	print_affine(b, out, &element, TERNARY);
 	text_add(out, ")");
 }

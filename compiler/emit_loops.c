@@ -266,12 +266,13 @@ static const char *term_text(struct body *b, const struct stage *stage)
 	return text;
 }
 
-struct mark mark(const struct body *b) { return (struct mark){b->temps.n, b->locals.n, b->scope.names.n}; }
+struct mark mark(const struct body *b) { return (struct mark){b->temps.n, b->locals.n, b->drawn.n, b->scope.names.n}; }
 
 void forget(struct body *b, struct mark m, bool closed)
 {
 	b->temps.n = m.temps;
 	b->locals.n = m.locals;
+	b->drawn.n = m.drawn;
 	if (closed)
 		release_names(&b->scope, m.names);
 }
@@ -650,6 +651,7 @@ static void write_nest_loops(struct body *b, int at, int end, int k, int n_open)
 			break;
 		}
 		hoist_terms(b, at, end);
+		draw_ahead(b, at, end, stage->loop[k]);
 		if (!blocks) /* what stands before the loops stays declared after them */
 			m.names = mark(b).names;
 		blocks += open_loop(b, stage->eq, stage->loop[k]);
@@ -694,6 +696,7 @@ static void write_nests(struct body *b)
 	start_stage(b, first, 0);
 	for (int s = 0; s < group->depth; s++) {
 		hoist_terms(b, 0, group->stages.n);
+		draw_ahead(b, 0, group->stages.n, s);
 		blocks += open_loop(b, first, s);
 	}
 	for (int at = 0; at < group->stages.n; at = nest_end(group, at)) {
@@ -760,13 +763,21 @@ void write_loops(struct body *b)
 void write_flat(struct body *b)
 {
 	const struct equation *eq = b->group->stages.item[0]->eq;
+	bool blocks;
 
 	start_stage(b, eq, 0);
+	if (write_flat_draws(b))
+		return;
 	hoist_terms(b, 0, b->group->stages.n);
-	b->flat_index = new_name(b->e, &b->scope, "i");
-	open_block(b->e, "for (int %s = 0; %s < count; %s++) {", b->flat_index, b->flat_index, b->flat_index);
+	blocks = open_flat_blocks(b);
+	if (!blocks) {
+		b->flat_index = new_name(b->e, &b->scope, "i");
+		open_block(b->e, "for (int %s = 0; %s < count; %s++) {", b->flat_index, b->flat_index, b->flat_index);
+	}
 	for (int s = 0; s < eq->nfree; s++)
 		set_slot(b, s, b->flat_index);
 	write_nest_body(b, 0, b->group->stages.n, 64);
 	close_block(b->e, "}");
+	if (blocks)
+		close_block(b->e, "}");
 }

@@ -154,7 +154,7 @@ static const char *const reserved[] = {
 	"larger",
 	"divide",
 	"modulo",
-	"random_words",
+	"random_words", "nn_uniform", "nn_uniformf", "nn_normal", "nn_normalf", "nn_late", "nn_parts",
 	"uniform",
 	"normal",
 	"inverse_erf",

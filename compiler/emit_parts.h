@@ -64,7 +64,7 @@ struct emitter {
 	struct table functions;			 /* from function_key to struct function */
 	struct table libm; /* names of libm's functions that are called; value: number of arguments */
 	bool helps[HELP_COUNT];
-	bool uses_memcpy, uses_memset, uses_infinity;
+	bool uses_memcpy, uses_memset, uses_infinity, draws_ahead;
 	bool computed;	     /* the params are what embed.c made of those of the model */
 	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
 	unsigned tile_bytes; /* sizes of vectors in tiles, a bit each: 64, 32, 16 */
@@ -135,6 +135,13 @@ struct local {
 	const char *name;
 };
 
+/* An array of the draws of a whole loop. */
+struct drawn {
+	const struct expr *draw;
+	const char *array;
+	int slot; /* of the loop; -1: that over a block of a flat one */
+};
+
 struct body {
 	struct emitter *e;
 	struct group *group;
@@ -154,6 +161,8 @@ struct body {
 	condition_list *known;		       /* conditions that hold where the expression stands */
 	const char *rows_slot;		       /* name of the row index that bumped pointers have used up */
 	const char *flat_index;		       /* of a flat group */
+	const char *block_index;	       /* of one that goes by blocks, within the block */
+	LIST(struct drawn) drawn;
 	bool takes_n, takes_data, takes_run;
 	text_list sites; /* where its draws stand: parameters, so that equal layers share a function */
 	text_list site_names;
@@ -177,7 +186,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 /* What a part of the code declares and nothing behind it may use; its names are free again if it was in a block of C.
  */
 struct mark {
-	int temps, locals, names;
+	int temps, locals, drawn, names;
 };
 struct mark mark(const struct body *b);
 void forget(struct body *b, struct mark m, bool closed);
@@ -185,6 +194,18 @@ void forget(struct body *b, struct mark m, bool closed);
 /* emit_math.c: the name of a routine for what libm calls `name`, or NULL where libm's is to be used. */
 const char *fast_math_name(struct emitter *e, const char *name);
 void write_fast_math(struct emitter *e);
+/* emit_draws.c. The stages [at, end) run in the loop over `slot`, which is about to be opened, their other free indices
+ * being open: their draws are made, if that is worth it. For flat groups: all of one that only scales and shifts a draw,
+ * or the loops over blocks. Each is for code in process only, and false where it does nothing. */
+void draw_ahead(struct body *b, int at, int end, int slot);
+bool write_flat_draws(struct body *b);
+bool open_flat_blocks(struct body *b);
+/* A draw that has been made ahead. */
+bool print_drawn(struct body *b, struct text *out, const struct expr *draw);
+/* emit_expr.c: the row and the element that a draw of an equation is for. */
+const char *draw_row(struct body *b, const struct equation *eq);
+struct affine draw_element(const struct equation *eq);
+
 /* emit_tile.c: the stage that b->eq belongs to, in tiles; and the routine that does them, if anything called it. */
 void write_tiles(struct body *b, const struct tile *tile);
 void write_tile_routines(struct emitter *e);

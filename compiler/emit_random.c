@@ -71,6 +71,18 @@ static void write_words(struct emitter *e)
 		write_text(e, lines);
 }
 
+/* Those of a whole loop, by the host (emit_draws.c). */
+static void write_draws_ahead(struct emitter *e)
+{
+	static const char *const names[] = {"uniform", "normal"};
+
+	for (int i = 0; i < 2 && e->draws_ahead; i++)
+		write_line(e,
+			   "void nn_%s%s(const nn_run *run, uint64_t place, int row, int first, int count, %s scale, "
+			   "%s shift, %s *to);",
+			   names[i], e->suffix, e->real, e->real, e->real);
+}
+
 static void write_draws(struct emitter *e)
 {
 	const char *unit = real_literal(e, 0x1p-24), *one = real_literal(e, 1);
@@ -152,6 +164,7 @@ void write_helpers(struct emitter *e)
 	if (e->helps[HELP_UNIFORM] || e->helps[HELP_NORMAL])
 		write_words(e);
 	write_draws(e);
+	write_draws_ahead(e);
 	write_fast_math(e);
 	write_tile_routines(e);
 	if (e->helps[HELP_ERFINV])

@@ -97,7 +97,7 @@ const char *nnc_summary_text(nnc_model *model);
 const char *nnc_emit_c(nnc_model *model, const char *header, const void *weights, const void *state);
 const char *nnc_emit_header(nnc_model *model, const char *header);
 /* The same C for a compiler in this process: it includes nothing and declares what it calls, of libm, mem*,
- * random_words (runtime/random.h) and, unless tiles is NULL, the routines of runtime/tile.h; tiles stay where they are
+ * what runtime/random.h has and, unless tiles is NULL, the routines of runtime/tile.h; tiles stay where they are
  * until nnc_free. There is no forward1, as forward takes one row as well.
  *
  * The text may be had in parts, each when something first calls what is in it. `functions` tells which functions of

@@ -71,6 +71,8 @@ static const struct symbol {
 	{"memmove", (any_function *)memmove},
 	{"memset", (any_function *)memset},
 	{"random_words", (any_function *)random_words},
+	BOTH(nn_uniform, nn_uniformf),
+	BOTH(nn_normal, nn_normalf),
 	{"nn_late", (any_function *)nn_late},
 };
 

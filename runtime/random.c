@@ -1,9 +1,14 @@
-/* random.c - the random words of generated code, for code that libtcc compiles.
+/* random.c - the random numbers of generated code, for code that libtcc compiles.
  *
  * Initial values are most of what a program waits for before its first step, and the ten rounds of Philox4x32-10
- * (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011) take libtcc's code ten times as long as this.
- * These are integers, so all compilers agree on them; what is made of them stays in the generated code. */
+ * (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011) take libtcc's code ten times as long as this, and
+ * a hundred times as long as vectors (random_kernels.c). The words are integers, so all compilers agree on them; what
+ * is made of them is written as in the generated C, and compiled without contraction. */
 #include "random.h"
+
+#include <math.h>
+
+#include "random_kernels.h"
 
 void random_words(const nn_run *run, uint64_t place, int row, int element, uint32_t word[4])
 {
@@ -24,3 +29,39 @@ void random_words(const nn_run *run, uint64_t place, int row, int element, uint3
 	word[2] = w2;
 	word[3] = w3;
 }
+
+/* The best that this processor can run. */
+static random_block *select_kernel(void)
+{
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("avx512f"))
+		return random_block_avx512;
+	if (__builtin_cpu_supports("avx2"))
+		return random_block_avx2;
+#endif
+	return random_block_base;
+}
+
+#define UNIFORM(real) ((real)(int32_t)(word0[i] >> 8) * (real)0x1p-24)
+#define NORMAL(real, suffix)                                                                                           \
+	(sqrt##suffix(-2 * log##suffix(((real)(int32_t)(word0[i] >> 8) + 1) * (real)0x1p-24)) *                        \
+	 cos##suffix((real)(int32_t)(word1[i] >> 8) * (real)(2 * 3.14159265358979323846 * 0x1p-24)))
+
+#define DRAWS_OF(name, real, draw)                                                                                     \
+	void name(const nn_run *run, uint64_t place, int row, int first, int count, real scale, real shift, real *to)  \
+	{                                                                                                              \
+		random_block *make_block = select_kernel();                                                            \
+		uint32_t word0[RANDOM_BLOCK], word1[RANDOM_BLOCK], at = (uint32_t)first;                               \
+		for (; count > 0; count -= RANDOM_BLOCK, at += RANDOM_BLOCK, to += RANDOM_BLOCK) {                     \
+			int n = count < RANDOM_BLOCK ? count : RANDOM_BLOCK;                                           \
+			make_block(run->seed ^ place, (uint32_t)row, (uint32_t)run->step, at, word0, word1);           \
+			for (int i = 0; i < n; i++)                                                                    \
+				to[i] = scale * draw + shift;                                                          \
+		}                                                                                                      \
+	}
+
+DRAWS_OF(nn_uniformf, float, UNIFORM(float))
+DRAWS_OF(nn_uniform, double, UNIFORM(double))
+DRAWS_OF(nn_normalf, float, NORMAL(float, f))
+DRAWS_OF(nn_normal, double, NORMAL(double, ))

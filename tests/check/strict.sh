@@ -5,7 +5,19 @@ compilers=('gcc -O0' 'gcc -O3 -march=native' 'clang -O2 -march=native' tcc)
 [ -z "${SLOW-}" ] || compilers+=('gcc -std=gnu11 -O2 -march=native' 'clang -O3 -march=native' 'clang -O1')
 gcc -O1 -I"$ROOT/compiler" -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" "$B/libnnrun.a" "$B/libnnc.a" -o in_process \
 	${SANITIZE-} -ltcc -ldl -lpthread -ljansson -lz -lm
-for model in $(models); do
+# draws of a row, of whole tensors, and of so few elements that each is drawn alone
+cat >draws.nn <<'END'
+input x[8]
+target y: class[3]
+param bump[300] ~ normal(0.5)
+h = x -> dense(30) -> relu -> dropout(0.3)
+noise[i] = bump[i] + 0.1 * uniform()
+logits = h -> dense(3) -> dropout(0.1)
+loss cross_entropy(logits + sum(noise), y)
+output logits
+train adam(lr=0.01) batch=3
+END
+for model in $(models) draws.nn; do
 	# without optimisation large models take their time
 	products=$("$NNC" summary "$model" | awk '/^total / { print $3 }' | tr -d ,)
 	rows=3

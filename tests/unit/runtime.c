@@ -11,7 +11,10 @@
 
 #include "files.h"
 #include "jit.h"
+#include "random.h"
+#include "random_kernels.h"
 #include "runtime.h"
+#include "tile_set.h"
 
 /* ---- the model: y = w x + b, loss = mean (y - t)^2 ---- */
 
@@ -869,13 +872,57 @@ START_TEST(jit)
 }
 END_TEST
 
+/* ---- random numbers ---- */
+
+/* The draws of a loop are those of its elements, from every kernel that this processor can run. */
+START_TEST(draws)
+{
+	const nn_run run = {.seed = 0x123456789abcdef, .step = 5};
+	const uint64_t place = 0xfedcba9876543210;
+	const int first = 0x7fffff00, row = 3;
+	uint32_t word[4], word0[RANDOM_BLOCK], word1[RANDOM_BLOCK];
+	random_block *kernels[] = {random_block_base, NULL, NULL};
+#if defined(__x86_64__)
+	if (find_tile_set(sizeof(float), "avx2"))
+		kernels[1] = random_block_avx2;
+	if (find_tile_set(sizeof(float), "avx512"))
+		kernels[2] = random_block_avx512;
+#endif
+	for (int k = 0; k < 3 && kernels[k]; k++) {
+		kernels[k](run.seed ^ place, 3, 5, (uint32_t)first, word0, word1);
+		for (int i = 0; i < RANDOM_BLOCK; i++) {
+			random_words(&run, place, row, first + i, word);
+			ck_assert(word0[i] == word[0] && word1[i] == word[1]);
+		}
+	}
+	for (int count = 0; count < 200; count += 33) {
+		float u[200] = {0}, n[200];
+		double d[200];
+		nn_uniformf(&run, place, row, first, count, 3, -0.5f, u);
+		nn_normalf(&run, place, row, first, count, 1, -0.0f, n);
+		nn_normal(&run, place, row, first, count, 2, 1, d);
+		for (int i = 0; i < count; i++) {
+			random_words(&run, place, row, first + i, word);
+			double turn = 2 * 3.14159265358979323846 * 0x1p-24 * (word[1] >> 8);
+			double normal = sqrt(-2 * log(((word[0] >> 8) + 1) * 0x1p-24)) * cos(turn);
+			ck_assert_float_eq(u[i], (float)(3 * ((word[0] >> 8) * 0x1p-24)) - 0.5f);
+			ck_assert_float_eq_tol(n[i], (float)normal, 1e-5f);
+			ck_assert_double_eq_tol(d[i], 2 * normal + 1, 1e-13);
+		}
+		ck_assert_float_eq(u[count], 0);
+	}
+}
+END_TEST
+
 /* ---- functions that are compiled when they are first called ---- */
 
 static void check_same(const double *a, const double *b) { ck_assert(fabs(*a - *b) <= 1e-6 * fabs(*a)); }
 
 START_TEST(late)
 {
-	static const char model[] = "input x[3]\ntarget t, k: class[4]\ny = x -> dense(1) -> flatten\n"
+	static const char model[] = "input x[3]\ntarget t, k: class[4]\n"
+				    "h = x -> dense(9) -> tanh -> dense(10) -> sigmoid -> dense(11) -> tanh\n"
+				    "y = h -> dense(12) -> dense(13) -> dense(14) -> dense(1) -> flatten\n"
 				    "output y\nloss sum[i < 1] (y[i] - t)^2\nmetric correlation = r2(y[0], t)\n"
 				    "train sgd(lr=0.01) average=0.9 batch=10\n";
 	struct host_state h;
@@ -892,7 +939,7 @@ START_TEST(late)
 	memset(text, 0, sizeof text); /* the host's */
 	ck_assert_int_eq(nnr_step(m, in, target, ROWS, NULL), NNR_OK);
 
-	h.allowed = 0;
+	h.allowed = 0; /* and what is left of the graph's memory is too little */
 	ck_assert_int_eq(nnr_predict(m, in, out, ROWS), NNR_MEMORY);
 	ck_assert_ptr_nonnull(strstr(h.text, "out of memory"));
 	ck_assert_int_eq(nnr_step(m, in, target, ROWS, NULL), NNR_OK);
@@ -983,6 +1030,7 @@ int main(void)
 	tcase_add_test(code, replace);
 	tcase_add_test(code, jit);
 	tcase_add_test(code, late);
+	tcase_add_test(code, draws);
 	tcase_add_loop_test(code, memory, 0, 100);
 	suite_add_tcase(suite, data);
 	suite_add_tcase(suite, model);
