@@ -3,7 +3,7 @@
  * An expression is a DAG that may be shared many times over and thousands of levels deep. So a walk first lists its
  * expressions, each once and behind its arguments, with a stack of its own; each is marked with the number of the walk
  * and its place in the list. What is done with them runs along the list and needs the marks no longer, so it may walk
- * itself. */
+ * itself; where `before` has done so, the marks are made again. */
 #include "expr.h"
 
 #include <assert.h>
@@ -57,13 +57,29 @@ static void add_step(struct walk *w, struct graph *g, struct expr *e, struct exp
 		list_add(w->arena, &w->args, e->arg[i]->place);
 }
 
+/* What `before` says of e. */
+static struct expr *ask(struct walk *w, struct graph *g, before_fn *before, void *user, struct expr *e)
+{
+	uint32_t own = g->walks;
+	struct expr *ready = before(user, e);
+
+	if (g->walks == own)
+		return ready;
+	g->walks++;
+	for (int i = 0; i < w->steps.n; i++) {
+		w->steps.item[i].from->walk = g->walks;
+		w->steps.item[i].from->place = i;
+	}
+	return ready;
+}
+
 /* List e and all in it but what stands in something that `before` has an answer for. */
 static void list_steps(struct walk *w, struct graph *g, struct expr *e, before_fn *before, void *user)
 {
 	list_add(w->arena, &w->stack, (struct frame){e, 0});
 	while (w->stack.n) {
 		struct frame *top = &w->stack.item[w->stack.n - 1];
-		struct expr *at = top->e, *ready = before && top->next == 0 ? before(user, at) : NULL;
+		struct expr *at = top->e, *ready = before && top->next == 0 ? ask(w, g, before, user, at) : NULL;
 
 		while (!ready && top->next < at->n && at->arg[top->next]->walk == g->walks)
 			top->next++;
