@@ -8,7 +8,7 @@
  *     y[batch, o, i, j] = sum[c, u, v] weight[o, c, u, v] * x.operand[batch, c, i + u, j + v]
  *
  * It costs one pass over a tensor, and the sum uses every element of it many times. Factors that no bound index moves
- * are taken out of the sum.
+ * are taken out of the sum, and a bound index that moves only one factor is summed over in the copy of that.
  *
  * Vectors of results need a factor whose elements lie in the order of the results. Where that is worth a copy, there is
  * one, which a scan makes before its first step if all steps read the same:
@@ -114,14 +114,12 @@ static struct tensor *new_operand(struct operands *w, const struct tensor *like,
 	return t;
 }
 
-static struct equation *define(struct operands *w, struct tensor *t, struct expr *value)
+/* t = value, or the sum of it over n - rank indices behind those of t. */
+static struct equation *define(struct operands *w, struct tensor *t, struct index index[64], int n, struct expr *value)
 {
-	struct index index[64];
-
-	for (int a = 0; a < t->rank; a++)
-		index[a] = (struct index){t->axis[a].rows ? "batch" : arena_printf(&w->g->ctx->arena, "i%d", a),
-					  t->axis[a].extent, t->axis[a].rows};
-	return graph_equation(w->g, t, RED_NONE, t->rank, t->rank, index, value, w->eq->at);
+	for (int a = 0; a < n; a++)
+		index[a].name = index[a].rows ? "batch" : arena_printf(&w->g->ctx->arena, "i%d", a);
+	return graph_equation(w->g, t, n > t->rank ? RED_SUM : RED_NONE, t->rank, n, index, value, w->eq->at);
 }
 
 /* The same in every step of the scans around: it may be computed before them. */
@@ -156,16 +154,28 @@ static int64_t reach(struct operands *w, struct expr *e, int s)
 	return 0;
 }
 
+/* Bound indices that move no other factor: the copy of a factor is summed over them. */
+static uint64_t own_slots(const struct operands *w, const struct expr *e, const struct expr *other)
+{
+	uint64_t own = e->slots & w->bound & ~other->slots;
+
+	for (int s = 0; s < w->eq->n; s++)
+		if (w->eq->index[s].rows)
+			own &= ~((uint64_t)1 << s);
+	return own;
+}
+
 /* The slots that e depends on in the order of the axes: the sample's, those of steps, the others as e reads them; or,
- * to end with `inner`, bound ones before those that the result has, in its order. */
-static int order_slots(struct operands *w, struct expr *e, int inner, int slot[64])
+ * to end with `inner`, bound ones before those that the result has, in its order. Then those that are summed over. */
+static int order_slots(struct operands *w, struct expr *e, uint64_t summed, int inner, int slot[64])
 {
 	int64_t rank[64];
 	int n = 0;
 
 	for (int s = 0; s < w->eq->n; s++) {
 		int at = n;
-		int64_t mine = w->eq->index[s].rows		? INT64_MAX
+		int64_t mine = summed >> s & 1			? INT64_MIN
+			       : w->eq->index[s].rows		? INT64_MAX
 			       : is_step(w->eq, w->steps, s)	? INT64_MAX - 1
 			       : inner >= 0 && s < w->eq->nfree ? -s
 								: reach(w, e, s);
@@ -184,21 +194,26 @@ static int order_slots(struct operands *w, struct expr *e, int inner, int slot[6
 
 /* An axis for every index that the factor depends on, the last one `inner` if not negative; no operand where that
  * would be large, or is not possible. */
-static struct operand by_indices(struct operands *w, struct expr *e, int inner, double work)
+static struct operand by_indices(struct operands *w, struct expr *e, const struct expr *other, int inner, double work)
 {
 	const struct equation *eq = w->eq;
 	struct operand operand = {.first = w->steps && is_constant(w, e)};
 	struct expr *map[64] = {0}, *subs[64];
+	struct index index[64];
 	struct axis axis[64];
 	struct tensor *t;
+	uint64_t summed = own_slots(w, e, other);
 	double size = 1;
-	int slot[64], rank = order_slots(w, e, inner, slot);
+	int slot[64], n = order_slots(w, e, summed, inner, slot), rank = 0;
 
-	for (int a = 0; a < rank; a++) {
+	for (int a = 0; a < n; a++) {
 		map[slot[a]] = ex_index(w->g, a);
-		subs[a] = ex_index(w->g, slot[a]);
-		axis[a] = (struct axis){eq->index[slot[a]].extent, eq->index[slot[a]].rows};
-		size *= (double)eq->index[slot[a]].extent;
+		index[a] = eq->index[slot[a]];
+		if (summed >> slot[a] & 1)
+			continue;
+		subs[rank] = ex_index(w->g, slot[a]);
+		axis[rank++] = (struct axis){index[a].extent, index[a].rows};
+		size *= (double)index[a].extent;
 	}
 	for (int s = 0; s < eq->n; s++)
 		if (is_step(eq, w->steps, s) && !(e->slots >> s & 1) && !operand.first)
@@ -206,7 +221,7 @@ static struct operand by_indices(struct operands *w, struct expr *e, int inner, 
 	if (rank == 0 || size * 8 > work || size > INT32_MAX)
 		return operand;
 	t = new_operand(w, e->op == EX_READ ? e->tensor : eq->tensor, axis[0].rows, rank, axis);
-	operand.copy = define(w, t, ex_substitute(w->g, e, map, eq->n));
+	operand.copy = define(w, t, index, n, ex_substitute(w->g, e, map, eq->n));
 	operand.read = ex_read(w->g, t, subs, NULL);
 	operand.moved = size;
 	return operand;
@@ -218,6 +233,7 @@ static struct operand with_border(struct operands *w, const struct expr *read)
 	const struct tensor *of = read->tensor;
 	struct operand operand = {0};
 	struct expr *subs[64], *from[64];
+	struct index index[64];
 	struct axis axis[64];
 	struct tensor *t;
 	double size = 1;
@@ -228,6 +244,7 @@ static struct operand with_border(struct operands *w, const struct expr *read)
 		if (!read->arg[a]->affine || (!of->axis[a].rows && !range_of(read->arg[a], w->eq->index, &r)))
 			return operand;
 		axis[a] = (struct axis){r.high - r.low + 1, of->axis[a].rows};
+		index[a] = (struct index){.extent = axis[a].extent, .rows = axis[a].rows};
 		subs[a] = ex2(w->g, EX_SUB, read->arg[a], ex_int(w->g, r.low));
 		from[a] = ex2(w->g, EX_ADD, ex_index(w->g, a), ex_int(w->g, r.low));
 		size *= (double)axis[a].extent;
@@ -235,7 +252,7 @@ static struct operand with_border(struct operands *w, const struct expr *read)
 	if (size > 4 * (double)tensor_size(of) || size > INT32_MAX)
 		return operand;
 	t = new_operand(w, of, of->batched, of->rank, axis);
-	operand.copy = define(w, t, ex_read(w->g, read->tensor, from, ex_num(w->g, 0)));
+	operand.copy = define(w, t, index, of->rank, ex_read(w->g, read->tensor, from, ex_num(w->g, 0)));
 	operand.read = ex_read(w->g, t, subs, NULL);
 	operand.moved = size;
 	return operand;
@@ -258,17 +275,19 @@ static bool is_window(const struct expr *read)
 }
 
 /* What tiles can read instead of a factor. *covers: conditions under which alone it is not 0 anyway. */
-static struct operand find_operand(struct operands *w, struct expr *e, double work, condition_list *covers)
+static struct operand find_operand(struct operands *w, struct expr *e, const struct expr *other, double work,
+				   condition_list *covers)
 {
 	bool zero = e->op == EX_READ && e->guarded && ex_is_num(e->arg[e->tensor->rank], 0);
+	bool summed = own_slots(w, e, other) != 0;
 
-	if (is_linear(e))
+	if (is_linear(e) && !summed)
 		return (struct operand){.read = e};
 	if (zero)
 		guard_conditions(w->g, covers, w->eq->index, e);
-	if (zero && is_window(e) && !w->steps)
+	if (zero && is_window(e) && !summed && !w->steps)
 		return with_border(w, e);
-	return by_indices(w, e, -1, work);
+	return by_indices(w, e, other, -1, work);
 }
 
 static bool is_covered(const condition_list *covers, const struct affine *condition)
@@ -302,11 +321,21 @@ static int result_slot(const struct operands *w)
 	return s < 0 || eq->index[s].rows || is_step(eq, w->steps, s) ? -1 : s;
 }
 
+/* The sum of the product over those bound indices that are left. */
 static struct equation *sum_of(struct operands *w, struct tensor *t, struct expr *a, struct expr *b)
 {
 	const struct equation *eq = w->eq;
+	struct expr *map[64] = {0};
+	struct index index[64];
+	int n = 0;
 
-	return graph_equation(w->g, t, RED_SUM, eq->nfree, eq->n, eq->index, ex2(w->g, EX_MUL, a, b), eq->at);
+	for (int s = 0; s < eq->n; s++)
+		if (s < eq->nfree || (a->slots | b->slots) >> s & 1) {
+			map[s] = ex_index(w->g, n);
+			index[n++] = eq->index[s];
+		}
+	return graph_equation(w->g, t, RED_SUM, eq->nfree, n, index,
+			      ex_substitute(w->g, ex2(w->g, EX_MUL, a, b), map, eq->n), eq->at);
 }
 
 /* About the cycles of the sum with these operands, of all steps, their copies not counted. *dot: by dot products. */
@@ -356,8 +385,7 @@ static void turn_operand(struct operands *w, struct operand operand[2], struct e
 		if (one_row == 0) {
 			if (!dot[0] && before < work)
 				return;
-			turned = by_indices(w, is_linear(source[which]) ? operand[which].read : source[which], inner,
-					    work);
+			turned = by_indices(w, source[which], source[!which], inner, work);
 			if (!turned.read)
 				return;
 		}
@@ -418,10 +446,11 @@ static struct equation *with_operands(struct operands *w)
 	if (product.factors.n != 2)
 		return NULL;
 	factor = product.factors.item;
-	if (!(factor[0]->slots & ~factor[1]->slots) || !(factor[1]->slots & ~factor[0]->slots))
-		return NULL; /* no element of one of them is used twice */
+	if (!(factor[0]->slots & ~factor[1]->slots) || !(factor[1]->slots & ~factor[0]->slots) ||
+	    w->bound & ~(factor[0]->slots | factor[1]->slots))
+		return NULL; /* no element of one of them is used twice; or it is a multiple of a sum */
 	for (int k = 0; k < 2; k++)
-		operand[k] = find_operand(w, factor[k], work, &covers);
+		operand[k] = find_operand(w, factor[k], factor[!k], work, &covers);
 	for (int i = 0; i < product.conditions.n; i++)
 		if (!is_covered(&covers, &product.conditions.item[i]))
 			return NULL;

@@ -73,3 +73,7 @@ sed -n '/^float turned_step(/,/^\tfor (int t/p' turned.c | grep -q 'compute_.*_o
 # Its inner loops have no tests: gates are separate loops, and only the ends of the scan ask what is beyond them.
 grep -q 'if (t >= 1 && t < 8) {' turned.c || fail "no function asks once whether its step is at an end"
 ! grep -q ' == [0-2] ?' turned.c || fail "a loop tests the number of the gate: $(grep ' == [0-2] ?' turned.c)"
+# What moves one factor only is summed over before the product.
+printf 'input x[12, 40]\ntarget q[24, 40]\nparam w[3, 12, 24] ~ normal(1)\ny[i, j] = sum[h, t] w[h, t, i] * x[t, j]\nloss mse(y, q)\ntrain sgd(lr=0.1) batch=2\n' >summed.nn
+"$NNC" summed.nn -o summed.c
+grep -q 'w.operand\[.*\] = sum\[[^,]*\] w\[' summed.c || fail "two sums are not one after the other"
