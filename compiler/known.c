@@ -187,7 +187,7 @@ static struct value compare(struct elaborator *E, const struct node *n, enum nod
 	if (op == OP_EQ || op == OP_NE)
 		return bool_value(known_equal(a, b) == (op == OP_EQ));
 	if (!is_number(a) || !is_number(b)) {
-		fail(E, n->at, "%s and %s have no order", kind_text(a), kind_text(b));
+		fail(E, n->at, "%s and %s have no order", value_text(E, a), value_text(E, b));
 		note_values(E, n);
 		return error_value();
 	}
