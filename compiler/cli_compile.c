@@ -218,6 +218,7 @@ static int write_with_weights(struct cli *cli, nnc_model *model, const char *tex
 {
 	nnr_status status;
 	nnc_options options = cli->options;
+	options.ram = 0;		  /* code in this process need not fit */
 	options.inference_only = false;	  /* averages are the optimiser's */
 	cli->messages.no_warnings = true; /* they were given when `model` was compiled */
 	nnr_model *running = nnr_open_text(cli->input, text, size, &options, &status);

@@ -33,6 +33,7 @@ enum {
 	LOAD,
 	FP,
 	TARGET,
+	RAM,
 	VERIFY,
 	DATA,
 	TEST,
@@ -80,6 +81,8 @@ static const struct option_row table[] = {
 	{"fp", FP, required_argument, ON_ALL, "--fp=fast|strict", "strict: the same bits from every compiler"},
 	{"target", TARGET, required_argument, ON_COMPILE | ON_SUMMARY, "--target=MACHINE",
 	 "C for avx512, avx2, sse2, neon or scalar alone; auto: for all of them"},
+	{"ram", RAM, required_argument, ON_COMPILE | ON_SUMMARY, "--ram=BYTES",
+	 "params, state and work in no more than so much (4096, 20K, 1M), or say the nearest"},
 	{"inference-only", INFERENCE_ONLY, no_argument, ON_COMPILE | ON_SUMMARY, "--inference-only",
 	 "leave out everything that trains"},
 	{"weights", WEIGHTS, required_argument, ON_COMPILE | ON_DATA, "--weights=none|embed",
@@ -263,6 +266,21 @@ static int set_word(struct cli *cli, int id, const char *value)
 	return k < 0 ? EXIT_USAGE : -1;
 }
 
+/* Bytes, with K or M behind the number for 1024 of them, or as many K. */
+static bool read_bytes(const char *text, int64_t *bytes)
+{
+	char number[24];
+	size_t n = strlen(text);
+	int shift = n && (text[n - 1] == 'K' || text[n - 1] == 'k')   ? 10
+		    : n && (text[n - 1] == 'M' || text[n - 1] == 'm') ? 20
+								      : 0;
+	snprintf(number, sizeof number, "%.*s", (int)(n - (shift > 0)), text);
+	if (n >= sizeof number || !read_integer(number, 1, INT64_MAX >> 20, bytes))
+		return false;
+	*bytes <<= shift;
+	return true;
+}
+
 static int set_number(struct cli *cli, int id, const char *value)
 {
 	int64_t n = 0;
@@ -272,6 +290,8 @@ static int set_number(struct cli *cli, int id, const char *value)
 			return bad_value("--batch", value, "1 to 16777216");
 		cli->options.batch = (int)n;
 		return -1;
+	case RAM:
+		return read_bytes(value, &cli->options.ram) ? -1 : bad_value("--ram", value, "bytes as 4096, 20K or 1M");
 	case EPOCHS:
 		if (!read_integer(value, 1, INT32_MAX, &n))
 			return bad_value("--epochs", value, "a number from 1");
@@ -326,6 +346,7 @@ static int set_option(struct cli *cli, int id, const char *value)
 	case TARGET:
 	case FP: return set_word(cli, id, value);
 	case BATCH:
+	case RAM:
 	case EPOCHS:
 	case THREADS:
 	case STEPS:

@@ -202,6 +202,9 @@ struct graph {
 	LIST(struct output) outputs;   /* of inference */
 	LIST(struct metric) metrics;   /* of inference */
 	struct training training;
+	bool early_updates;            /* of a step: each as soon as its gradient is there, whose memory is free then */
+	const char *fitted;            /* what has been done to fit into options.ram, for the summary; NULL: nothing */
+	bool no_operands;              /* sums of products read their factors where they are, without copies in tiles' form */
 	struct table names;            /* tensor names in use, but for inference's own */
 	struct table every_name;       /* all that tensors ever had: no index is printed under one of them */
 	struct expr_set *exprs;        /* the hash-cons table */
@@ -316,6 +319,10 @@ void differentiate(struct graph *g, const equation_list *eqs, struct tensor *of,
 /* simplify.c: algebra across equations: common equations merged, element-wise chains inlined into their only
  * reader, dead equations removed. Keeps meaning; names of outputs, params, states, grads, loss, metrics stay. */
 void simplify(struct graph *g);
+
+/* fit.c: changes the graph and how it is to be scheduled until it needs no more than options.ram bytes; reports an error
+ * that tells the nearest where that cannot be. */
+void fit_memory(struct graph *g);
 
 /* verify.c: checks every invariant above; NULL, or a sentence saying what is broken (in the arena). */
 const char *verify(struct graph *g);

@@ -67,7 +67,10 @@ static bool run_passes(nnc_model *m, const struct source *src)
 		return false;
 	if (!m->host.no_simplify)
 		simplify(m->graph);
-	return passed(m, "simplify");
+	if (!passed(m, "simplify"))
+		return false;
+	fit_memory(m->graph);
+	return passed(m, "fit");
 }
 
 /* ---- handles ---- */

@@ -56,6 +56,8 @@ typedef struct nnc_options {
 	enum nnc_unroll unroll;
 	enum nnc_fp fp;
 	enum nnc_target target;
+	int64_t ram;                     /* bytes that params, state and work may take together; 0: any. It is an error if they
+	                                    cannot. Where nothing is trained, params do not count */
 	bool inference_only;
 	bool no_simplify;                /* leave the graph as the chain rule made it (tests) */
 	const char *dump;                /* pass after which nnc_dump_text is taken: elaborate, differentiate, simplify */

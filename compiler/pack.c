@@ -21,6 +21,7 @@ struct packing {
 	struct piece *piece;
 	int n;
 	int64_t alive; /* of the largest set that lives at once */
+	int when;
 };
 
 static int64_t rounded(int64_t offset) { return (offset + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
@@ -119,7 +120,10 @@ static int64_t pack_by_birth(struct packing *w)
 			w->piece[i].offset = take(&pool, room_of(&w->piece[i]));
 			alive += w->piece[i].size;
 		}
-		w->alive = alive > w->alive ? alive : w->alive;
+		if (alive > w->alive) {
+			w->alive = alive;
+			w->when = at;
+		}
 		for (int i = last[at]; i >= 0; i = after[i]) {
 			give_back(&pool, w->piece[i].offset, room_of(&w->piece[i]));
 			alive -= w->piece[i].size;
@@ -219,12 +223,13 @@ static int64_t search(struct packing *w, int64_t least)
 	return least;
 }
 
-int64_t pack_pieces(struct arena *arena, struct piece *piece, int n, int64_t *alive)
+int64_t pack_pieces(struct arena *arena, struct piece *piece, int n, int64_t *alive, int *when)
 {
 	struct packing w = {.arena = arena, .piece = piece, .n = n};
 	int64_t used = pack_by_birth(&w);
 
 	used = search(&w, used);
 	*alive = w.alive;
+	*when = w.when;
 	return used;
 }

@@ -262,6 +262,9 @@ static struct buffer *buffer_to_reuse(const struct group *group, int at, const s
 	return NULL;
 }
 
+/* Gradients are buffers like any others, not one block that lives all the time. */
+static bool apart(const struct placing *w) { return w->call == CALL_STEP && w->p->g->early_updates; }
+
 static void add_value(struct placing *w, const struct group *group, int at, int position)
 {
 	const struct stage *stage = group->stages.item[at];
@@ -277,10 +280,10 @@ static void add_value(struct placing *w, const struct group *group, int at, int 
 	b = arena_alloc(w->arena, sizeof *b);
 	*b = (struct buffer){.size = elements(w, t), .born = position, .dies = layout->dies, .storage = given};
 	b->integer = t->elem != ELEM_REAL;
-	b->fixed = given.memory != MEM_NONE;
+	b->fixed = given.memory != MEM_NONE && !(given.memory == MEM_GRADS && apart(w));
 	layout->buffer = b;
 	list_add(w->arena, &w->values, t);
-	if (given.memory == MEM_GRADS && w->call == CALL_STEP) { /* all gradients are one block, as in the struct */
+	if (given.memory == MEM_GRADS && w->call == CALL_STEP && !apart(w)) { /* all gradients are one block, as in the struct */
 		struct buffer *grads = w->grads;
 
 		grads->born = grads->born < position ? grads->born : position;
@@ -298,13 +301,41 @@ static void add_value(struct placing *w, const struct group *group, int at, int 
 
 /* ---- offsets ---- */
 
+/* What leads where most is alive; of values that share a buffer the first. */
+static void note_largest(struct placing *w, int when)
+{
+	enum { SHOWN = sizeof w->plan->largest / sizeof *w->plan->largest };
+	const struct buffer *buffer[SHOWN] = {0};
+
+	for (int i = 0; i < w->values.n; i++) {
+		struct buffer *b = find(layout_of(w->values.item[i])->buffer);
+		int at = SHOWN;
+
+		if (b->fixed || b->integer || b->born > when || b->dies < when)
+			continue;
+		for (int k = 0; k < SHOWN; k++)
+			if (buffer[k] == b)
+				b = NULL;
+		while (b && at > 0 && (!buffer[at - 1] || buffer[at - 1]->size < b->size))
+			at--;
+		if (!b || at == SHOWN)
+			continue;
+		for (int k = SHOWN - 1; k > at; k--) {
+			buffer[k] = buffer[k - 1];
+			w->plan->largest[k] = w->plan->largest[k - 1];
+		}
+		buffer[at] = b;
+		w->plan->largest[at] = w->values.item[i];
+	}
+}
+
 /* Offsets of all buffers of one kind; returns the elements used. *alive: the largest set that lives at once. */
 static int64_t place_buffers(struct placing *w, bool integer, int64_t *alive)
 {
 	struct piece *piece = arena_array(w->arena, (size_t)w->buffers.n + 1, sizeof *piece);
 	struct buffer **own = arena_array(w->arena, (size_t)w->buffers.n + 1, sizeof *own);
 	int64_t used;
-	int n = 0;
+	int n = 0, when;
 
 	for (int i = 0; i < w->buffers.n; i++) {
 		struct buffer *b = w->buffers.item[i];
@@ -314,10 +345,12 @@ static int64_t place_buffers(struct placing *w, bool integer, int64_t *alive)
 		piece[n] = (struct piece){.size = b->size, .born = b->born, .dies = b->dies};
 		own[n++] = b;
 	}
-	used = pack_pieces(w->arena, piece, n, alive);
+	used = pack_pieces(w->arena, piece, n, alive, &when);
 	for (int i = 0; i < n; i++)
 		own[i]->storage =
 			(struct storage){.memory = integer ? MEM_WORK_INT : MEM_WORK, .offset = piece[i].offset};
+	if (!integer)
+		note_largest(w, when);
 	return used;
 }
 
@@ -446,8 +479,14 @@ static void place_call(struct program *p, enum call call)
 		if (layout->group)
 			continue;
 		layout->buffer = arena_alloc(w.arena, sizeof *layout->buffer);
-		layout->buffer->joined = &grads;
 		list_add(w.arena, &w.values, p->g->grads.item[i]);
+		if (apart(&w)) {
+			*layout->buffer = (struct buffer){.size = tensor_size(p->g->grads.item[i])};
+			layout->buffer->dies = layout->dies > 0 ? layout->dies : 0;
+			list_add(w.arena, &w.buffers, layout->buffer);
+			continue;
+		}
+		layout->buffer->joined = &grads;
 		grads.born = 0;
 		grads.dies = end_of(&w);
 	}

@@ -195,7 +195,10 @@ static void make_calls(struct program *p)
 		add_groups(p, CALL_UPDATE, &p->update, 0);
 	if (trains && g->part[PART_AVERAGE].n)
 		add_groups(p, CALL_AVERAGE, &p->average, 0);
-	if (graph_trains(g)) {
+	p->call[CALL_STEP].present = graph_trains(g);
+	if (graph_trains(g) && g->early_updates) {
+		order_step(&g->ctx->arena, &p->training, &p->update, &p->call[CALL_STEP].groups);
+	} else if (graph_trains(g)) {
 		add_groups(p, CALL_STEP, &p->training, 0);
 		add_groups(p, CALL_STEP, &p->update, 0);
 	}

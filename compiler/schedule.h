@@ -188,6 +188,7 @@ struct layout {
 	struct storage storage[CALL_COUNT];
 	struct buffer *buffer; /* place.c: in the call that is being placed */
 	int dies;	       /* place.c: the last of the call's groups that uses it */
+	int number;	       /* schedule_step.c, keep.c: scratch */
 	int pointer;	       /* emit: number of its variable in the public function that is being written */
 	const char *c_name;    /* emit: the identifier for it; NULL before it is asked for */
 };
@@ -219,6 +220,7 @@ struct call_plan {
 	LIST(struct result) copies;   /* outputs that are not computed in place */
 	int64_t work, work_int;	      /* elements of work that it uses */
 	int64_t alive, alive_int;     /* the most of them that mean something at the same time */
+	struct tensor *largest[3];    /* the largest reals among these, NULL: no more */
 	int64_t scratch, scratch_int; /* of the state's scratch */
 	bool reads_state, writes_state;
 };
@@ -338,12 +340,16 @@ int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, int tar
 bool is_elementwise(const struct expr *read, const struct equation *eq);
 
 /* pack.c: offsets of pieces that live from position `born` to `dies`, both included; returns the elements that they take
- * together. *alive: the largest set that lives at once, which is the least that they can take. */
+ * together. *alive: the largest set that lives at once, which is the least that they can take; *when: at which
+ * position it does. */
 struct piece {
 	int64_t size, offset;
 	int born, dies;
 };
-int64_t pack_pieces(struct arena *arena, struct piece *piece, int n, int64_t *alive);
+int64_t pack_pieces(struct arena *arena, struct piece *piece, int n, int64_t *alive, int *when);
+
+/* schedule_step.c: the groups of a training step, each update as early as it can be, appended to *out. */
+void order_step(struct arena *arena, const group_list *training, const group_list *update, group_list *out);
 
 /* place.c: storage of every tensor in every call, and the sizes of work. */
 void place(struct program *p);

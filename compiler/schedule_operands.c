@@ -456,9 +456,12 @@ static struct equation *with_operands(struct operands *w)
 			return NULL;
 	if (!operand[0].read || !operand[1].read)
 		return NULL;
-	turn_operand(w, operand, factor, work);
+	if (!w->g->no_operands)
+		turn_operand(w, operand, factor, work);
 	if (!operand[0].copy && !operand[1].copy && !product.outside && !product.conditions.n)
 		return NULL;
+	for (int k = 0; k < 2 && w->g->no_operands; k++) /* the same products, of what the copies would hold */
+		operand[k] = (struct operand){.read = factor[k]};
 	return rebuild(w, operand, product.outside);
 }
 

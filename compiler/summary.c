@@ -155,6 +155,9 @@ static void write_memory(struct summary *s, struct text *out, int64_t real)
 	text_printf(out, "  state    %12" PRId64 "\n", sizes.state);
 	text_printf(out, "  work     %12" PRId64 "  the most that is alive at once: %" PRId64 "\n", sizes.work, sizes.alive);
 	text_printf(out, "  work1    %12" PRId64 "  for one row\n", sizes.work1);
+	if (g->ctx->options->ram)
+		text_printf(out, "within %" PRId64 ": %s\n", g->ctx->options->ram,
+			    g->fitted ? g->fitted : "as without a budget");
 	text_printf(out, "RAM to train     %12" PRId64 "  params, state, work\n", ram - sizes.grads);
 	if (s->p->call[CALL_FORWARD1].present)
 		text_printf(out, "RAM for one row  %12" PRId64 "  %swork1; params are constants\n",
