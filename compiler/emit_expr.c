@@ -146,7 +146,7 @@ static void print_flat(struct body *b, struct text *out, const struct tensor *t,
 	for (int a = 0; a < t->rank; a++) {
 		int64_t stride = axis_stride(t, a);
 
-		if (ex_is_num(subs[a], 0) || (bumped && a == 0))
+		if (ex_is_num(subs[a], 0) || stride == 0 || (bumped && a == 0))
 			continue;
 		if (!first)
 			text_add(out, " + ");

@@ -54,6 +54,7 @@ static void add_tensor(struct key *k, const struct tensor *t)
 	add_number(k, t->batched);
 	for (int a = 0; a < t->rank; a++)
 		add_number(k, t->axis[a].rows ? -1 : t->axis[a].extent);
+	add_number(k, layout_of(t)->once);
 	if (t->role == ROLE_DATA)
 		text_add(&k->text, t->name);
 	if (t->classes) /* ranges decide whether a division needs care */

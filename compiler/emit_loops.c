@@ -543,10 +543,10 @@ static void clear_tensor(struct body *b, const struct tensor *t)
 {
 	const char *name = find_arg(b, t)->name, *type = elem_type(b->e, t->elem);
 	bool rows = t->rank && t->axis[0].rows && !b->one_row && has_run_time_rows(b->group);
-	int64_t size = rows ? tensor_sample_size(t) : tensor_size(t);
+	int64_t size = rows ? memory_sample_size(t) : memory_size(t);
 
 	if (t->rank && t->axis[0].rows && b->one_row)
-		size = tensor_sample_size(t);
+		size = memory_sample_size(t);
 	b->e->uses_memset = true;
 	b->takes_n |= rows;
 	if (rows)

@@ -372,7 +372,7 @@ static int open_rows(struct body *b, const struct equation *eq)
 	for (int i = 0; i < b->args.n; i++)
 		if (b->args.item[i].bumped)
 			text_printf(&moves, ", %s += %lld", b->args.item[i].name,
-				    (long long)tensor_sample_size(b->args.item[i].root));
+				    (long long)memory_sample_size(b->args.item[i].root));
 	b->takes_n |= has_run_time_rows(b->group);
 	open_block(b->e, "for (int %s = 0; %s < %s; %s++%s) {", row, row, rows_text(b), row, moves.at ? moves.at : "");
 	set_slot(b, 0, row);

@@ -249,7 +249,9 @@ const char *shape_text(struct emitter *e, const struct tensor *t, bool with_rows
 	struct text text = {.arena = e->arena};
 
 	for (int a = 0; a < t->rank; a++)
-		if (!(a == 0 && t->axis[a].rows))
+		if (layout_of(t)->once >> a & 1)
+			continue;
+		else if (!(a == 0 && t->axis[a].rows))
 			text_printf(&text, "[%lld]", (long long)t->axis[a].extent);
 		else if (with_rows)
 			text_add(&text, "[n]");

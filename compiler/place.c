@@ -39,13 +39,11 @@ static struct buffer *find(struct buffer *b)
 
 static int64_t elements(const struct placing *w, const struct tensor *t)
 {
-	int64_t size = 1;
+	int64_t size = memory_size(t);
 
-	if (!is_one_row(w->call))
-		return tensor_size(t);
-	for (int a = 0; a < t->rank; a++)
-		if (!t->axis[a].rows)
-			size *= t->axis[a].extent;
+	for (int a = 0; a < t->rank && is_one_row(w->call); a++)
+		if (t->axis[a].rows)
+			size /= t->axis[a].extent;
 	return size;
 }
 

@@ -304,6 +304,7 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 
 	list_inference(p, &inference);
 	inference = give_operands(p, PART_INFERENCE, &inference);
+	keep_one_step(p, &inference);
 	find_needs(p, &inference);
 	for (int part = PART_FORWARD; part <= PART_BACKWARD; part++)
 		for (int i = 0; part != PART_INFERENCE && i < g->part[part].n; i++)
@@ -314,6 +315,7 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 		layout_of(root_of(p->stream->outputs.item[i]))->kept = true;
 
 	training = give_operands(p, PART_FORWARD, &training);
+	keep_one_step(p, &training);
 	group_equations(p, PART_INIT, &g->part[PART_INIT], &p->init);
 	group_equations(p, PART_INFERENCE, &inference, &p->inference);
 	group_equations(p, PART_FORWARD, &training, &p->training);

@@ -185,6 +185,7 @@ struct layout {
 	int readers;	      /* groups that read it (2: two or more) */
 	bool kept;	      /* has a meaning outside of the functions: output, metric, loss, gradient, next value */
 	unsigned need;	      /* INFERENCE: calls that need it */
+	unsigned once;	      /* bit a: axis a, of the steps of a scan, has one element of memory for all of them */
 	struct storage storage[CALL_COUNT];
 	struct buffer *buffer; /* place.c: in the call that is being placed */
 	int dies;	       /* place.c: the last of the call's groups that uses it */
@@ -315,6 +316,13 @@ void find_pieces(struct program *p, struct group *group);
 struct expr *restrict_term(struct graph *g, const struct stage *stage, int slot, int64_t from, int64_t to);
 /* The slot of the innermost step. */
 int step_slot(const struct group *group, const struct stage *stage);
+
+/* Elements of memory, the sample axis included at its full extent, and of one sample. */
+int64_t memory_size(const struct tensor *t);
+int64_t memory_sample_size(const struct tensor *t);
+
+/* schedule_steps.c: which tensors of the list's scans need memory for one step only (layout.once). */
+void keep_one_step(struct program *p, equation_list *list);
 
 /* schedule_operands.c: the list of a part with equations added that give sums of products operands which tiles can
  * read. */

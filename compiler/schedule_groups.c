@@ -81,6 +81,28 @@ static int nest_start(const struct group *group)
 	return i;
 }
 
+/* Whether a stage of the group reads, of the step before, what the stage would overwrite too early: memory of one step,
+ * of which other elements than its own are read in the same loops. */
+static bool overwrites_early(const struct grouping *w, const struct stage *stage, int depth, bool joins)
+{
+	const struct tensor *t = stage->eq->tensor;
+	int first_step = t->batched, behind = t->batched + stage->n_steps;
+
+	if (!layout_of(t)->once)
+		return false;
+	for (int i = 0; i < w->group->stages.n; i++) {
+		expr_list reads = w->group->stages.item[i]->reads;
+		int shared = joins && i >= nest_start(w->group) ? t->rank : depth;
+
+		for (int k = 0; k < reads.n; k++)
+			for (int a = 0; reads.item[k]->tensor == t && a < shared; a++)
+				if ((a < first_step || a >= behind) &&
+				    (reads.item[k]->arg[a]->op != EX_INDEX || reads.item[k]->arg[a]->slot != a))
+					return true;
+	}
+	return false;
+}
+
 /* Whether all that stage reads of the group is ready when its loops run inside the first `depth` ones. *linked: it
  * reads something of the group, or both read the same elements. */
 static bool reads_fit(struct grouping *w, const struct stage *stage, int depth, bool joins, bool *linked)
@@ -89,6 +111,8 @@ static bool reads_fit(struct grouping *w, const struct stage *stage, int depth, 
 	expr_list reads = stage->reads;
 
 	*linked = false;
+	if (overwrites_early(w, stage, depth, joins))
+		return false;
 	for (int i = 0; i < reads.n; i++) {
 		const struct expr *read = reads.item[i];
 		int from = defining_stage(group, read->tensor);

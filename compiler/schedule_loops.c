@@ -14,12 +14,24 @@
 
 int64_t axis_stride(const struct tensor *t, int axis)
 {
-	int64_t stride = 1;
+	unsigned once = layout_of(t)->once;
+	int64_t stride = once >> axis & 1 ? 0 : 1;
 
 	for (int a = axis + 1; a < t->rank; a++)
-		stride *= t->axis[a].extent;
+		stride *= once >> a & 1 ? 1 : t->axis[a].extent;
 	return stride;
 }
+
+static int64_t without_steps(const struct tensor *t, int64_t size)
+{
+	for (int a = 0; a < t->rank; a++)
+		if (layout_of(t)->once >> a & 1)
+			size /= t->axis[a].extent;
+	return size;
+}
+
+int64_t memory_size(const struct tensor *t) { return without_steps(t, tensor_size(t)); }
+int64_t memory_sample_size(const struct tensor *t) { return without_steps(t, tensor_sample_size(t)); }
 
 bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct affine *flat)
 {
