@@ -155,66 +155,87 @@ struct choice {
 
 static int64_t rounds(int64_t extent, int64_t step) { return (extent + step - 1) / step; }
 
-/* Cycles for all tiles, by a count of instructions; the weights are round numbers that rank measured schedules. */
-static double tile_cost(const struct problem *p, const struct choice *c, const struct tile_size *size,
-			const struct machine *target)
-{
-	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1], results = rows * cols;
-	double step, steps = 1, tiles = 1, exits = 1;
-
-	for (int i = 0; i < p->n; i++) {
-		const struct tile_axis *x = &p->axis[i];
-		int64_t each = 1;
-
-		if (is_sum(x)) {
-			steps *= (double)(i == c->vector ? rounds(x->extent, size->lanes) : x->extent);
-			continue;
-		}
-		for (int k = 0; k < 2; k++) {
-			each = i == c->row[k] ? size->row[k] : each;
-			each = i == c->col[k] ? size->col[k] * (k == 0 && !c->dot ? size->lanes : 1) : each;
-		}
-		tiles *= (double)rounds(x->extent, each);
-		tiles *= x->rows && each > 1 ? 1.02 : 1; /* fewer rows than a tile has are slow */
-	}
-	step = fmax(results * (target->fused ? 0.5 : 1), (rows + cols) * 0.5);
-	step = fmax(step, results < 8 ? 4 : 0);
-	step += 0.3 * cols + (c->dot ? 0.3 : 0.1) * rows;
-	for (int i = 0; i < p->n; i++) /* the innermost sum ends that often */
-		if (is_sum(&p->axis[i]) && !(c->dot && i == c->vector))
-			exits = steps / (double)p->axis[i].extent;
-	return tiles * (steps * step + 5 * exits + 10 + results * (c->dot ? 3 : 0.5));
-}
-
-static bool fits(const struct choice *c, const struct tile_size *size, const struct machine *target)
-{
-	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1];
-
-	if (target->one_narrow && !c->dot && size->lanes < target->lanes && cols > 1)
-		return false;
-	return rows * cols + cols + (target->fused ? 1 : 2) <= target->registers &&
-	       rows <= (c->dot ? target->dot_rows : target->rows) && cols <= (c->dot ? target->dot_cols : target->cols);
-}
-
-/* Sizes worth trying for a side of a tile. */
+/* Sizes worth trying for a side of a tile, and how many tiles each makes of the index. */
 struct sizes {
 	int n, at[LARGEST_SIDE + 1];
+	double tiles[LARGEST_SIDE + 1];
 };
 
 /* Those that cut the extent into equal parts. */
 static struct sizes sizes_of(int64_t extent, int most)
 {
-	struct sizes sizes = {0};
+	struct sizes sizes;
 
+	sizes.n = 0;
 	for (int s = extent < most ? (int)extent : most; s > 0; s--)
-		if (rounds(extent, rounds(extent, s)) == s || s == extent)
+		if (rounds(extent, rounds(extent, s)) == s || s == extent) {
+			sizes.tiles[sizes.n] = (double)rounds(extent, s);
 			sizes.at[sizes.n++] = s;
+		}
 	return sizes;
 }
 
 static struct sizes side_sizes(const struct problem *p, int axis)
 {
-	return sizes_of(axis < 0 ? 1 : p->axis[axis].extent, LARGEST_SIDE);
+	struct sizes sizes = sizes_of(axis < 0 ? 1 : p->axis[axis].extent, LARGEST_SIDE);
+
+	for (int i = 0; axis >= 0 && p->axis[axis].rows && i < sizes.n; i++)
+		sizes.tiles[i] *= sizes.at[i] > 1 ? 1.02 : 1; /* fewer rows than a tile has are slow */
+	return sizes;
+}
+
+/* Of the vectors along an index. */
+static struct sizes vector_sizes(int64_t extent, int lanes)
+{
+	struct sizes sizes = sizes_of(extent / lanes, 8);
+
+	for (int i = 0; i < sizes.n; i++)
+		sizes.tiles[i] = (double)rounds(extent, sizes.at[i] * lanes);
+	return sizes;
+}
+
+/* What the sizes of a tile do not change: steps of its sums, how often the innermost one ends, and tiles along the
+ * indices that it has no side of. */
+struct around {
+	double steps, exits, tiles;
+};
+
+static struct around find_around(const struct problem *p, const struct choice *c, int lanes)
+{
+	struct around around = {1, 1, 1};
+
+	for (int i = 0; i < p->n; i++) {
+		const struct tile_axis *x = &p->axis[i];
+
+		if (is_sum(x))
+			around.steps *= (double)(i == c->vector ? rounds(x->extent, lanes) : x->extent);
+		else if (i != c->row[0] && i != c->row[1] && i != c->col[0] && i != c->col[1])
+			around.tiles *= (double)x->extent;
+	}
+	for (int i = 0; i < p->n; i++)
+		if (is_sum(&p->axis[i]) && !(c->dot && i == c->vector))
+			around.exits = around.steps / (double)p->axis[i].extent;
+	return around;
+}
+
+/* Cycles for a tile, by a count of instructions; the weights are round numbers that rank measured schedules. */
+static double tile_cost(const struct around *around, bool dot, int rows, int cols, const struct machine *target)
+{
+	int results = rows * cols;
+	double step = results * (target->fused ? 0.5 : 1), loads = (rows + cols) * 0.5;
+
+	step = loads > step ? loads : step;
+	step = results < 8 && step < 4 ? 4 : step;
+	step += 0.3 * cols + (dot ? 0.3 : 0.1) * rows;
+	return around->steps * step + 5 * around->exits + 10 + results * (dot ? 3 : 0.5);
+}
+
+static bool fits(const struct choice *c, int lanes, int rows, int cols, const struct machine *target)
+{
+	if (target->one_narrow && !c->dot && lanes < target->lanes && cols > 1)
+		return false;
+	return rows * cols + cols + (target->fused ? 1 : 2) <= target->registers &&
+	       rows <= (c->dot ? target->dot_rows : target->rows) && cols <= (c->dot ? target->dot_cols : target->cols);
 }
 
 /* The best sizes for a choice on a target; their cost, or INFINITY where none fits. */
@@ -225,26 +246,27 @@ static double best_size(const struct problem *p, const struct choice *c, const s
 	struct sizes row0 = side_sizes(p, c->row[0]), row1 = side_sizes(p, c->row[1]), col1 = side_sizes(p, c->col[1]);
 
 	for (int lanes = target->lanes; lanes * p->real_size >= 16; lanes /= 2) {
-		int64_t vectors = p->axis[c->vector].extent / lanes;
-		struct sizes col0 = c->dot ? side_sizes(p, c->col[0]) : sizes_of(vectors, 8);
-		int n[4] = {row0.n, row1.n, col0.n, col1.n};
+		int64_t extent = p->axis[c->vector].extent;
+		struct sizes col0 = c->dot ? side_sizes(p, c->col[0]) : vector_sizes(extent, lanes);
+		struct around around = find_around(p, c, lanes);
 
-		if (vectors < 1)
-			continue;
-		for (int at = 0; at < n[0] * n[1] * n[2] * n[3]; at++) {
-			struct tile_size s = {.lanes = lanes};
-			double cost;
+		for (int at = 0; extent >= lanes && at < row1.n * col0.n * col1.n; at++) {
+			int r1 = at % row1.n, c0 = at / row1.n % col0.n, c1 = at / row1.n / col0.n;
+			int cols = col0.at[c0] * col1.at[c1];
+			double tiles = around.tiles * row1.tiles[r1] * col0.tiles[c0] * col1.tiles[c1];
 
-			s.row[0] = row0.at[at % n[0]];
-			s.row[1] = row1.at[at / n[0] % n[1]];
-			s.col[0] = col0.at[at / n[0] / n[1] % n[2]];
-			s.col[1] = col1.at[at / n[0] / n[1] / n[2]];
-			if (!fits(c, &s, target))
-				continue;
-			cost = tile_cost(p, c, &s, target);
-			if (cost < least) {
+			for (int r0 = 0; r0 < row0.n; r0++) {
+				int rows = row0.at[r0] * row1.at[r1];
+				double cost;
+
+				if (!fits(c, lanes, rows, cols, target))
+					continue;
+				cost = tiles * row0.tiles[r0] * tile_cost(&around, c->dot, rows, cols, target);
+				if (cost >= least)
+					continue;
 				least = cost;
-				*best = s;
+				*best = (struct tile_size){
+					lanes, {row0.at[r0], row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
 			}
 		}
 	}
