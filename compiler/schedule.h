@@ -28,7 +28,7 @@ struct step_loop {
 
 /* The kinds of machine that a generated file may be compiled for, as in nnc_target. */
 enum target { TARGET_AVX512, TARGET_AVX2, TARGET_SSE2, TARGET_NEON, TARGET_COUNT };
-enum { TILE_SUMS = 4 };
+enum { TILE_SUMS = 4, TILE_MEMOS = 64 };
 
 /* What a tile may look like on a machine. */
 struct machine {
@@ -257,6 +257,7 @@ struct program {
 	double statements;		      /* written out */
 	struct machine machine[TARGET_COUNT]; /* what it is for: all targets in their order, or one */
 	int n_machine;			      /* 0: no tiles */
+	const struct tile_memo *tile_memos[TILE_MEMOS]; /* schedule_tile.c: a hash table of the problems it has met */
 	bool in_process; /* for this machine, the first one; libtcc compiles what is not in tiles */
 	group_list init, inference, training, update, streaming, average;
 	struct call_plan call[CALL_COUNT];

@@ -28,7 +28,8 @@ enum {
 	L2_BYTES = 1024 * 1024
 };
 
-/* Files of C are for any of these, or for the one that was asked for; code in this process is for what its host says. */
+/* Files of C are for any of these, or for the one that was asked for; code in this process is for what its host says.
+ */
 void find_machines(struct program *p, const nnc_tiles *tiles)
 {
 	static const struct {
@@ -72,7 +73,7 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 /* ---- the equation as extents and strides ---- */
 
 struct problem {
-	const struct program *program;
+	struct program *program;
 	struct graph *g;
 	const struct stage *stage;
 	const struct expr *a, *b;
@@ -497,12 +498,72 @@ bool may_tile(const struct program *p, double work)
 	return p->n_machine && work >= LEAST_WORK && options->unroll != NNC_UNROLL_ALL && options->real != NNC_QUAD;
 }
 
+/* What is best for a problem: equal ones are met again in other layers, and in training and inference. */
+struct tile_memo {
+	const struct tile_memo *next;
+	struct tile_axis *axis;
+	int n;
+	bool swapped; /* the factors */
+	struct choice choice;
+	double least;
+};
+
+static uint64_t hash_axes(const struct problem *p)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (int i = 0; i < p->n; i++) {
+		const struct tile_axis *x = &p->axis[i];
+		int64_t part[] = {x->extent, x->rows, x->a, x->b, x->t};
+
+		for (size_t k = 0; k < sizeof part / sizeof *part; k++)
+			hash = (hash ^ (uint64_t)part[k]) * 1099511628211u;
+	}
+	return hash >> 32;
+}
+
+static bool same_axes(const struct problem *p, const struct tile_memo *memo)
+{
+	bool same = p->n == memo->n;
+
+	for (int i = 0; same && i < p->n; i++) {
+		const struct tile_axis *x = &p->axis[i], *y = &memo->axis[i];
+
+		same = x->extent == y->extent && x->rows == y->rows && x->a == y->a && x->b == y->b && x->t == y->t;
+	}
+	return same;
+}
+
+static const struct tile_memo *search_tiles(struct problem *p)
+{
+	struct arena *arena = &p->g->ctx->arena;
+	const struct tile_memo **list = &p->program->tile_memos[hash_axes(p) % TILE_MEMOS], *found = *list;
+	struct tile_memo *memo;
+
+	while (found && !same_axes(p, found))
+		found = found->next;
+	if (found)
+		return found;
+	memo = arena_alloc(arena, sizeof *memo);
+	*memo = (struct tile_memo){.next = *list, .n = p->n, .least = INFINITY};
+	memo->axis = arena_array(arena, (size_t)p->n, sizeof *memo->axis);
+	memcpy(memo->axis, p->axis, (size_t)p->n * sizeof *memo->axis);
+	for (int swapped = 0; swapped < 2; swapped++) {
+		double before = memo->least;
+
+		for (int v = 0; v < p->n; v++)
+			try_vector(p, v, &memo->choice, &memo->least);
+		memo->swapped = memo->least < before ? swapped : memo->swapped;
+		swap_factors(p);
+	}
+	return *list = memo;
+}
+
 /* The cheapest tile of the stage and its cycles; INFINITY where there is none. */
 static double choose_tile(struct problem *p, uint64_t open, bool one_row, struct choice *best)
 {
-	struct choice choice[2];
-	double least[2] = {INFINITY, INFINITY}, work = 1;
-	int which;
+	const struct tile_memo *memo;
+	double work = 1;
 
 	p->real_size = p->g->ctx->options->real == NNC_FLOAT ? 4 : 8;
 	p->strict = p->g->ctx->options->fp == NNC_FP_STRICT;
@@ -512,16 +573,11 @@ static double choose_tile(struct problem *p, uint64_t open, bool one_row, struct
 		work *= (double)p->axis[i].extent;
 	if (!may_tile(p->program, work))
 		return INFINITY;
-	for (which = 0; which < 2; which++) {
-		for (int v = 0; v < p->n; v++)
-			try_vector(p, v, &choice[which], &least[which]);
+	memo = search_tiles(p);
+	if (memo->swapped)
 		swap_factors(p);
-	}
-	which = least[1] < least[0];
-	if (which)
-		swap_factors(p);
-	*best = choice[which];
-	return least[which];
+	*best = memo->choice;
+	return memo->least;
 }
 
 struct tile *plan_tile(struct program *program, const struct stage *stage, uint64_t open, bool one_row)
