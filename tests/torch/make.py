@@ -6,6 +6,7 @@ out in numpy or torch operations from the formula's source. Those that draw are 
 """
 import math
 import os
+import re
 
 import torch
 import torch.nn.functional as F
@@ -805,6 +806,21 @@ def optimizers():
     g.save(FOLDER)
 
 
+# What is no formula, or has no meaning here: containers, devices, lazy shapes; nn.md says why of the last three.
+LEFT_OUT = ("""Container DataParallel Identity Module ModuleDict ModuleList Parameter ParameterDict ParameterList RNNBase RNNCellBase
+    SyncBatchNorm Sequential UninitializedBuffer UninitializedParameter NLLLoss2d Optimizer Counter
+    EPOCH_DEPRECATION_WARNING Tensor SparseAdam LBFGS""").split()
+
+
+def missing():
+    """The names of PyTorch's modules, rules, schedules and initialisers that no documentation of the library has."""
+    library = os.path.join(FOLDER, "../../grammar/std")
+    text = " ".join(open(os.path.join(library, f)).read() for f in os.listdir(library))
+    names = [n for m in (nn, optim, optim.lr_scheduler) for n in dir(m) if n[0].isupper() and not n.startswith("Lazy")]
+    names += [n for n in dir(nn.init) if n.endswith("_") and n[0] != "_"]
+    return sorted(set(names) - set(re.findall(r"\w+", text)) - set(LEFT_OUT))
+
+
 class Clipped(optim.SGD):
     def step(self):
         nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 0.2)
@@ -816,3 +832,4 @@ if __name__ == "__main__":
     for make in (activations, linear, convolutions, pooling, shapes, norms, recurrences, attentions, losses, optimizers,
                  networks):
         make()
+    assert not missing(), missing()
