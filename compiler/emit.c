@@ -192,7 +192,7 @@ const char *emit_part(struct emitter *e, unsigned functions)
 
 	if (e->g->ctx->options->unroll == NNC_UNROLL_ALL && e->p->statements > TOTAL_LIMIT) {
 		report_error(e->g->ctx, (struct span){0},
-			     "--unroll=all would write %.0f multiply-adds one by one; the limit is %d",
+			     "--unroll=all would write %.0f multiply-adds and steps one by one; the limit is %d",
 			     e->p->statements, (int)TOTAL_LIMIT);
 		return NULL;
 	}

@@ -32,9 +32,7 @@ struct public_call {
 	struct signature sig;
 	LIST(struct invocation) invocations;
 	LIST(struct pointer) pointers;
-	const struct step_loop *steps; /* the innermost open loop over the steps of a scan, or NULL */
 	const char *step_name[MAX_SCAN_DEPTH];
-	int names[MAX_SCAN_DEPTH]; /* in the scope before each of the loops */
 };
 
 const char *call_name(enum call call)
@@ -342,34 +340,52 @@ static bool is_around(const struct step_loop *loop, const struct step_loop *inne
 	return inner == loop;
 }
 
-static void open_steps(struct public_call *c, const struct step_loop *loop)
+static void write_invocations(struct public_call *c, int from, int to, const struct step_loop *around);
+
+/* The steps of a loop that the invocations [from, to) stand in: as a loop, or one after the other. */
+static void write_steps(struct public_call *c, int from, int to, const struct step_loop *loop)
 {
 	const struct scan *scan = loop->scan;
-	const char *name;
+	int names = c->scope.names.n;
+	const char *t;
 
-	if (loop == c->steps)
+	if (c->e->g->ctx->options->unroll == NNC_UNROLL_ALL) {
+		for (int64_t k = 0; k < scan->trips; k++) {
+			int64_t step = scan->reverse ? scan->trips - 1 - k : k;
+
+			c->step_name[scan->depth] = arena_printf(c->e->arena, "%lld", (long long)step);
+			write_invocations(c, from, to, loop);
+		}
 		return;
-	if (loop->outer)
-		open_steps(c, loop->outer);
-	c->names[scan->depth] = c->scope.names.n;
-	c->step_name[scan->depth] = name = new_name(c->e, &c->scope, scan->index);
+	}
+	c->step_name[scan->depth] = t = new_name(c->e, &c->scope, scan->index);
 	if (scan->reverse)
-		open_block(c->e, "for (int %s = %lld; %s >= 0; %s--) {", name, (long long)scan->trips - 1, name, name);
+		open_block(c->e, "for (int %s = %lld; %s >= 0; %s--) {", t, (long long)scan->trips - 1, t, t);
 	else
-		open_block(c->e, "for (int %s = 0; %s < %lld; %s++) {", name, name, (long long)scan->trips, name);
-	c->steps = loop;
+		open_block(c->e, "for (int %s = 0; %s < %lld; %s++) {", t, t, (long long)scan->trips, t);
+	write_invocations(c, from, to, loop);
+	close_block(c->e, "}");
+	release_names(&c->scope, names);
 }
 
-/* Close and open loops so that the innermost is `loop`. */
-static void enter_steps(struct public_call *c, const struct step_loop *loop)
+/* The invocations [from, to), which are in the loop `around` (NULL: none) and perhaps in further ones. */
+static void write_invocations(struct public_call *c, int from, int to, const struct step_loop *around)
 {
-	while (c->steps && !is_around(c->steps, loop)) {
-		close_block(c->e, "}");
-		release_names(&c->scope, c->names[c->steps->scan->depth]);
-		c->steps = c->steps->outer;
+	while (from < to) {
+		const struct step_loop *loop = c->invocations.item[from].steps;
+		int end = from;
+
+		if (loop == around) {
+			write_invocation(c, &c->invocations.item[from++]);
+			continue;
+		}
+		while (loop->outer != around)
+			loop = loop->outer;
+		while (end < to && is_around(loop, c->invocations.item[end].steps))
+			end++;
+		write_steps(c, from, end, loop);
+		from = end;
 	}
-	if (loop)
-		open_steps(c, loop);
 }
 
 /* ---- before and after ---- */
@@ -624,11 +640,7 @@ static void write_body(struct public_call *c)
 	if (c->call == CALL_BACKWARD || c->call == CALL_STEP)
 		clear_missing_grads(c);
 	convert_totals(c);
-	for (int i = 0; i < c->invocations.n; i++) {
-		enter_steps(c, c->invocations.item[i].steps);
-		write_invocation(c, &c->invocations.item[i]);
-	}
-	enter_steps(c, NULL);
+	write_invocations(c, 0, c->invocations.n, NULL);
 	finish(c);
 }
 

@@ -158,14 +158,26 @@ struct tensor *input_of(const struct program *p, enum call call, int k)
 	return call == CALL_STREAM ? p->stream->inputs.item[k] : p->inputs.item[k];
 }
 
+/* With --unroll=all the steps of a scan are written one after the other. */
+static double written_steps(const struct program *p, const struct group *group)
+{
+	double n = 1;
+
+	for (const struct step_loop *loop = group->steps; loop; loop = loop->outer)
+		n *= (double)loop->scan->trips;
+	return group->steps && p->g->ctx->options->unroll == NNC_UNROLL_ALL ? n : 0;
+}
+
 static void add_groups(struct program *p, enum call call, const group_list *list, unsigned readers)
 {
 	struct arena *arena = &p->g->ctx->arena;
 
 	p->call[call].present = true;
 	for (int i = 0; i < list->n; i++)
-		if (!readers || list->item[i]->readers & readers)
+		if (!readers || list->item[i]->readers & readers) {
 			list_add(arena, &p->call[call].groups, list->item[i]);
+			p->statements += written_steps(p, list->item[i]);
+		}
 }
 
 static void make_calls(struct program *p)
