@@ -81,7 +81,7 @@ static struct value eval_if(struct elaborator *E, const struct node *n)
 	if (c.kind == VAL_ERROR)
 		return c;
 	if (c.kind != VAL_TENSOR) {
-		fail(E, n->kid[0]->at, "a condition is yes or no, not %s", value_text(E, &c));
+		report_value(E, n->kid[0], &c, "a condition is yes or no");
 		return error_value();
 	}
 	if (c.expr->elem != ELEM_BOOL) {

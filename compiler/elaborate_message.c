@@ -124,7 +124,7 @@ void note_values(struct elaborator *E, const struct node *n)
 	const struct binding *b = n->kind == NODE_NAME ? lookup(E, n->name) : NULL;
 	const struct binding *from = b && is_known(&b->value) ? follow_argument(E, b) : NULL;
 	if (from && from->at.src && !from->at.src->builtin)
-		report_note(E->ctx, from->at, "'%s' is %s from here", n->name, value_text(E, &b->value));
+		report_note(E->ctx, from->at, "'%s' is %s from here", from->name, value_text(E, &b->value));
 	for (int i = 0; i < n->n && (n->kind == NODE_BINARY || n->kind == NODE_UNARY); i++)
 		note_values(E, n->kid[i]);
 }
@@ -136,7 +136,8 @@ void report_value(struct elaborator *E, const struct node *n, const struct value
 	add_arithmetic(E, n, &t, &at);
 	text_add_bytes(&t, n->at.src->text + at, n->at.end - at);
 	const char *value = value_text(E, v);
-	bool plain = !t.at || !strcmp(t.at, value) || strchr(t.at, '\n') || n->kind == NODE_NUMBER;
+	bool plain =
+		!t.at || !strcmp(t.at, value) || strchr(t.at, '\n') || n->kind == NODE_NUMBER || n->kind == NODE_NAME;
 	fail(E, n->at, "%s, not %s%s%s", rule, plain ? "" : t.at, plain ? "" : " = ", value);
 	note_values(E, n);
 }
@@ -147,11 +148,9 @@ bool expect_int(struct elaborator *E, const struct node *n, struct value v, cons
 		*out = v.integer;
 		return true;
 	}
-	if (v.kind == VAL_REAL)
-		report_value(E, n, &v, arena_printf(&E->ctx->arena, "%s is a whole number", what));
-	else if (v.kind == VAL_TENSOR)
+	if (v.kind == VAL_TENSOR)
 		fail(E, n->at, "%s must be known while compiling; this is a tensor", what);
 	else if (v.kind != VAL_ERROR)
-		fail(E, n->at, "%s is a whole number, not %s", what, kind_text(&v));
+		report_value(E, n, &v, arena_printf(&E->ctx->arena, "%s is a whole number", what));
 	return false;
 }

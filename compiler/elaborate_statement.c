@@ -14,7 +14,7 @@ static bool known_condition(struct elaborator *E, const struct node *n, bool *ou
 		fail(E, n->at,
 		     "this condition is not known while compiling; choose elements with `if c then a else b`");
 	else if (c.kind != VAL_ERROR)
-		fail(E, n->at, "a condition is yes or no, not %s", value_text(E, &c));
+		report_value(E, n, &c, "a condition is yes or no");
 	return false;
 }
 
@@ -48,7 +48,8 @@ static void run_repeat(struct elaborator *E, const struct node *n)
 	int64_t count;
 	bool ok = expect_int(E, n->kid[0], eval(E, n->kid[0]), "a repeat count", &count);
 	if (ok && (count < 0 || count > 1000000)) {
-		fail(E, n->kid[0]->at, "a repeat count is 0 to 1,000,000, not %lld", (long long)count);
+		report_value(E, n->kid[0], &(struct value){.kind = VAL_INT, .integer = count},
+			     "a repeat count is 0 to 1,000,000");
 		ok = false;
 	}
 	if (!ok) {

@@ -204,6 +204,7 @@ struct value known_binary(struct elaborator *E, const struct node *n, enum node_
 		if (wrong) {
 			fail(E, n->at, "'%s' needs yes or no on both sides, not %s", operator_text(op),
 			     value_text(E, wrong));
+			note_values(E, n);
 			return error_value();
 		}
 		return bool_value(op == OP_AND ? a.integer && b.integer : a.integer || b.integer);
@@ -228,10 +229,12 @@ struct value known_unary(struct elaborator *E, const struct node *n, enum node_o
 		if (a.kind == VAL_BOOL)
 			return bool_value(!a.integer);
 		fail(E, n->at, "'not' needs yes or no, not %s", value_text(E, &a));
+		note_values(E, n);
 		return error_value();
 	}
 	if (!is_number(&a)) {
 		fail(E, n->at, "'-' needs a number, not %s", value_text(E, &a));
+		note_values(E, n);
 		return error_value();
 	}
 	return a.kind == VAL_REAL ? real_value(-a.real) : int_binary(E, n, OP_SUB, 0, a.integer);
