@@ -254,6 +254,21 @@ static void count_uses(struct facts *facts, struct expr *const *exprs, int n)
 	}
 }
 
+/* An access on a side of a choice that is as well done whichever side is taken: loops with such branches run in vectors
+ * only if nothing but arithmetic depends on them. */
+static bool is_loaded_first(const struct body *b, const struct fact *f)
+{
+	const struct expr *e = f->expr;
+
+	if (e->op != EX_READ || e->guarded || e->elem != ELEM_REAL || f->sure || !f->safe || b->group->written_out ||
+	    !(e->slots & ~(uint64_t)1))
+		return false;
+	for (int i = 0; i < b->locals.n; i++)
+		if (b->locals.item[i].tensor == e->tensor)
+			return false;
+	return true;
+}
+
 /* Variables for what is used more than once, or too deep. */
 static void share(struct body *b, struct expr *const *exprs, int n)
 {
@@ -265,8 +280,12 @@ static void share(struct body *b, struct expr *const *exprs, int n)
 		struct fact *f = &facts.item[i];
 		bool deep = f->depth == 1 && f->expr->n && find_fact(&facts, f->expr->arg[0])->depth == DEEPEST;
 
-		if (f->uses && (f->uses > 1 || deep) && f->expr->n + (f->expr->op == EX_DRAW) > 0 &&
-		    (f->sure || f->safe) && !is_plain(f->expr) && !has_temp(b, f->expr))
+		if (!f->uses || has_temp(b, f->expr))
+			continue;
+		if ((f->uses > 1 || deep) && f->expr->n + (f->expr->op == EX_DRAW) > 0 && (f->sure || f->safe) &&
+		    !is_plain(f->expr))
+			declare(b, f->expr);
+		else if (is_loaded_first(b, f))
 			declare(b, f->expr);
 	}
 }

@@ -77,3 +77,9 @@ grep -q 'if (t >= 1 && t < 8) {' turned.c || fail "no function asks once whether
 printf 'input x[12, 40]\ntarget q[24, 40]\nparam w[3, 12, 24] ~ normal(1)\ny[i, j] = sum[h, t] w[h, t, i] * x[t, j]\nloss mse(y, q)\ntrain sgd(lr=0.1) batch=2\n' >summed.nn
 "$NNC" summed.nn -o summed.c
 grep -q 'w.operand\[.*\] = sum\[[^,]*\] w\[' summed.c || fail "two sums are not one after the other"
+# What is done element by element runs in vectors, even by gcc -O2, a choice between two tensors among it.
+printf 'input x[37]\ntarget q[5]\ny = x -> a: dense(29) -> relu -> b: dense(5) -> gelu\nloss mse(y, q)\noutput y\ntrain sgd(lr=0.1) batch=8\n' >flat.nn
+"$NNC" flat.nn -o flat.c
+gcc -O2 -fno-trapping-math -c flat.c -fopt-info-vec 2>&1 | sed -n 's/^flat.c:\([0-9]*\):.*/\1/p' | sort -u >vectors
+grep -n 'lane < 16' flat.c | cut -d: -f1 | sort | comm -13 vectors - >plain
+[ ! -s plain ] && grep -q 'lane < 16' flat.c || fail "no vectors at these lines: $(cat plain)"
