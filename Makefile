@@ -21,16 +21,17 @@ export CC CFLAGS
 compile   = $(CC) -std=c11 $(WARN) $(includes) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 libs      = -ltcc -ldl -lpthread -ljansson -lz -lm
 
-kernels  := runtime/tile_kernels.c runtime/random_kernels.c
+kernels  := runtime/tile_kernels.c runtime/map_kernels.c runtime/random_kernels.c
 program  := $(wildcard compiler/main.c compiler/cli_*.c runtime/main.c runtime/cli_*.c)
 compiler := $(filter-out $(program),$(wildcard compiler/*.c))
 runtime  := $(filter-out $(program) $(kernels),$(wildcard runtime/*.c))
 std      := $(sort $(wildcard grammar/std/*.nn))
 
-# The tiles that code compiled in process calls: one file, compiled for each instruction set and type of reals. The base
-# set serves strict mode too, so it contracts nothing. The random words: for each instruction set.
+# What code compiled in process calls: tiles and maps, each one file that is compiled for each instruction set and type of
+# reals (the base set of tiles serves strict mode too, so it contracts nothing), and random words for each instruction set.
 tile_sets   := base $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),avx2 avx512)
 tile_o      := $(foreach set,$(tile_sets),$(foreach real,float double,$B/runtime/tile_$(set)_$(real).o))
+map_o       := $(tile_o:$B/runtime/tile_%=$B/runtime/map_%)
 random_o    := $(foreach set,$(tile_sets),$B/runtime/random_$(set).o)
 tile_base   := -ffp-contract=off -DTILE_BYTES=16 -DTILE_REGISTERS=16
 tile_avx2   := -ffp-contract=fast -mavx2 -mfma -DTILE_BYTES=32 -DTILE_REGISTERS=16
@@ -38,7 +39,7 @@ tile_avx512 := -ffp-contract=fast -mavx512f -mavx512vl -mfma -mprefer-vector-wid
 
 program_o  := $(program:%.c=$B/%.o)
 compiler_o := $(compiler:%.c=$B/%.o) $B/grammar/nn.tab.o $B/grammar/nn.lex.o $B/builtin.o
-runtime_o  := $(runtime:%.c=$B/%.o) $(tile_o) $(random_o)
+runtime_o  := $(runtime:%.c=$B/%.o) $(tile_o) $(map_o) $(random_o)
 objects    := $(program_o) $(compiler_o) $(runtime_o)
 support_o  := $(patsubst %.c,$B/%.o,$(wildcard tests/*.c))
 
@@ -75,10 +76,14 @@ $B/%.o: %.c
 	@mkdir -p $(@D)
 	$(compile) -c -o $@ $<
 
+compile_set = $(compile) -fno-math-errno -fno-trapping-math $(tile_$(firstword $(subst _, ,$*))) \
+	-DTILE_SET=$(firstword $(subst _, ,$*)) -DTILE_REAL=$(lastword $(subst _, ,$*))
 $(tile_o): $B/runtime/tile_%.o: runtime/tile_kernels.c
 	@mkdir -p $(@D)
-	$(compile) -O2 -fno-math-errno -fno-trapping-math $(tile_$(firstword $(subst _, ,$*))) \
-		-DTILE_SET=$(firstword $(subst _, ,$*)) -DTILE_REAL=$(lastword $(subst _, ,$*)) -c -o $@ $<
+	$(compile_set) -O2 -c -o $@ $<
+$(map_o): $B/runtime/map_%.o: runtime/map_kernels.c
+	@mkdir -p $(@D)
+	$(compile_set) -O3 -c -o $@ $<
 
 $(random_o): $B/runtime/random_%.o: runtime/random_kernels.c
 	@mkdir -p $(@D)

@@ -173,6 +173,7 @@ static void start_part(struct emitter *e, unsigned functions)
 	memset(e->helps, 0, sizeof e->helps);
 	e->uses_memcpy = e->uses_memset = e->uses_infinity = e->draws_ahead = false;
 	e->fast_math = e->tile_bytes = 0;
+	e->uses_maps = false;
 }
 
 static void write_size_check(struct emitter *e)

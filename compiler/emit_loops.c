@@ -11,7 +11,7 @@ enum { FLAT_LANES = 16 /* elements of a round of a flat loop */ };
 
 /* ---- indices ---- */
 
-static bool runs_once(const struct body *b, const struct equation *eq, int slot)
+bool runs_once(const struct body *b, const struct equation *eq, int slot)
 {
 	const struct index *index = &eq->index[slot];
 
@@ -51,7 +51,7 @@ static const char *extent_text(struct body *b, const struct index *index)
 }
 
 /* for (int i = 0; i < 16; i++) { ; returns the blocks opened: 0 or 1. */
-static int open_loop(struct body *b, const struct equation *eq, int slot)
+int open_loop(struct body *b, const struct equation *eq, int slot)
 {
 	const char *name;
 
@@ -64,7 +64,7 @@ static int open_loop(struct body *b, const struct equation *eq, int slot)
 	return 1;
 }
 
-static void close_loops(struct body *b, int n)
+void close_loops(struct body *b, int n)
 {
 	for (int i = 0; i < n; i++)
 		close_block(b->e, "}");
@@ -696,6 +696,8 @@ static void write_nests(struct body *b)
 	int blocks = 0;
 
 	start_stage(b, first, 0);
+	if (write_map(b, 0, group->stages.n, 0))
+		return;
 	for (int s = 0; s < group->depth; s++) {
 		hoist_terms(b, 0, group->stages.n);
 		draw_ahead(b, 0, group->stages.n, s);
@@ -704,7 +706,8 @@ static void write_nests(struct body *b)
 	for (int at = 0; at < group->stages.n; at = nest_end(group, at)) {
 		if (nest_end(group, at) < group->stages.n || at > 0)
 			start_stage(b, group->stages.item[at]->eq, group->depth);
-		write_nest(b, at, nest_end(group, at), group->depth);
+		if (nest_end(group, 0) == group->stages.n || !write_map(b, at, nest_end(group, at), group->depth))
+			write_nest(b, at, nest_end(group, at), group->depth);
 	}
 	close_loops(b, blocks);
 }
@@ -782,7 +785,15 @@ void write_flat(struct body *b)
 	const char *i;
 
 	start_stage(b, b->group->stages.item[0]->eq, 0);
+	if (write_flat_draws(b) || write_map(b, 0, b->group->stages.n, 0))
+		return;
 	hoist_terms(b, 0, b->group->stages.n);
+	if (open_flat_blocks(b)) {
+		write_flat_body(b, b->flat_index);
+		close_block(b->e, "}");
+		close_block(b->e, "}");
+		return;
+	}
 	i = new_name(b->e, &b->scope, "i");
 	if (plain) {
 		open_block(b->e, "for (int %s = 0; %s < count; %s++) {", i, i, i);

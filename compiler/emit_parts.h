@@ -67,6 +67,7 @@ struct emitter {
 	bool uses_memcpy, uses_memset, uses_infinity, draws_ahead;
 	bool computed;	     /* the params are what embed.c made of those of the model */
 	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
+	bool uses_maps;
 	unsigned tile_bytes; /* sizes of vectors in tiles, a bit each: 64, 32, 16 */
 };
 
@@ -226,6 +227,15 @@ bool read_later(struct body *b, int at, int end);
 bool old_value_wanted(struct body *b, int at, int end);
 void start_stage(struct body *b, const struct equation *eq, int n_open);
 void set_slot(struct body *b, int slot, const char *name);
+/* Whether an index has one value: extent 1, the only row, or the step that a function is called for. */
+bool runs_once(const struct body *b, const struct equation *eq, int slot);
+int open_loop(struct body *b, const struct equation *eq, int slot); /* returns the blocks opened: 0 or 1 */
+void close_loops(struct body *b, int n);
+
+/* emit_map.c: the stages [at, end), one nest or all of the group, as a call of a program of vectors, where the host has
+ * these and it pays; else nothing is written. open: loops around it that are open. */
+bool write_map(struct body *b, int at, int end, int open);
+void write_map_routine(struct emitter *e);
 
 /* ---- emit_expr.c, emit_temps.c ---- */
 
@@ -237,6 +247,8 @@ const char *expr_text(struct body *b, const struct expr *expr);
 enum temps { TEMPS_HERE, TEMPS_BEFORE_LOOP, TEMPS_BEFORE_INNERMOST };
 void write_temps(struct body *b, struct expr *const *exprs, int n, enum temps which);
 /* The element of t at subscripts subs: "weight[784 * i + j]". */
+/* Whether computing e itself, its arguments apart, can do no harm where its value is not wanted. */
+bool is_safe(const struct body *b, const struct expr *e);
 void print_element(struct body *b, struct text *out, const struct tensor *t, struct expr *const *subs);
 void print_affine(struct body *b, struct text *out, const struct affine *a, int level);
 void print_condition(struct body *b, struct text *out, const struct affine *a);

@@ -167,6 +167,7 @@ void write_helpers(struct emitter *e)
 	write_draws_ahead(e);
 	write_fast_math(e);
 	write_tile_routines(e);
+	write_map_routine(e);
 	if (e->helps[HELP_ERFINV])
 		write_inverse_erf(e);
 }

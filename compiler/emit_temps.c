@@ -88,7 +88,7 @@ static bool moves(const struct body *b, const struct expr *read)
 	return arg && arg->by_element;
 }
 
-static bool own_safety(const struct body *b, const struct expr *e)
+bool is_safe(const struct body *b, const struct expr *e)
 {
 	switch (e->op) {
 	case EX_READ: return e->guarded || stays_inside(b, e);
@@ -159,7 +159,7 @@ static void learn(struct facts *facts, struct fact *f)
 	const struct body *b = facts->body;
 	const struct expr *e = f->expr;
 
-	f->safe = own_safety(b, e);
+	f->safe = is_safe(b, e);
 	f->bound = e->op == EX_DRAW || (e->op == EX_READ && (made_here(b, e->tensor) || moves(b, e)));
 	f->costly = own_cost(e);
 	f->depth = 1;

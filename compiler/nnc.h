@@ -78,6 +78,7 @@ typedef struct nnc_tiles {
 	int rows, columns;         /* of an outer product, at most; columns count vectors */
 	int dot_rows, dot_columns; /* of a dot product */
 	int sums;                  /* loops within a tile, at most 4 */
+	bool maps;                 /* whether there are the programs of runtime/map.h, too */
 } nnc_tiles;
 
 typedef struct nnc_model nnc_model;
@@ -99,7 +100,7 @@ const char *nnc_summary_text(nnc_model *model);
 const char *nnc_emit_c(nnc_model *model, const char *header, const void *weights, const void *state);
 const char *nnc_emit_header(nnc_model *model, const char *header);
 /* The same C for a compiler in this process: it includes nothing and declares what it calls, of libm, mem*,
- * what runtime/random.h has and, unless tiles is NULL, the routines of runtime/tile.h; tiles stay where they are
+ * what runtime/random.h has and, unless tiles is NULL, the routines of runtime/tile.h and map.h; tiles stay where they are
  * until nnc_free. There is no forward1, as forward takes one row as well.
  *
  * The text may be had in parts, each when something first calls what is in it. `functions` tells which functions of

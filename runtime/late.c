@@ -123,7 +123,8 @@ nnr_status late_start(struct late *late, const char *symbol, const nnc_options *
 				  .columns = NN_TILE_VECTORS,
 				  .dot_rows = NN_DOT_ROWS,
 				  .dot_columns = NN_DOT_VECTORS,
-				  .sums = NN_TILE_LOOPS};
+				  .sums = NN_TILE_LOOPS,
+				  .maps = options->fp != NNC_FP_STRICT};
 	if (nnc_memory(late->compiled) > KEEP_LIMIT)
 		functions = CODE_ALL;
 	nnr_status status = compile_part(late, functions);

@@ -13,6 +13,7 @@ struct tile_set {
 	const char *instructions; /* "avx512", "avx2" or "base" */
 	int width, registers;	  /* of vectors: reals in one, how many there are */
 	tile_function *run, *dot;
+	tile_function *map;	  /* of map.h */
 };
 
 /* The best set that this processor can run. strict: the base set, in which nothing is contracted. */

@@ -1,11 +1,14 @@
 /* steps.c - train a model on random rows, and print its weights: the same for any way in which its code came to be.
  *
- *   steps COUNT [MODEL.nn]      with MODEL defined: the generated descriptor that is linked in; else MODEL.nn,
- *                               compiled in process with --fp=strict --batch=BATCH (3)
+ *   steps COUNT [MODEL.nn [BATCH [FP [REAL]]]]
+ *
+ * With MODEL defined: the generated descriptor that is linked in; else MODEL.nn, compiled in process with --batch=BATCH
+ * (3; 0: the train line's), --fp=FP (strict) and --real=REAL (float).
  *
  * Prints the loss of the last step and each param, exactly (%a). */
 #include "rows.h"
 #include <stdio.h>
+#include <string.h>
 
 #ifdef MODEL
 extern const nn_model MODEL;
@@ -44,7 +47,9 @@ int main(int argc, char **argv)
 #ifdef MODEL
 	const nn_model *m = &MODEL;
 #else
-	nnc_options options = {.fp = NNC_FP_STRICT, .batch = argc > 3 ? atoi(argv[3]) : 3};
+	nnc_options options = {.batch = argc > 3 ? atoi(argv[3]) : 3,
+			       .fp = argc > 4 && strcmp(argv[4], "fast") == 0 ? NNC_FP_FAST : NNC_FP_STRICT,
+			       .real = argc > 5 && strcmp(argv[5], "double") == 0 ? NNC_DOUBLE : NNC_FLOAT};
 	nnr_model *model = argc > 2 ? nnr_open(argv[2], &options, NULL) : NULL;
 	if (!model)
 		return 1;

@@ -1,0 +1,420 @@
+/* emit_map.c - a group as a program of vector instructions (runtime/map.h), for code that is compiled in process.
+ *
+ * libtcc makes scalar code that goes to memory for every variable, some fifteen times as slow as an optimising
+ * compiler's. So the loops of a group are handed over as a table: an expression becomes instructions on strips, pieces
+ * of a few hundred elements of the index space. Where the strips lie is all there is to choose. Along the free indices,
+ * a bound index is a loop in which a strip accumulates; along the bound ones, a strip is summed up to one number. What
+ * does not depend on the program's loops is computed by the C around it and handed over as a number.
+ *
+ * What has no instruction (integers, gathers, draws, the place of an extreme) stays text, and so does a group that is
+ * too small for a call to pay. Loops outside of a gather may be text around the call. */
+#include "emit_map.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { LEAST_ELEMENTS = 48 /* of a program */, STRIP_ELEMENTS = 512, MOST_LEVELS = 8 };
+
+/* ---- loops ---- */
+
+/* All that steps through memory in a stage, as steps by slot; and what bounds reads, for which loops stay as they are.
+ */
+static void collect_steps(struct map *m, const struct stage *stage, condition_list *steps, condition_list *bounds)
+{
+	const struct equation *eq = stage->eq;
+	struct affine flat = {0};
+
+	for (int i = 0; i < stage->reads.n; i++) {
+		struct expr *read = stage->reads.item[i];
+
+		if (flat_subscript(read->tensor, read->arg, &flat))
+			list_add(m->arena, steps, flat);
+		if (read->guarded)
+			guard_conditions(m->b->e->g, bounds, eq->index, read);
+	}
+	flat = (struct affine){0};
+	for (int s = 0; s < eq->nfree; s++)
+		flat.coef[s] = axis_stride(eq->tensor, s);
+	list_add(m->arena, steps, flat);
+}
+
+static bool can_merge(const struct map_level *outer, const struct map_level *inner, const condition_list *steps,
+		      const condition_list *bounds)
+{
+	if (inner->rows)
+		return false;
+	for (int i = 0; i < steps->n; i++)
+		if (steps->item[i].coef[outer->slot] != steps->item[i].coef[inner->slot] * inner->extent)
+			return false;
+	for (int i = 0; i < bounds->n; i++)
+		if (bounds->item[i].coef[outer->slot] || bounds->item[i].coef[inner->slot])
+			return false;
+	return true;
+}
+
+/* A loop over a slot inside of those that the space has. */
+static void add_level(struct map *m, struct map_space *space, const struct equation *eq, int slot,
+		      const condition_list *steps, const condition_list *bounds)
+{
+	const struct index *index = &eq->index[slot];
+	struct map_level level = {slot, index->extent, index->rows && has_run_time_rows(m->b->group), 1}, *outer;
+
+	if (runs_once(m->b, eq, slot))
+		return;
+	if (!level.rows)
+		level.each = level.extent;
+	outer = &space->level[space->n - 1];
+	if (space->n && can_merge(outer, &level, steps, bounds)) {
+		outer->slot = slot;
+		outer->extent *= level.extent;
+		outer->each *= level.extent;
+	} else if (space->n < MOST_LEVELS) {
+		space->level[space->n++] = level;
+	} else {
+		m->failed = true;
+	}
+}
+
+static struct map_space *new_space(struct map *m) { return arena_alloc(m->arena, sizeof(struct map_space)); }
+
+static struct map_space *bound_space(struct map *m, const struct stage *stage)
+{
+	struct map_space *space = new_space(m);
+	condition_list steps = {0}, bounds = {0};
+	int end = stage->form == FORM_ROW ? stage->n_loop - 1 : stage->n_loop;
+
+	collect_steps(m, stage, &steps, &bounds);
+	for (int k = stage->n_free; k < end; k++)
+		add_level(m, space, stage->eq, stage->loop[k], &steps, &bounds);
+	return space;
+}
+
+/* The loops over slots [from, to) of the stages [at, end). */
+static struct map_space *free_space(struct map *m, int at, int end, int from, int to)
+{
+	struct map_space *space = new_space(m);
+	condition_list steps = {0}, bounds = {0};
+	const struct stage_list *stages = &m->b->group->stages;
+
+	if (m->flat) {
+		space->level[space->n++] = (struct map_level){0, tensor_size(stages->item[at]->eq->tensor), true, 1};
+		return space;
+	}
+	for (int i = at; i < end; i++)
+		collect_steps(m, stages->item[i], &steps, &bounds);
+	for (int s = from; s < to; s++)
+		add_level(m, space, stages->item[at]->eq, s, &steps, &bounds);
+	return space;
+}
+
+static double space_size(const struct map_space *space)
+{
+	double size = 1;
+
+	for (int l = 0; l < space->n; l++)
+		size *= (double)space->level[l].extent;
+	return size;
+}
+
+/* ---- sums ---- */
+
+/* What does not depend on the loops to come is made before them. */
+static void hoist(struct map *m, struct expr *e, uint64_t bound)
+{
+	if (!(e->slots & bound)) {
+		if (e->elem != ELEM_INT && !is_map_number(m, e))
+			make_value(m, e);
+		return;
+	}
+	for (int i = 0; i < e->n && e->op != EX_READ; i++) {
+		m->conditional += e->op == EX_SELECT && i > 0;
+		hoist(m, e->arg[i], bound);
+		m->conditional -= e->op == EX_SELECT && i > 0;
+	}
+}
+
+struct reduction {
+	enum nn_map_op join, reduce, total;
+	double neutral;
+};
+
+static bool find_reduction(enum reducer red, struct reduction *out)
+{
+	switch (red) {
+	case RED_SUM: *out = (struct reduction){NN_MAP_ADD, NN_MAP_REDUCE_SUM, NN_MAP_TOTAL_SUM, 0}; return true;
+	case RED_MAX:
+		*out = (struct reduction){NN_MAP_MAX, NN_MAP_REDUCE_MAX, NN_MAP_TOTAL_MAX, -INFINITY};
+		return true;
+	case RED_MIN: *out = (struct reduction){NN_MAP_MIN, NN_MAP_REDUCE_MIN, NN_MAP_TOTAL_MIN, INFINITY}; return true;
+	default: return false;
+	}
+}
+
+/* The round of the loops: total takes in the term. */
+static void take_in(struct map *m, const struct reduction *how, struct expr *term, int total, bool along)
+{
+	bool product = !along && how->join == NN_MAP_ADD && is_product(m, term);
+	int value = make_value(m, product ? term->arg[0] : term), other = product ? make_value(m, term->arg[1]) : -1;
+
+	if (m->failed)
+		return;
+	if (product) {
+		add_result(m, NN_MAP_MUL_ADD, total, 3, (int[]){value, other, total});
+		return;
+	}
+	if (along && is_uniform(m, value))
+		value = add_to_register(m, NN_MAP_MOVE, 1, &value);
+	if (along)
+		add_result(m, how->reduce, total, 1, &value);
+	else
+		add_result(m, how->join, total, 2, (int[]){total, value});
+}
+
+/* along: strips run along the bound indices, and become one number. */
+static int make_reduction(struct map *m, const struct stage *stage, bool along)
+{
+	const struct equation *eq = stage->eq;
+	struct map_space *space = bound_space(m, stage);
+	struct reduction how;
+	int total, memo, neutral;
+	uint64_t bound = 0;
+
+	if (!find_reduction(eq->red, &how) || eq->value->elem != ELEM_REAL)
+		return fail_map(m);
+	if (!space->n)
+		return make_value(m, eq->value);
+	for (int s = eq->nfree; s < eq->n; s++)
+		bound |= (uint64_t)1 << s;
+	hoist(m, eq->value, bound);
+	neutral = number_value(m, ex_num(m->b->e->g, how.neutral), false);
+	m->b->e->uses_infinity |= how.neutral != 0;
+	total = new_value(m, along ? MAP_UNIFORM : MAP_REGISTER, -1);
+	add_result(m, NN_MAP_MOVE, total, 1, &neutral);
+	memo = m->memo.n;
+	open_space(m, space, along);
+	take_in(m, &how, eq->value, total, along);
+	close_space(m);
+	m->memo.n = memo;
+	if (along)
+		add_result(m, how.total, total, 0, NULL);
+	return total;
+}
+
+/* ---- stores ---- */
+
+/* Let the instruction that made the value put it into memory at once, if it may: nothing behind it reads that. */
+static bool store_at_once(struct map *m, int value, int memory)
+{
+	const struct tensor *target = m->memory.item[m->values.item[memory].slot].eq->tensor;
+	int at = -1;
+
+	if (m->values.item[value].kind != MAP_REGISTER)
+		return false;
+	for (int i = m->space->first; i < m->code.n; i++) {
+		if (m->code.item[i].op == NN_MAP_SPACE)
+			at = m->code.n;
+		if (m->code.item[i].result == value)
+			at = at < 0 ? i : m->code.n;
+	}
+	if (at < 0 || at == m->code.n)
+		return false;
+	for (int i = at + 1; i < m->code.n; i++)
+		for (int k = 0; k < m->code.item[i].n; k++) {
+			const struct map_value *v = &m->values.item[m->code.item[i].operand[k]];
+			const struct map_memory *read = v->kind == MAP_MEMORY ? &m->memory.item[v->slot] : NULL;
+
+			if (read && (!read->read || find_arg(m->b, read->read->tensor) == find_arg(m->b, target)))
+				return false;
+		}
+	for (int i = at; i < m->code.n; i++) {
+		struct map_instruction *ins = &m->code.item[i];
+
+		ins->result = ins->result == value ? memory : ins->result;
+		for (int k = 0; k < ins->n; k++)
+			ins->operand[k] = ins->operand[k] == value ? memory : ins->operand[k];
+	}
+	return true;
+}
+
+static void store(struct map *m, const struct stage *stage, int value, const char *local)
+{
+	struct map_memory memory = {.eq = stage->eq, .local = local};
+	int at;
+
+	for (int s = 0; s < stage->eq->nfree && !m->flat; s++)
+		memory.flat.coef[s] = axis_stride(stage->eq->tensor, s);
+	if (m->flat)
+		memory.flat.coef[0] = 1;
+	at = memory_value(m, memory);
+	if (m->strip && pattern_of(m, at) == ROW) {
+		if (!store_at_once(m, value, at))
+			add_result(m, NN_MAP_MOVE, at, 1, &value);
+		return;
+	}
+	if (m->strip && is_uniform(m, value))
+		value = add_to_register(m, NN_MAP_MOVE, 1, &value);
+	add_result(m, NN_MAP_STORE, -1, 2, (int[]){value, at});
+	if (m->strip)
+		add_steps(m, at);
+}
+
+/* ---- nests ---- */
+
+/* Whether strips should run along the bound indices: where the reads lie one after the other, and there are more. */
+static bool run_along(struct map *m, int at, int end, const struct map_space *space)
+{
+	double along = 0, across = 0, elements = space_size(space), strip = 1;
+	bool sums = false;
+
+	for (int l = space->n - 1; l >= 0 && strip < STRIP_ELEMENTS; l--)
+		strip *= (double)space->level[l].extent;
+	strip = strip > STRIP_ELEMENTS ? STRIP_ELEMENTS : strip;
+	for (int i = at; i < end; i++) {
+		const struct stage *stage = m->b->group->stages.item[i];
+		const struct map_space *bound = bound_space(m, stage);
+		double n = space_size(bound), work = elements * n, ops = stage->exprs.n;
+
+		across += work * (0.1 * ops + 5 * ops / strip);
+		along += bound->n ? elements * (n * 0.1 * ops + 5 * ops * ceil(n / STRIP_ELEMENTS) + 40)
+				  : elements * 5 * ops;
+		sums |= bound->n > 0;
+		for (int k = 0; k < stage->reads.n; k++) {
+			struct affine flat;
+
+			if (!flat_subscript(stage->reads.item[k]->tensor, stage->reads.item[k]->arg, &flat))
+				continue;
+			if (space->n && llabs(flat.coef[space->level[space->n - 1].slot]) > 1)
+				across += work * 0.6;
+			if (bound->n && llabs(flat.coef[bound->level[bound->n - 1].slot]) > 1)
+				along += work * 0.6;
+		}
+	}
+	return !space->n || (sums && along < across);
+}
+
+static int make_stage_value(struct map *m, const struct stage *stage, bool along)
+{
+	const struct equation *eq = stage->eq;
+
+	start_stage(m->b, eq, m->from);
+	m->loops = 0;
+	for (int s = m->from; s < eq->n; s++)
+		if (m->flat || !runs_once(m->b, eq, s))
+			m->loops |= (uint64_t)1 << s;
+	if (stage->form == FORM_SCATTER || eq->tensor->elem != ELEM_REAL)
+		return fail_map(m);
+	return stage->form == FORM_MAP ? make_value(m, eq->value) : make_reduction(m, stage, along);
+}
+
+/* The stages [at, end), which stand in the loops over slots [from, to). inner: within other loops of the program. */
+static void make_nest(struct map *m, int at, int end, int from, int to, bool inner)
+{
+	struct map_space *space = free_space(m, at, end, from, to);
+	bool along = run_along(m, at, end, space), opened = space->n || !inner;
+	int memo = m->memo.n, made = m->made.n, *value = arena_array(m->arena, (size_t)(end - at), sizeof *value);
+
+	if (opened)
+		open_space(m, space, !along);
+	for (int i = at; i < end && !m->failed; i++) {
+		struct stage *stage = m->b->group->stages.item[i];
+
+		value[i - at] = make_stage_value(m, stage, along);
+		list_add(m->arena, &m->made, (struct map_made){stage->eq->tensor, value[i - at]});
+	}
+	for (int i = at; i < end && !m->failed; i++) {
+		struct stage *stage = m->b->group->stages.item[i];
+
+		if (!stage->local)
+			store(m, stage, value[i - at], NULL);
+		else if (m->from == to && m->needs_local) /* other code reads it */
+			store(m, stage, value[i - at], m->local[i - at] = value_name(m->b, stage));
+	}
+	if (!opened)
+		return;
+	close_space(m);
+	m->memo.n = memo;
+	m->made.n = made;
+}
+
+/* The first slot behind the free ones that stages of the nest have loops for. */
+static int free_slots(const struct body *b, int at) { return b->group->stages.item[at]->eq->nfree; }
+
+static double map_size(const struct map *m, int at, int end, int from)
+{
+	double most = 0;
+
+	for (int i = at; i < end; i++) {
+		const struct equation *eq = m->b->group->stages.item[i]->eq;
+		double size = 1;
+
+		for (int s = from; s < eq->n; s++)
+			size *= runs_once(m->b, eq, s) ? 1 : (double)eq->index[s].extent;
+		most = size > most ? size : most;
+	}
+	return most;
+}
+
+static bool make_map(struct map *m, struct body *b, int at, int end, int from)
+{
+	int depth = b->group->depth;
+	struct expr *e;
+
+	*m = (struct map){.b = b, .arena = b->e->arena, .first = at, .end = end, .from = from};
+	m->flat = b->group->flat;
+	m->needs_local = end < b->group->stages.n;
+	m->local = arena_array(m->arena, (size_t)(end - at), sizeof *m->local);
+	if (map_size(m, at, end, from) < LEAST_ELEMENTS)
+		return false;
+	for (int i = at; i < end; i++)
+		for (int k = 0; k < b->group->stages.item[i]->exprs.n; k++) {
+			e = b->group->stages.item[i]->exprs.item[k];
+			for (int a = 0; a < e->n && e->op != EX_READ; a++)
+				list_add(m->arena, &m->used, e->arg[a]);
+		}
+	for (int i = at; i < end; i++)
+		list_add(m->arena, &m->used, b->group->stages.item[i]->eq->value);
+	if (nest_end(b->group, at) == end) {
+		make_nest(m, at, end, from, free_slots(b, at), false);
+	} else {
+		open_space(m, free_space(m, at, end, from, depth), false);
+		for (int i = at; i < end && !m->failed; i = nest_end(b->group, i))
+			make_nest(m, i, nest_end(b->group, i), depth, free_slots(b, i), true);
+		close_space(m);
+	}
+	return !m->failed && assign_slots(m);
+}
+
+bool write_map(struct body *b, int at, int end, int open)
+{
+	const struct equation *first = b->group->stages.item[at]->eq;
+	bool nest = nest_end(b->group, at) == end;
+	int most = nest ? free_slots(b, at) : b->group->depth, blocks = 0;
+	struct map m;
+	struct mark before = mark(b);
+
+	if (!b->e->options->tiles || !b->e->options->tiles->maps ||
+	    (nest && b->group->stages.item[at]->form == FORM_SCATTER))
+		return false;
+	if (b->group->flat)
+		most = open;
+	for (int from = open; from <= most; from++) {
+		if (!make_map(&m, b, at, end, from))
+			continue;
+		start_stage(b, first, open);
+		for (int s = open; s < from; s++) {
+			hoist_terms(b, at, end);
+			blocks += open_loop(b, first, s);
+		}
+		write_program(&m);
+		close_loops(b, blocks);
+		if (blocks)
+			forget(b, before, true);
+		for (int i = at; i < end; i++)
+			if (m.local[i - at])
+				list_add(m.arena, &b->locals,
+					 (struct local){b->group->stages.item[i]->eq->tensor, -1, m.local[i - at]});
+		return true;
+	}
+	start_stage(b, first, open);
+	return false;
+}

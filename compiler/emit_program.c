@@ -1,0 +1,370 @@
+/* emit_program.c - the instructions of a map: slots for their values, and the words.
+ *
+ * Values are made in the order in which they are used, so registers are found in one walk: one is free again behind the
+ * last use of what it holds. What was made before a loop and is used within it is held until the loop ends. */
+#include "emit_map.h"
+
+/* ---- making ---- */
+
+int new_value(struct map *m, int kind, int slot)
+{
+	int depth = 0;
+
+	for (const struct map_space *s = m->space; s; s = s->outer)
+		depth++;
+	list_add(m->arena, &m->values, (struct map_value){.kind = kind, .slot = slot, .depth = depth, .last = -1});
+	return m->values.n - 1;
+}
+
+bool is_uniform(const struct map *m, int value)
+{
+	return m->values.item[value].kind == MAP_NUMBER || m->values.item[value].kind == MAP_UNIFORM;
+}
+
+void add_result(struct map *m, enum nn_map_op op, int result, int n, const int *operand)
+{
+	struct map_instruction ins = {.op = op, .result = result, .n = n};
+
+	for (int i = 0; i < n; i++)
+		ins.operand[i] = operand[i];
+	list_add(m->arena, &m->code, ins);
+}
+
+int add_instruction(struct map *m, enum nn_map_op op, int n, const int *operand)
+{
+	bool uniform = true;
+	int result;
+
+	for (int i = 0; i < n; i++) {
+		if (operand[i] < 0)
+			return -1;
+		uniform &= is_uniform(m, operand[i]);
+	}
+	result = new_value(m, uniform || op == NN_MAP_SPLAT ? MAP_UNIFORM : MAP_REGISTER, -1);
+	add_result(m, op, result, n, operand);
+	return result;
+}
+
+int add_to_register(struct map *m, enum nn_map_op op, int n, const int *operand)
+{
+	int result = new_value(m, MAP_REGISTER, -1);
+
+	add_result(m, op, result, n, operand);
+	return result;
+}
+
+void add_word(struct map *m, int64_t word)
+{
+	m->failed |= word > INT32_MAX || word < INT32_MIN;
+	list_add(m->arena, &m->code.item[m->code.n - 1].words, (int32_t)word);
+}
+
+int number_value(struct map *m, struct expr *expr, bool test)
+{
+	for (int i = 0; i < m->values.n; i++)
+		if (m->values.item[i].kind == MAP_NUMBER && m->numbers.item[m->values.item[i].slot].expr == expr)
+			return i;
+	list_add(m->arena, &m->numbers, (struct map_number){expr, m->b->eq, test});
+	return new_value(m, MAP_NUMBER, m->numbers.n - 1);
+}
+
+int memory_value(struct map *m, struct map_memory memory)
+{
+	for (int i = 0; i < m->values.n && memory.read; i++)
+		if (m->values.item[i].kind == MAP_MEMORY && m->memory.item[m->values.item[i].slot].read == memory.read)
+			return i;
+	list_add(m->arena, &m->memory, memory);
+	return new_value(m, MAP_MEMORY, m->memory.n - 1);
+}
+
+/* ---- loops ---- */
+
+enum { LEAST_STRIP = 128 /* elements; shorter loops become strips together with those around them */ };
+
+void open_space(struct map *m, struct map_space *space, bool strips)
+{
+	int64_t inner = 1;
+
+	space->strip = space->n;
+	if (strips && space->n) {
+		space->strip = space->n - 1;
+		while (space->strip > 0 && inner * space->level[space->strip].extent < LEAST_STRIP)
+			inner *= space->level[space->strip--].extent;
+		m->strip = space;
+	}
+	add_result(m, NN_MAP_SPACE, -1, 0, NULL);
+	m->code.item[m->code.n - 1].space = space;
+	space->outer = m->space;
+	space->first = m->code.n;
+	m->space = space;
+}
+
+void close_space(struct map *m)
+{
+	struct map_space *space = m->space;
+
+	space->end = m->code.n;
+	m->space = space->outer;
+	if (m->strip != space)
+		return;
+	m->strip = NULL;
+	for (struct map_space *s = space->outer; s && !m->strip; s = s->outer)
+		m->strip = s->strip < s->n ? s : NULL;
+}
+
+int64_t memory_step(const struct map *m, int memory, const struct map_level *level)
+{
+	return m->memory.item[memory].flat.coef[level->slot];
+}
+
+/* ---- slots ---- */
+
+static void note_use(struct map *m, int value, int at)
+{
+	struct map_value *v = &m->values.item[value];
+
+	if (v->last < at)
+		v->last = at;
+	for (int i = 0; i < m->code.n; i++) { /* made before a loop: until its end */
+		const struct map_space *s = m->code.item[i].space;
+		int depth = 1;
+
+		if (!s || at < s->first || at >= s->end)
+			continue;
+		for (const struct map_space *o = s->outer; o; o = o->outer)
+			depth++;
+		if (v->depth < depth && v->last < s->end)
+			v->last = s->end;
+	}
+}
+
+static int take(bool *used, int from, int to)
+{
+	for (int i = from; i < to; i++)
+		if (!used[i]) {
+			used[i] = true;
+			return i;
+		}
+	return -1;
+}
+
+bool assign_slots(struct map *m)
+{
+	bool used[NN_MAP_SLOTS] = {false};
+
+	if (m->memory.n > NN_MAP_REGISTER || m->numbers.n > NN_MAP_SLOTS - NN_MAP_UNIFORM)
+		return false;
+	for (int i = 0; i < m->numbers.n; i++)
+		used[NN_MAP_UNIFORM + i] = true;
+	for (int i = 0; i < m->values.n; i++) {
+		struct map_value *v = &m->values.item[i];
+
+		v->slot += v->kind == MAP_NUMBER ? NN_MAP_UNIFORM : 0;
+	}
+	for (int i = 0; i < m->code.n; i++) {
+		for (int k = 0; k < m->code.item[i].n; k++)
+			note_use(m, m->code.item[i].operand[k], i);
+		if (m->code.item[i].result >= 0)
+			note_use(m, m->code.item[i].result, i);
+	}
+	for (int i = 0; i < m->code.n; i++) {
+		struct map_value *v;
+		bool uniform;
+
+		for (int k = 0; k < m->values.n; k++) {
+			v = &m->values.item[k];
+			if (v->kind < MAP_UNIFORM || v->slot < 0 || v->free || v->last > i)
+				continue;
+			used[v->slot] = false;
+			v->free = true;
+		}
+		if (m->code.item[i].result < 0)
+			continue;
+		v = &m->values.item[m->code.item[i].result];
+		uniform = v->kind == MAP_UNIFORM;
+		if (v->slot >= 0)
+			continue;
+		v->slot = uniform ? take(used, NN_MAP_UNIFORM, NN_MAP_SLOTS)
+				  : take(used, NN_MAP_REGISTER, NN_MAP_UNIFORM);
+		if (v->slot < 0)
+			return false;
+	}
+	return true;
+}
+
+/* ---- writing ---- */
+
+static int slot_of(const struct map *m, int value) { return m->values.item[value].slot; }
+
+static bool uses_memory(const struct map *m, const struct map_space *space, int memory)
+{
+	for (int i = space->first; i < space->end; i++) {
+		const struct map_instruction *ins = &m->code.item[i];
+
+		for (int k = -1; k < ins->n; k++) {
+			int v = k < 0 ? ins->result : ins->operand[k];
+
+			if (v >= 0 && m->values.item[v].kind == MAP_MEMORY && slot_of(m, v) == memory)
+				return true;
+		}
+	}
+	return false;
+}
+
+static int count_words(const struct map *m, const struct map_instruction *ins)
+{
+	int n = 1 + (ins->result >= 0) + ins->n + ins->words.n;
+
+	(void)m;
+	return n;
+}
+
+static void add_number(struct text *out, int64_t n) { text_printf(out, out->n ? ", %lld" : "%lld", (long long)n); }
+
+/* The head of a space, whose words are counted last. */
+static int write_space(const struct map *m, const struct map_space *space, int body, struct text *out)
+{
+	struct text head = {.arena = m->arena}, moves = {.arena = m->arena};
+	int moved = 0, words;
+
+	for (int k = 0; k < m->memory.n; k++) {
+		bool moves_it = false;
+
+		for (int l = 0; l < space->n; l++)
+			moves_it |= memory_step(m, k, &space->level[l]) != 0;
+		if (!moves_it || !uses_memory(m, space, k))
+			continue;
+		moved++;
+		add_number(&moves, k);
+		for (int l = 0; l < space->n; l++)
+			add_number(&moves, memory_step(m, k, &space->level[l]));
+	}
+	words = 5 + space->n + moved * (space->n + 1);
+	add_number(&head, NN_MAP_SPACE | words << 8);
+	add_number(&head, space->n);
+	add_number(&head, space->strip);
+	add_number(&head, body);
+	for (int l = 0; l < space->n; l++)
+		add_number(&head, space->level[l].rows ? -space->level[l].each : space->level[l].extent);
+	add_number(&head, moved);
+	text_printf(out, out->n ? ", %s" : "%s", head.at);
+	if (moved)
+		text_printf(out, ", %s", moves.at);
+	return words;
+}
+
+/* Instructions [first, end); returns their words. */
+static int write_code(const struct map *m, int first, int end, struct text *out)
+{
+	int total = 0;
+
+	for (int i = first; i < end; i++) {
+		const struct map_instruction *ins = &m->code.item[i];
+
+		if (ins->op == NN_MAP_SPACE) {
+			struct text body = {.arena = m->arena};
+			int words = write_code(m, ins->space->first, ins->space->end, &body);
+
+			total += words + write_space(m, ins->space, words, out);
+			text_printf(out, words ? ", %s" : "%s", words ? body.at : "");
+			i = ins->space->end - 1;
+			continue;
+		}
+		total += count_words(m, ins);
+		add_number(out, (int)ins->op | count_words(m, ins) << 8);
+		if (ins->result >= 0)
+			add_number(out, slot_of(m, ins->result));
+		for (int k = 0; k < ins->n; k++)
+			add_number(out, slot_of(m, ins->operand[k]));
+		for (int k = 0; k < ins->words.n; k++)
+			add_number(out, ins->words.item[k]);
+	}
+	return total;
+}
+
+/* Where the array begins: the element for which all of the program's loops are 0. */
+static const char *start_of(struct map *m, const struct map_memory *memory)
+{
+	struct body *b = m->b;
+	struct text out = {.arena = m->arena};
+	const struct tensor *t = memory->read ? memory->read->tensor : memory->eq->tensor;
+	struct expr *subs[64];
+
+	if (memory->local)
+		return arena_printf(m->arena, "&%s", memory->local);
+	if (find_arg(b, t)->by_element)
+		return find_arg(b, t)->name;
+	start_stage(b, memory->eq, m->from);
+	for (int s = 0; s < memory->eq->nfree && !memory->read; s++)
+		subs[s] = ex_index(b->e->g, s);
+	text_add(&out, "&");
+	print_element(b, &out, t, memory->read ? memory->read->arg : subs);
+	return out.at;
+}
+
+static int highest(const struct map *m, int from, int to)
+{
+	int n = 0;
+
+	for (int i = 0; i < m->values.n; i++) {
+		int slot = m->values.item[i].slot;
+
+		if (m->values.item[i].kind != MAP_MEMORY && slot >= from && slot < to && slot - from >= n)
+			n = slot - from + 1;
+	}
+	return n;
+}
+
+void write_program(struct map *m)
+{
+	struct emitter *e = m->b->e;
+	struct text code = {.arena = m->arena}, numbers = {.arena = m->arena}, memory = {.arena = m->arena};
+	const char *program = new_name(e, &m->b->scope, "map"), *number = "NULL", *count = "0", *at;
+	bool rows = m->flat;
+
+	for (int i = 0; i < m->code.n; i++)
+		for (int l = 0; m->code.item[i].space && l < m->code.item[i].space->n; l++)
+			rows |= m->code.item[i].space->level[l].rows;
+	if (rows && m->flat)
+		count = "count";
+	else if (rows) {
+		m->b->takes_n = true;
+		count = "n";
+	}
+	add_number(&code, highest(m, NN_MAP_REGISTER, NN_MAP_UNIFORM));
+	add_number(&code, highest(m, NN_MAP_UNIFORM, NN_MAP_SLOTS));
+	write_code(m, 0, m->code.n, &code);
+	e->uses_maps = true;
+	for (int i = m->first; i < m->end; i++)
+		if (m->local[i - m->first])
+			write_line(e, "%s %s;", e->real, m->local[i - m->first]);
+	write_line(e, "static const int %s[] = {%s};", program, code.at);
+	for (int i = 0; i < m->numbers.n; i++) {
+		const char *text;
+
+		start_stage(m->b, m->numbers.item[i].eq, m->from);
+		text = expr_text(m->b, m->numbers.item[i].expr);
+		text_printf(&numbers, i ? ", %s" : "%s", text);
+		if (m->numbers.item[i].test)
+			text_printf(&numbers, " ? %s : %s", real_literal(e, 1), real_literal(e, 0));
+	}
+	if (m->numbers.n) {
+		number = new_name(e, &m->b->scope, "number");
+		write_line(e, "const %s %s[] = {%s};", e->real, number, numbers.at);
+	}
+	for (int i = 0; i < m->memory.n; i++)
+		text_printf(&memory, i ? ", %s" : "%s", start_of(m, &m->memory.item[i]));
+	at = new_name(e, &m->b->scope, "at");
+	write_line(e, "const %s *const %s[] = {%s};", e->real, at, memory.at);
+	write_line(e, "nn_map_run(%s, %s, %d, %s, %d, %s);", program, count, m->numbers.n, number, m->memory.n, at);
+}
+
+void write_map_routine(struct emitter *e)
+{
+	if (!e->uses_maps)
+		return;
+	write_blank(e);
+	write_line(e, "void nn_map_run(const int *program, int n, int n_number, const %s *number, int n_memory,",
+		   e->real);
+	write_line(e, "\tconst %s *const *memory);", e->real);
+}
