@@ -19,7 +19,7 @@
  * requires  equations in order
  * keeps     what they compute, but for rounding where a factor is taken out; the graph itself
  * gives     a list with equations added; those of a scan are copies */
-#include "schedule.h"
+#include "schedule_operands.h"
 
 #include <math.h>
 #include <string.h>
@@ -28,277 +28,6 @@ enum {
 	MOVE_CYCLES = 2,	   /* to copy an element to a place far from the last one's */
 	MOVE_CYCLES_IN_PROCESS = 8 /* libtcc's code */
 };
-
-struct operands {
-	struct program *p;
-	struct graph *g;
-	enum part part;
-	const struct equation *eq;	  /* being looked at */
-	int steps;			  /* scans around it */
-	equation_list *out, *first;	  /* first: before all scans */
-	equation_list added;		  /* for eq, not yet in out */
-	uint64_t bound;			  /* slots of eq */
-	LIST(const struct tensor *) made; /* by the scans around it */
-};
-
-/* The factors of a term: those that a bound index moves, and the rest as one expression. */
-struct product {
-	expr_list factors;
-	struct expr *outside; /* NULL: 1 */
-	condition_list conditions;
-};
-
-/* ---- the term as a product ---- */
-
-static struct expr *multiply(struct graph *g, struct expr *a, struct expr *b) { return a ? ex2(g, EX_MUL, a, b) : b; }
-
-static void take_factor(struct operands *w, struct product *product, struct expr *e)
-{
-	if (!(e->slots & w->bound)) {
-		product->outside = multiply(w->g, product->outside, e);
-		return;
-	}
-	switch (e->op) {
-	case EX_MUL:
-		take_factor(w, product, e->arg[0]);
-		take_factor(w, product, e->arg[1]);
-		return;
-	case EX_NEG:
-		product->outside = multiply(w->g, product->outside, ex_num(w->g, -1));
-		take_factor(w, product, e->arg[0]);
-		return;
-	case EX_DIV:
-		if (!(e->arg[1]->slots & w->bound)) {
-			product->outside =
-				ex2(w->g, EX_DIV, product->outside ? product->outside : ex_num(w->g, 1), e->arg[1]);
-			take_factor(w, product, e->arg[0]);
-			return;
-		}
-		/* fall through */
-	default: list_add(&w->g->ctx->arena, &product->factors, e);
-	}
-}
-
-/* Factors whose indices another one has as well are one with it, until there are two. */
-static void join_factors(struct operands *w, struct product *product)
-{
-	expr_list *list = &product->factors;
-
-	for (int i = 0; list->n > 2 && i < list->n; i++)
-		for (int k = 0; list->n > 2 && k < list->n; k++)
-			if (k != i && !(list->item[i]->slots & ~list->item[k]->slots)) {
-				list->item[k] = ex2(w->g, EX_MUL, list->item[k], list->item[i]);
-				list->item[i--] = list->item[--list->n];
-				break;
-			}
-}
-
-/* ---- a factor as a tensor ---- */
-
-/* A factor as it is, or in memory of its own. */
-struct operand {
-	struct expr *read;     /* what the sum reads; NULL: there is none */
-	struct equation *copy; /* that defines it, or NULL */
-	bool first;	       /* the copy stands before all scans */
-	double moved;	       /* elements, of all steps */
-};
-
-static struct tensor *new_operand(struct operands *w, const struct tensor *like, bool batched, int rank,
-				  const struct axis *axis)
-{
-	struct tensor *t = make_tensor(w->p, w->eq->tensor, ROLE_VALUE,
-				       arena_printf(&w->g->ctx->arena, "%s.operand", like->name), rank, axis);
-
-	t->batched = batched;
-	t->of = NULL;
-	return t;
-}
-
-/* t = value, or the sum of it over n - rank indices behind those of t. */
-static struct equation *define(struct operands *w, struct tensor *t, struct index index[64], int n, struct expr *value)
-{
-	for (int a = 0; a < n; a++)
-		index[a].name = index[a].rows ? "batch" : arena_printf(&w->g->ctx->arena, "i%d", a);
-	return graph_equation(w->g, t, n > t->rank ? RED_SUM : RED_NONE, t->rank, n, index, value, w->eq->at);
-}
-
-/* The same in every step of the scans around: it may be computed before them. */
-static bool is_constant(struct operands *w, struct expr *e)
-{
-	expr_list reads = {0};
-
-	for (int s = 0; s < w->eq->n; s++)
-		if (is_step(w->eq, w->steps, s) && e->slots >> s & 1)
-			return false;
-	collect_reads(w->g, e, &reads);
-	for (int i = 0; i < reads.n; i++)
-		for (int k = 0; k < w->made.n; k++)
-			if (root_of(reads.item[i]->tensor) == w->made.item[k])
-				return false;
-	return true;
-}
-
-/* How far a slot moves the first read of e that it moves: copies keep the order of what they copy. */
-static int64_t reach(struct operands *w, struct expr *e, int s)
-{
-	expr_list reads = {0};
-
-	collect_reads(w->g, e, &reads);
-	for (int i = 0; i < reads.n; i++) {
-		const struct expr *read = reads.item[i];
-
-		for (int a = 0; a < read->tensor->rank; a++)
-			if (read->arg[a]->slots >> s & 1)
-				return axis_stride(read->tensor, a);
-	}
-	return 0;
-}
-
-/* Bound indices that move no other factor: the copy of a factor is summed over them. */
-static uint64_t own_slots(const struct operands *w, const struct expr *e, const struct expr *other)
-{
-	uint64_t own = e->slots & w->bound & ~other->slots;
-
-	for (int s = 0; s < w->eq->n; s++)
-		if (w->eq->index[s].rows)
-			own &= ~((uint64_t)1 << s);
-	return own;
-}
-
-/* The slots that e depends on in the order of the axes: the sample's, those of steps, the others as e reads them; or,
- * to end with `inner`, bound ones before those that the result has, in its order. Then those that are summed over. */
-static int order_slots(struct operands *w, struct expr *e, uint64_t summed, int inner, int slot[64])
-{
-	int64_t rank[64];
-	int n = 0;
-
-	for (int s = 0; s < w->eq->n; s++) {
-		int at = n;
-		int64_t mine = summed >> s & 1			? INT64_MIN
-			       : w->eq->index[s].rows		? INT64_MAX
-			       : is_step(w->eq, w->steps, s)	? INT64_MAX - 1
-			       : inner >= 0 && s < w->eq->nfree ? -s
-								: reach(w, e, s);
-
-		if (!(e->slots >> s & 1))
-			continue;
-		for (n++; at > 0 && rank[at - 1] < mine; at--) {
-			rank[at] = rank[at - 1];
-			slot[at] = slot[at - 1];
-		}
-		rank[at] = mine;
-		slot[at] = s;
-	}
-	return n;
-}
-
-/* An axis for every index that the factor depends on, the last one `inner` if not negative; no operand where that
- * would be large, or is not possible. */
-static struct operand by_indices(struct operands *w, struct expr *e, const struct expr *other, int inner, double work)
-{
-	const struct equation *eq = w->eq;
-	struct operand operand = {.first = w->steps && is_constant(w, e)};
-	struct expr *map[64] = {0}, *subs[64];
-	struct index index[64];
-	struct axis axis[64];
-	struct tensor *t;
-	uint64_t summed = own_slots(w, e, other);
-	double size = 1;
-	int slot[64], n = order_slots(w, e, summed, inner, slot), rank = 0;
-
-	for (int a = 0; a < n; a++) {
-		map[slot[a]] = ex_index(w->g, a);
-		index[a] = eq->index[slot[a]];
-		if (summed >> slot[a] & 1)
-			continue;
-		subs[rank] = ex_index(w->g, slot[a]);
-		axis[rank++] = (struct axis){index[a].extent, index[a].rows};
-		size *= (double)index[a].extent;
-	}
-	for (int s = 0; s < eq->n; s++)
-		if (is_step(eq, w->steps, s) && !(e->slots >> s & 1) && !operand.first)
-			return operand;
-	if (rank == 0 || size * 8 > work || size > INT32_MAX)
-		return operand;
-	t = new_operand(w, e->op == EX_READ ? e->tensor : eq->tensor, axis[0].rows, rank, axis);
-	operand.copy = define(w, t, index, n, ex_substitute(w->g, e, map, eq->n));
-	operand.read = ex_read(w->g, t, subs, NULL);
-	operand.moved = size;
-	return operand;
-}
-
-/* The part of a tensor that the subscripts reach, with 0 around it. NULL: they are not affine. */
-static struct operand with_border(struct operands *w, const struct expr *read)
-{
-	const struct tensor *of = read->tensor;
-	struct operand operand = {0};
-	struct expr *subs[64], *from[64];
-	struct index index[64];
-	struct axis axis[64];
-	struct tensor *t;
-	double size = 1;
-
-	for (int a = 0; a < of->rank; a++) {
-		struct range r = {0, of->axis[a].extent - 1};
-
-		if (!read->arg[a]->affine || (!of->axis[a].rows && !range_of(read->arg[a], w->eq->index, &r)))
-			return operand;
-		axis[a] = (struct axis){r.high - r.low + 1, of->axis[a].rows};
-		index[a] = (struct index){.extent = axis[a].extent, .rows = axis[a].rows};
-		subs[a] = ex2(w->g, EX_SUB, read->arg[a], ex_int(w->g, r.low));
-		from[a] = ex2(w->g, EX_ADD, ex_index(w->g, a), ex_int(w->g, r.low));
-		size *= (double)axis[a].extent;
-	}
-	if (size > 4 * (double)tensor_size(of) || size > INT32_MAX)
-		return operand;
-	t = new_operand(w, of, of->batched, of->rank, axis);
-	operand.copy = define(w, t, index, of->rank, ex_read(w->g, read->tensor, from, ex_num(w->g, 0)));
-	operand.read = ex_read(w->g, t, subs, NULL);
-	operand.moved = size;
-	return operand;
-}
-
-static bool is_linear(const struct expr *e)
-{
-	struct affine flat;
-
-	return e->op == EX_READ && !e->guarded && flat_subscript(e->tensor, e->arg, &flat);
-}
-
-/* Several indices move one subscript. */
-static bool is_window(const struct expr *read)
-{
-	for (int a = 0; a < read->tensor->rank; a++)
-		if (read->arg[a]->slots & (read->arg[a]->slots - 1))
-			return true;
-	return false;
-}
-
-/* What tiles can read instead of a factor. *covers: conditions under which alone it is not 0 anyway. */
-static struct operand find_operand(struct operands *w, struct expr *e, const struct expr *other, double work,
-				   condition_list *covers)
-{
-	bool zero = e->op == EX_READ && e->guarded && ex_is_num(e->arg[e->tensor->rank], 0);
-	bool summed = own_slots(w, e, other) != 0;
-
-	if (is_linear(e) && !summed)
-		return (struct operand){.read = e};
-	if (zero)
-		guard_conditions(w->g, covers, w->eq->index, e);
-	if (zero && is_window(e) && !summed && !w->steps)
-		return with_border(w, e);
-	return by_indices(w, e, other, -1, work);
-}
-
-static bool is_covered(const condition_list *covers, const struct affine *condition)
-{
-	for (int i = 0; i < covers->n; i++)
-		if (memcmp(&covers->item[i], condition, sizeof *condition) == 0)
-			return true;
-	return false;
-}
-
-/* ---- an equation ---- */
 
 /* Multiply-adds of all rows, or of one. */
 static double work_of(const struct equation *eq, bool one_row)
@@ -385,7 +114,7 @@ static void turn_operand(struct operands *w, struct operand operand[2], struct e
 		if (one_row == 0) {
 			if (!dot[0] && before < work)
 				return;
-			turned = by_indices(w, source[which], source[!which], inner, work);
+			turned = copy_by_indices(w, source[which], source[!which], inner, work);
 			if (!turned.read)
 				return;
 		}
@@ -397,6 +126,14 @@ static void turn_operand(struct operands *w, struct operand operand[2], struct e
 			return;
 	}
 	operand[which] = turned;
+}
+
+static bool is_covered(const condition_list *covers, const struct affine *condition)
+{
+	for (int i = 0; i < covers->n; i++)
+		if (memcmp(&covers->item[i], condition, sizeof *condition) == 0)
+			return true;
+	return false;
 }
 
 /* The sum of the product of two operands, and what is outside of it. */
@@ -436,13 +173,7 @@ static struct equation *with_operands(struct operands *w)
 	if (eq->kind != EQ_MAP || eq->red != RED_SUM || eq->tensor->elem != ELEM_REAL || !may_tile(w->p, work) ||
 	    (w->g->ctx->options->unroll == NNC_UNROLL_AUTO && work_of(eq, true) <= WRITE_OUT_LIMIT))
 		return NULL;
-	w->bound = 0;
-	for (int s = eq->nfree; s < eq->n; s++)
-		w->bound |= (uint64_t)1 << s;
-	take_factor(w, &product, peel_conditions(w->g, &product.conditions, eq->index, eq->value));
-	if (product.factors.n < 2)
-		return NULL;
-	join_factors(w, &product);
+	find_product(w, &product);
 	if (product.factors.n != 2)
 		return NULL;
 	factor = product.factors.item;

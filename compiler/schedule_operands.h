@@ -1,0 +1,44 @@
+/* schedule_operands.h - what schedule_operands.c and schedule_factors.c share. */
+#ifndef NNC_SCHEDULE_OPERANDS_H
+#define NNC_SCHEDULE_OPERANDS_H
+
+#include "schedule.h"
+
+struct operands {
+	struct program *p;
+	struct graph *g;
+	enum part part;
+	const struct equation *eq;	  /* being looked at */
+	int steps;			  /* scans around it */
+	equation_list *out, *first;	  /* first: before all scans */
+	equation_list added;		  /* for eq, not yet in out */
+	uint64_t bound;			  /* slots of eq */
+	LIST(const struct tensor *) made; /* by the scans around it */
+};
+
+/* The factors of a term: those that a bound index moves, and the rest as one expression. */
+struct product {
+	expr_list factors;
+	struct expr *outside; /* NULL: 1 */
+	condition_list conditions;
+};
+
+/* A factor as it is, or in memory of its own. */
+struct operand {
+	struct expr *read;     /* what the sum reads; NULL: there is none */
+	struct equation *copy; /* that defines it, or NULL */
+	bool first;	       /* the copy stands before all scans */
+	double moved;	       /* elements, of all steps */
+};
+
+/* The term of w->eq as a product of two factors at most, if it can be. */
+void find_product(struct operands *w, struct product *product);
+/* What tiles can read instead of factor e beside `other`, where the sum has so much work. *covers: conditions under
+ * which alone it is not 0 anyway. */
+struct operand find_operand(struct operands *w, struct expr *e, const struct expr *other, double work,
+			    condition_list *covers);
+/* A copy of e with an axis for every index that it depends on, the last one `inner` if not negative; no operand where
+ * that would be large, or is not possible. */
+struct operand copy_by_indices(struct operands *w, struct expr *e, const struct expr *other, int inner, double work);
+
+#endif
