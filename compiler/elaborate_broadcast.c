@@ -41,7 +41,8 @@ static const struct value *widest(struct elaborator *E, struct span at, int n, c
 		}
 		if (v[i].drawn && own_rank(w) > 0) {
 			fail(E, at,
-			     "one random draw for a whole tensor: write y[i] = .. normal() for a draw an element");
+			     "one random draw for a whole tensor: write y[i] = .. normal() for one an element, or e[batch] = normal()"
+			     " and e for one a sample");
 			return NULL;
 		}
 	}

@@ -136,6 +136,11 @@ struct local {
 	const char *name;
 };
 
+/* The declaration of a constant, and where it stands in the function's text. */
+struct declared {
+	const char *name, *text;
+	size_t at;
+};
 /* An array of the draws of a whole loop. */
 struct drawn {
 	const struct expr *draw;
@@ -164,6 +169,7 @@ struct body {
 	const char *flat_index;		       /* of a flat group */
 	const char *block_index;	       /* of one that goes by blocks, within the block */
 	LIST(struct drawn) drawn;
+	LIST(struct declared) declared; /* constants of code that is written out */
 	bool takes_n, takes_data, takes_run;
 	text_list sites; /* where its draws stand: parameters, so that equal layers share a function */
 	text_list site_names;
@@ -177,6 +183,11 @@ uint64_t hash_site(const char *site);
 
 /* A tensor's name within the function: its short one, unless another tensor has that. */
 const char *base_name(struct body *b, const struct tensor *t);
+
+/* const type name = value; */
+void declare_constant(struct body *b, enum elem elem, const char *name, const char *value);
+/* Take those out that nothing behind them uses. */
+void drop_unused_constants(struct body *b);
 
 /* emit_key.c: the group's structure as text; b->args are collected. */
 const char *function_key(struct body *b);

@@ -223,11 +223,39 @@ static const char *temp_name(struct body *b, const struct expr *e)
 	return new_name(b->e, &b->scope, b->suffix ? arena_printf(b->e->arena, "%s%s", want, b->suffix) : want);
 }
 
+void declare_constant(struct body *b, enum elem elem, const char *name, const char *value)
+{
+	const struct text *out = b->e->out;
+	size_t from = out->n;
+
+	write_line(b->e, "const %s %s = %s;", elem_type(b->e, elem), name, value);
+	list_add(b->e->arena, &b->declared,
+		 (struct declared){name, arena_copy(b->e->arena, out->at + from, out->n - from), from});
+}
+
+/* From the last to the first, since what one of them is made of may be used by nothing else. */
+void drop_unused_constants(struct body *b)
+{
+	struct text *out = b->e->out;
+
+	for (int i = b->declared.n - 1; i >= 0; i--) {
+		const struct declared *d = &b->declared.item[i];
+		size_t n = strlen(d->text);
+
+		if (d->at + n > out->n || memcmp(out->at + d->at, d->text, n) != 0 ||
+		    mentions(out->at + d->at + n, d->name))
+			continue;
+		memmove(out->at + d->at, out->at + d->at + n, out->n - d->at - n + 1);
+		out->n -= n;
+	}
+	b->declared.n = 0;
+}
+
 static void declare(struct body *b, struct expr *e)
 {
 	const char *text = expr_text(b, e), *name = temp_name(b, e);
 
-	write_line(b->e, "const %s %s = %s;", e->elem == ELEM_REAL ? b->e->real : "int32_t", name, text);
+	declare_constant(b, e->elem, name, text);
 	list_add(b->e->arena, &b->temps, (struct temp){e, name});
 }
 

@@ -229,7 +229,7 @@ static void write_element(struct body *b, int at, int end, struct place_values *
 		if (named && !is_variable(eq)) {
 			const char *name = element_name(b, stage, v);
 
-			write_line(b->e, "const %s %s = %s;", elem_type(b->e, eq->tensor->elem), name, value);
+			declare_constant(b, eq->tensor->elem, name, value);
 			value = name;
 		}
 		if (named)
@@ -403,6 +403,7 @@ void write_unrolled(struct body *b)
 		}
 		at = end;
 	}
+	drop_unused_constants(b);
 	if (blocks)
 		close_block(b->e, "}");
 }

@@ -19,7 +19,7 @@ inspect() { # OBJECT BUILT-BY MODEL
 }
 
 count=0
-for model in $(models); do
+for model in $(models) "$ROOT/tests/graph/second_derivative.nn"; do
 	level=-O1 # for warnings that need the flow of values
 	for options in '' '--fp=strict --real=double' '--unroll=none --inference-only'; do
 		# shellcheck disable=SC2086
