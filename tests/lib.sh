@@ -35,6 +35,22 @@ code() {
 	}
 }
 
+# net.nn, a classifier of two moons, with LAYERS between its two dense ones and TRAIN behind its rule; its data as
+# $data and $test: moons LAYERS TRAIN
+# shellcheck disable=SC2034
+moons() {
+	cat >net.nn <<-END
+		input  x[2]
+		target label: class[2]
+		y = x -> a: dense(8) -> $1 -> b: dense(2)
+		loss   cross_entropy(y, label)
+		metric accuracy(y, label)
+		output y
+		train  adam(lr=0.02) $2 seed=3
+	END
+	data=$ROOT/tests/data/moons_train.csv test=$ROOT/tests/data/moons_test.csv
+}
+
 # Every model of the examples, as paths.
 examples() { ls "$ROOT"/examples/*/*.nn; }
 

@@ -1,19 +1,7 @@
 # Averaged weights: what evaluation, prediction, embedded and written weights are.
 . "$ROOT/tests/lib.sh"
-model() {
-	cat <<-END
-	input  x[2]
-	target label: class[2]
-	y = x -> a: dense(8) -> tanh -> b: dense(2)
-	output y
-	loss   cross_entropy(y, label)
-	metric accuracy(y, label)
-	train  adam(lr=0.02) epochs=3 batch=30 seed=3 $1
-	END
-}
-data=$ROOT/tests/data/moons_train.csv test=$ROOT/tests/data/moons_test.csv
-model average=0.95 >net.nn
-model "" >plain.nn
+moons tanh 'epochs=3 batch=30' && mv net.nn plain.nn
+moons tanh 'epochs=3 batch=30 average=0.95'
 "$NNC" train net.nn --data "$data" --test "$test" -o w.safetensors >trained 2>log || fail "$(cat log)"
 "$NNC" train plain.nn --data "$data" --test "$test" -o plain.safetensors >plain 2>log || fail "$(cat log)"
 "$NNC" eval net.nn --data "$test" --weights w.safetensors >evaluated || fail "eval"

@@ -1,15 +1,6 @@
 # nnc train, eval and predict on small data, and what bad data and weights get.
 . "$ROOT/tests/lib.sh"
-cat >net.nn <<'END'
-input  x[2]
-target label: class[2]
-y = x -> a: dense(8) -> tanh -> b: dense(2)
-loss   cross_entropy(y, label)
-metric accuracy(y, label)
-output y
-train  adam(lr=0.02) epochs=8 batch=30 seed=3
-END
-data=$ROOT/tests/data/moons_train.csv test=$ROOT/tests/data/moons_test.csv
+moons tanh 'epochs=8 batch=30'
 "$NNC" train net.nn --data "$data" -o w.safetensors >log 2>&1 || fail "$(cat log)"
 "$NNC" eval net.nn --data "$test" --weights w.safetensors >result 2>&1 || fail "$(cat result)"
 grep -Eq 'accuracy *(0\.[89]|1)' result || fail "eval: $(cat result)"

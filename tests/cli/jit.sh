@@ -1,15 +1,6 @@
 # --jit and --cache: the same results by libtcc, by a C compiler and by one after the other; what is kept is used again.
 . "$ROOT/tests/lib.sh"
-cat >net.nn <<'END_NET'
-input  x[2]
-target label: class[2]
-y = x -> a: dense(8) -> tanh -> dropout(0.2) -> batchnorm -> b: dense(2)
-loss   cross_entropy(y, label)
-metric accuracy(y, label)
-output y
-train  adam(lr=0.02) epochs=3 batch=30 seed=3
-END_NET
-data=$ROOT/tests/data/moons_train.csv
+moons 'tanh -> dropout(0.2) -> batchnorm' 'epochs=3 batch=30'
 # a C compiler that notes how it was called
 cat >counted <<'END_CC'
 #!/bin/sh

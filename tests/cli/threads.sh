@@ -1,15 +1,6 @@
 # --threads: in strict mode the same weights for any number of them; a note where a batch cannot be split; no races.
 . "$ROOT/tests/lib.sh"
-cat >net.nn <<'END_NET'
-input  x[2]
-target label: class[2]
-y = x -> a: dense(8) -> tanh -> dropout(0.1) -> b: dense(2)
-loss   cross_entropy(y, label)
-metric accuracy(y, label)
-output y
-train  adam(lr=0.02) epochs=2 batch=32 seed=3
-END_NET
-data=$ROOT/tests/data/moons_train.csv
+moons 'tanh -> dropout(0.1)' 'epochs=2 batch=32'
 for n in 1 2 3; do
 	"$NNC" train net.nn --data "$data" --fp=strict --quiet --threads=$n -o "$n.w" >result.$n 2>messages || fail "$(cat messages)"
 	[ ! -s messages ] || fail "--threads=$n: $(cat messages)"

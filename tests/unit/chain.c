@@ -1,8 +1,8 @@
 /* chain.c - the chain rule and the simplifier on nets of every kind: first and second derivatives against finite
  * differences, before and after simplification (nets.c). */
 #include "nets.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 
 static void dense(struct net *net)
@@ -556,15 +556,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("chain");
 	TCase *tc = tcase_create("gradients");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, test_net, 0, (int)(sizeof nets / sizeof *nets));
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_tests("chain", (TCase *[]){tc, NULL});
 }

@@ -2,8 +2,8 @@
 #include "nets.h"
 
 #include "chain.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <string.h>
 
@@ -216,10 +216,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("chain_kinks");
 	TCase *tc = tcase_create("kinks");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, test_kinks);
 	tcase_add_test(tc, test_singular);
@@ -228,9 +225,5 @@ int main(void)
 	tcase_add_test(tc, test_reducers);
 	tcase_add_test(tc, test_table);
 	tcase_add_test(tc, test_second_at_zero_adjoint);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_tests("chain_kinks", (TCase *[]){tc, NULL});
 }

@@ -1,8 +1,8 @@
 /* chain_loss.c - the backward part as a whole: several goals, params that a loss does not reach, losses without a
  * derivative, names; and what the simplifier makes of equations. */
 #include "nets.h"
+#include "suite.h"
 
-#include <check.h>
 #include <string.h>
 
 static struct net all, *const net = &all;
@@ -181,10 +181,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("chain_loss");
 	TCase *tc = tcase_create("loss");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_goals);
@@ -194,9 +191,5 @@ int main(void)
 	tcase_add_test(tc, test_nothing_to_train);
 	tcase_add_test(tc, test_simplify);
 	tcase_add_test(tc, test_mask);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_tests("chain_loss", (TCase *[]){tc, NULL});
 }

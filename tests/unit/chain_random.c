@@ -3,8 +3,8 @@
  * differences. SEED=N gives other ones; NET=M then checks
  * and prints net M alone. */
 #include "nets.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,16 +190,9 @@ END_TEST
 int main(void)
 {
 	const char *seed = getenv("SEED"), *net = getenv("NET");
-	Suite *suite = suite_create("chain_random");
 	TCase *tc = tcase_create("random");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	base = (seed ? strtoull(seed, NULL, 10) : 1) * 1000;
 	tcase_add_loop_test(tc, test_random, net ? atoi(net) : 0, net ? atoi(net) + 1 : NETS);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_tests("chain_random", (TCase *[]){tc, NULL});
 }

@@ -7,8 +7,8 @@
 #include "schedule.h"
 #include "summary.h"
 #include "syntax.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -488,10 +488,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("emit");
 	TCase *tests = tcase_create("emit");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, start, finish);
 	tcase_add_test(tests, dense_layer);
@@ -513,9 +510,5 @@ int main(void)
 	tcase_add_loop_test(tests, no_value_is_lost, 0, 3);
 	tcase_add_loop_test(tests, sizes_are_those_of_the_structs, 0, 2);
 	tcase_add_test(tests, buffers_are_used_again);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("emit", (TCase *[]){tests, NULL});
 }

@@ -1,7 +1,7 @@
 /* emit_math.c - the routines of generated code for exp, tanh, erf and log: their distance from libm's in double. */
-#include <check.h>
 
 #include "math_template.h"
+#include "suite.h"
 
 /* Units in the last place of a float between y and the exact r. */
 static double ulps(float y, double r)
@@ -59,16 +59,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("emit_math");
 	TCase *fast = tcase_create("fast");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(fast, stays_within_its_bounds);
 	tcase_add_test(fast, has_the_right_ends);
-	suite_add_tcase(suite, fast);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("emit_math", (TCase *[]){fast, NULL});
 }

@@ -1,7 +1,7 @@
 /* front.c - the front end: arena and what grows in it, messages, scanning and parsing. */
+#include "suite.h"
 #include "syntax.h"
 
-#include <check.h>
 #include <limits.h>
 #include <locale.h>
 #include <math.h>
@@ -793,18 +793,15 @@ START_TEST(lack_of_memory_unwinds)
 }
 END_TEST
 
-static Suite *front_suite(void)
+int main(void)
 {
-	Suite *suite = suite_create("front");
 	TCase *memory_case = tcase_create("memory"), *message_case = tcase_create("messages"),
 	      *tree_case = tcase_create("trees");
 	TCase *fault_case = tcase_create("faults"), *size_case = tcase_create("sizes"),
 	      *hostile_case = tcase_create("hostile");
-	TCase *const cases[] = {memory_case, message_case, tree_case, fault_case, size_case, hostile_case};
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+	TCase *const cases[] = {memory_case, message_case, tree_case, fault_case, size_case, hostile_case, NULL};
+	for (size_t i = 0; cases[i]; i++)
 		tcase_add_checked_fixture(cases[i], setup, teardown);
-		suite_add_tcase(suite, cases[i]);
-	}
 	tcase_add_test(memory_case, arena_gives_zeroed_aligned_memory);
 	tcase_add_test(memory_case, arena_keeps_its_block_beside_a_large_one);
 	tcase_add_test(memory_case, arena_unwinds_on_overflow);
@@ -834,14 +831,5 @@ static Suite *front_suite(void)
 	tcase_add_test(size_case, files_may_be_long);
 	tcase_add_loop_test(hostile_case, damaged_text_is_survived, 0, 10);
 	tcase_add_test(hostile_case, lack_of_memory_unwinds);
-	return suite;
-}
-
-int main(void)
-{
-	SRunner *runner = srunner_create(front_suite());
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("front", cases);
 }

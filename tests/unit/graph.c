@@ -4,8 +4,8 @@
  * point kept beside them in plain arithmetic, and the expression that came out is run by the interpreter. */
 #include "expr.h"
 #include "interpret.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -505,10 +505,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("graph");
 	TCase *tests = tcase_create("graph");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, start, finish);
 	tcase_add_test(tests, names_are_made_unique);
@@ -528,9 +525,5 @@ int main(void)
 	tcase_add_test(tests, deep_and_shared_expressions);
 	tcase_add_test(tests, reads_are_mapped);
 	tcase_add_loop_test(tests, random_expressions_keep_their_values, 0, 60);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("graph", (TCase *[]){tests, NULL});
 }

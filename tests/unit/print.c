@@ -5,8 +5,8 @@
 #include "expr.h"
 #include "interpret.h"
 #include "syntax.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -356,10 +356,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("print");
 	TCase *tests = tcase_create("print");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, start, finish);
 	tcase_add_test(tests, declarations);
@@ -368,9 +365,5 @@ int main(void)
 	tcase_add_test(tests, indices_do_not_take_the_names_of_tensors);
 	tcase_add_test(tests, dot);
 	tcase_add_loop_test(tests, random_expressions_read_back, 0, 300);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("print", (TCase *[]){tests, NULL});
 }

@@ -1,7 +1,6 @@
 /* runtime.c - the run-time library on a model written by hand (a linear fit with momentum): data files, weights,
  * training, the in-process compiler, and memory that runs out anywhere. */
 #define _POSIX_C_SOURCE 200809L
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "random_kernels.h"
 #include "runtime.h"
 #include "tile_set.h"
+#include "suite.h"
 
 /* ---- the model: y = w x + b, loss = mean (y - t)^2 ---- */
 
@@ -212,13 +212,15 @@ static nnc_options host_options(struct host_state *h)
 	return (nnc_options){.report = keep_message, .allocate = count_memory, .user = h};
 }
 
-static nnr_model *open_hand(struct host_state *h)
+static nnr_model *attach(struct host_state *h, const nn_model *nn)
 {
 	nnc_options options = host_options(h);
-	nnr_model *model = nnr_attach(&hand_model, &options, NULL);
+	nnr_model *model = nnr_attach(nn, &options, NULL);
 	ck_assert_ptr_nonnull(model);
 	return model;
 }
+
+static nnr_model *open_hand(struct host_state *h) { return attach(h, &hand_model); }
 
 /* A file in a folder of its own, which each test leaves behind in the current one. */
 static const char *write_file(const char *name, const void *bytes, size_t n)
@@ -477,6 +479,15 @@ static const struct text_case text_cases[] = {
 	 "t.txt:1:5-6: error: label 255 is outside class[128] of target 'next': 0 to 127 are its classes\n", "", ""},
 };
 
+/* A model of a text and what follows it; its tensors and nn last as long as the model. */
+static nnr_model *open_text(struct host_state *h, nn_model *nn, const nn_tensor both[2])
+{
+	*nn = hand_model;
+	nn->tensor = both;
+	nn->n_tensor = 2;
+	return attach(h, nn);
+}
+
 START_TEST(text)
 {
 	const struct text_case *c = &text_cases[_i];
@@ -484,13 +495,9 @@ START_TEST(text)
 		{"text", NN_INPUT, NN_INT32, 128, 1, 1, {c->window}, (size_t)c->window, 0, -1},
 		{"next", NN_TARGET, NN_INT32, 128, 1, 1, {c->ahead}, (size_t)c->ahead, 0, -1},
 	};
-	nn_model nn = hand_model;
-	nn.tensor = both;
-	nn.n_tensor = 2;
+	nn_model nn;
 	struct host_state h;
-	nnc_options options = host_options(&h);
-	nnr_model *model = nnr_attach(&nn, &options, NULL);
-	ck_assert_ptr_nonnull(model);
+	nnr_model *model = open_text(&h, &nn, both);
 	int blocks = h.blocks;
 	nnr_data *data;
 	write_file("t.txt", c->text, strlen(c->text));
@@ -528,16 +535,12 @@ START_TEST(text_files)
 		{"text", NN_INPUT, NN_INT32, 256, 1, 1, {2}, 2, 0, -1},
 		{"next", NN_TARGET, NN_INT32, 256, 1, 1, {2}, 2, 0, -1},
 	};
-	nn_model nn = hand_model;
-	nn.tensor = both;
-	nn.n_tensor = 2;
+	nn_model nn;
 	struct host_state h;
-	nnc_options options = host_options(&h);
-	nnr_model *model = nnr_attach(&nn, &options, NULL);
+	nnr_model *model = open_text(&h, &nn, both);
 	nnr_data *data;
 	int32_t input[2], target[2];
 	void *in[] = {input}, *to[] = {target};
-	ck_assert_ptr_nonnull(model);
 	mkdir("texts", 0777);
 	gzFile gz = gzopen("texts/test.txt.gz", "wb");
 	gzputs(gz, "abc\xff\xfe");
@@ -1011,7 +1014,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("runtime");
 	TCase *data = tcase_create("data"), *model = tcase_create("model"), *code = tcase_create("code");
 	tcase_add_loop_test(data, csv, 0, COUNT(csv_cases));
 	tcase_add_test(data, csv_values);
@@ -1032,12 +1034,5 @@ int main(void)
 	tcase_add_test(code, late);
 	tcase_add_test(code, draws);
 	tcase_add_loop_test(code, memory, 0, 100);
-	suite_add_tcase(suite, data);
-	suite_add_tcase(suite, model);
-	suite_add_tcase(suite, code);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("runtime", (TCase *[]){data, model, code, NULL});
 }

@@ -2,13 +2,13 @@
  * those of the whole batch; in strict mode any number of threads gives the same bits; where rows meet, nothing is
  * split. */
 #define _POSIX_C_SOURCE 200809L
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "handle.h"
+#include "suite.h"
 
 enum { BATCH = 11, MAX_TEXT = 4000 };
 
@@ -230,16 +230,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("shards");
 	TCase *all = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 	tcase_add_test(all, library);
 	tcase_add_test(all, strict);
 	tcase_add_loop_test(all, meet, 0, (int)(sizeof meetings / sizeof meetings[0]));
 	tcase_add_test(all, linear);
-	suite_add_tcase(suite, all);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("shards", (TCase *[]){all, NULL});
 }

@@ -1,7 +1,6 @@
 /* tier.c - code by libtcc and code by a C compiler for one handle: changing over in the middle of a run, code that does
  * not fit, and a compiler that is still at work when the handle is closed. */
 #define _POSIX_C_SOURCE 200809L
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "suite.h"
 
 static const char text[] = "input x[3]\n"
 			   "target t[2]\n"
@@ -148,16 +148,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("tier");
 	TCase *all = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 	tcase_add_test(all, change);
 	tcase_add_test(all, misfit);
 	tcase_add_test(all, close_early);
 	tcase_add_test(all, no_children);
-	suite_add_tcase(suite, all);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("tier", (TCase *[]){all, NULL});
 }

@@ -1,7 +1,6 @@
 /* tile.c - every kernel of every instruction set that this processor can run, against plain loops: random steps and
  * offsets, windows that overlap, and arrays that end where a page ends that may not be read. */
 #define _GNU_SOURCE
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "tile_set.h"
+#include "suite.h"
 
 typedef void run_float(const nn_tile *t, const float *scalar, const float *vector, float *result);
 typedef void run_double(const nn_tile *t, const double *scalar, const double *vector, double *result);
@@ -200,14 +200,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("tile");
 	TCase *all = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 	tcase_add_loop_test(all, kernels, 0, 2 * NAMES);
 	tcase_add_test(all, choice);
-	suite_add_tcase(suite, all);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("tile", (TCase *[]){all, NULL});
 }

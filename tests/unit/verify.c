@@ -1,8 +1,8 @@
 /* verify.c - every fault that a pass may make is found: a sound graph is damaged in one place at a time. */
 #include "expr.h"
 #include "syntax.h"
+#include "suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -457,16 +457,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("verify");
 	TCase *tests = tcase_create("verify");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, start, finish);
 	tcase_add_loop_test(tests, damage_is_found, 0, (int)(sizeof damages / sizeof *damages));
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("verify", (TCase *[]){tests, NULL});
 }
