@@ -186,11 +186,13 @@ static void compare_gradients(struct suite *s, void **input, int n)
 /* The params after each step. */
 static void compare_steps(struct suite *s, void **input, void **target, int n)
 {
-	const struct stored *every = find(s, "every", "");
+	const struct stored *every = find(s, "every", ""), *losses = find(s, "losses", "");
 	for (size_t i = 0;; i++) {
 		bool more = false;
-		if (every)
-			nnr_run(s->model)->epoch = (int32_t)(i / (size_t)stored_element(every, 0));
+		size_t epoch = every ? i / (size_t)stored_element(every, 0) : 0;
+		nnr_run(s->model)->epoch = (int32_t)epoch;
+		if (losses && epoch > 0 && epoch <= losses->count)
+			nnr_run(s->model)->loss = stored_element(losses, epoch - 1);
 		for (size_t k = 0; k < s->file.n; k++) {
 			const struct stored *t = &s->file.tensor[k];
 			const char *name = part_of(s, t, "step");

@@ -11,6 +11,7 @@ A file NAME.safetensors holds many cases. Its metadata has the text of each mode
     C/step/w      the values of a param after each of so many training steps
     C/load/C      the network's weights are in net_C.safetensors
     C/every/      the steps of an epoch, where rates depend on it
+    C/losses/     the loss at the end of each epoch, where rates depend on that
 
 Reals are computed in float64 and kept as float32; what goes in is exact in both.
 """
@@ -134,7 +135,7 @@ class Group:
     def loss(self, name, text, inputs, function, grads=None):
         self.case(name, "loss " + text, inputs, function, grads=grads, loss=True)
 
-    def train(self, name, rule, make, steps=20, every=None, schedule=None):
+    def train(self, name, rule, make, steps=20, every=None, schedule=None, losses=None):
         """Steps of an optimiser on a small network; `make` gets its params, `schedule` the optimiser."""
         x, y = self.reals((4, 3)), self.reals((4, 2))
         self.put(name, "in", "x", x)
@@ -150,6 +151,8 @@ class Group:
                              f"train {rule} batch=4 seed=1\n")
         if every:
             self.put(name, "every", "", np.array([every], dtype=np.int32))
+        if losses:
+            self.put(name, "losses", "", np.array(losses))
         rule = make(params.values())
         schedule = schedule(rule) if schedule else None
         path = {k: [] for k in params}
@@ -158,7 +161,7 @@ class Group:
             ((net(x) - y) ** 2).mean().backward()
             rule.step()
             if schedule and (not every or (t + 1) % every == 0):
-                schedule.step()
+                schedule.step(*([losses[t // every]] if losses else []))
             for k, v in params.items():
                 path[k].append(v.detach().numpy().copy())
         for k, values in path.items():

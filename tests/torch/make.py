@@ -802,6 +802,13 @@ def optimizers():
             ("inverse_root", "inverse_root(0.2, 7)", None,
              lambda o: S.LambdaLR(o, lambda t: 7 ** 0.5 * min((t + 1) ** -0.5, (t + 1) * 7 ** -1.5)))):
         g.train(name, f"sgd(lr={rate})", lambda p: optim.SGD(p, 0.2), 20, every, make)
+    losses = [3, 2, 2.1, 1.99, 2, 2, 1.5, 1.499, 1.6, 1.7]
+    for name, options, more in (
+            ("plateau", "factor=0.5, patience=1", {"factor": 0.5, "patience": 1}),
+            ("plateau_all", "factor=0.3, patience=0, threshold=0.1, cooldown=2, least=0.02",
+             {"factor": 0.3, "patience": 0, "threshold": 0.1, "cooldown": 2, "min_lr": 0.02})):
+        g.train(name, f"sgd(lr=reduce_on_plateau(0.2, {options}))", lambda p: optim.SGD(p, 0.2), 20, 2,
+                lambda o: S.ReduceLROnPlateau(o, **more), losses)
     g.train("clip", "sgd(lr=0.1) clip=0.2", lambda p: Clipped(p, 0.1), 20)
     g.save(FOLDER)
 
