@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NN_TILE_ROWS = 16, NN_TILE_VECTORS = 6, NN_TILE_LOOPS = 3, NN_DOT_ROWS = 4, NN_DOT_VECTORS = 2 };
+enum { NN_TILE_ROWS = 16, NN_TILE_VECTORS = 6, NN_TILE_LOOPS = 3, NN_DOT_ROWS = 8, NN_DOT_VECTORS = 3 };
 
 /* A tile, and a row of such tiles. The tile at step t of `count` has its operands at scalar + t * scalar_step and so
  * on. Fields for rows and vectors beyond those in use are not read, so that a smaller last tile uses the same arrays.

@@ -101,13 +101,27 @@ void TILE_FUNCTION(run)(const nn_tile *t, const real *scalar, const real *vector
 
 /* ---- dot products ---- */
 
-/* The lanes added in pairs. */
+/* The lanes added in pairs, halves apart: by shorter and shorter vectors. */
 INLINE real add_lanes(vec v)
 {
-	real lane[WIDTH];
-	memcpy(lane, &v, sizeof lane);
-	UNROLL for (int n = WIDTH / 2; n > 0; n /= 2) UNROLL for (int i = 0; i < n; i++) lane[i] += lane[i + n];
-	return lane[0];
+	typedef real quarter __attribute__((vector_size(16)));
+	quarter part[TILE_BYTES / 16];
+	real lane[16 / sizeof(real)];
+	memcpy(part, &v, sizeof part);
+	UNROLL for (int n = TILE_BYTES / 32; n > 0; n /= 2) UNROLL for (int i = 0; i < n; i++) part[i] += part[i + n];
+	memcpy(lane, part, sizeof lane);
+	return sizeof(real) == 8
+		       ? lane[0] + lane[1]
+		       : (lane[0] + lane[2 % (16 / sizeof(real))]) + (lane[1] + lane[3 % (16 / sizeof(real))]);
+}
+
+/* In a register: gcc would load it again for every product. */
+INLINE vec held(vec v)
+{
+#if TILE_BYTES >= 32
+	__asm__("" : "+v"(v));
+#endif
+	return v;
 }
 
 INLINE void run_dot(const int rows, const int columns, const nn_tile *t, const real *scalar, const real *vector,
@@ -124,8 +138,11 @@ INLINE void run_dot(const int rows, const int columns, const nn_tile *t, const r
 			int k = 0;
 			for (; k + WIDTH <= k_end; k += WIDTH) {
 				UNROLL for (int j = 0; j < columns; j++) left[j] = *(const vec *)(v + t->vector[j] + k);
-				UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++)
-					sum[i][j] += *(const vec *)(s + t->scalar[i] + k) * left[j];
+				UNROLL for (int i = 0; i < rows; i++)
+				{
+					const vec right = held(*(const vec *)(s + t->scalar[i] + k));
+					UNROLL for (int j = 0; j < columns; j++) sum[i][j] += right * left[j];
+				}
 			}
 			if (!rest)
 				continue;
@@ -146,7 +163,9 @@ INLINE void run_dot(const int rows, const int columns, const nn_tile *t, const r
 		run_dot(rows, vectors, t, scalar, vector, result);                                                     \
 	}
 #define DOT_ENTRY(rows, vectors) [rows][vectors] = dot_##rows##x##vectors,
-#define DOT_PAIRS(X) ROWS_4(X, 1) ROWS_4(X, 2)
+/* Few registers hold few of these: who chooses counts them. */
+#define ROWS_8(X, v) ROWS_6(X, v) X(7, v) X(8, v)
+#define DOT_PAIRS(X) ROWS_8(X, 1) ROWS_8(X, 2) ROWS_8(X, 3)
 
 DOT_PAIRS(DOT)
 
