@@ -172,7 +172,9 @@ static void start_part(struct emitter *e, unsigned functions)
 	e->functions = e->libm = (struct table){.arena = e->arena};
 	memset(e->helps, 0, sizeof e->helps);
 	e->uses_memcpy = e->uses_memset = e->uses_infinity = e->draws_ahead = false;
-	e->fast_math = e->tile_bytes = 0;
+	e->fast_math = 0;
+	e->uses_tiles = false;
+	e->tile_lanes.n = 0;
 	e->uses_maps = false;
 }
 

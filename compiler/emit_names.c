@@ -147,10 +147,6 @@ static const char *const reserved[] = {
 	"fast_erf",
 	"fast_log",
 	"tile",
-	"tile_16",
-	"tile_8",
-	"tile_4",
-	"tile_2",
 	"larger",
 	"divide",
 	"modulo",
@@ -172,12 +168,19 @@ static const char *const libm_names[] = {
 	"fabs", "floor", "log",	 "log1p", "pow",  "rint", "sin",  "sinh", "sqrt", "tan", "tanh",
 };
 
+/* Of tiles: names with a number behind them, and the highest that there can be. */
+static const char *const tile_names[] = {"tile", "lanes", "vector", "any_vector", "mask"};
+enum { TILE_ROUTINES = 6 };
+
 void reserve_names(struct emitter *e)
 {
 	static const char suffixes[] = "flq";
 
 	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
 		use_name(e, &e->globals, reserved[i]);
+	for (size_t i = 0; i < sizeof tile_names / sizeof *tile_names; i++)
+		for (int k = 1; k <= TILE_ROUTINES; k++)
+			use_name(e, &e->globals, arena_printf(e->arena, "%s_%d", tile_names[i], k));
 	for (size_t i = 0; i < sizeof libm_names / sizeof *libm_names; i++) {
 		size_t n = strlen(libm_names[i]);
 

@@ -46,6 +46,11 @@ struct block {
 enum { RUN_SIZE = 48 /* bytes of nn_run, at the head of a state */ };
 enum { ALL_CALLS = (1 << CALL_COUNT) - 1 };
 
+/* Lanes of the vectors that a routine for tiles has on each machine. */
+struct tile_lanes {
+	int64_t on[TARGET_COUNT];
+};
+
 struct emitter {
 	struct graph *g;
 	struct program *p;
@@ -68,7 +73,8 @@ struct emitter {
 	bool computed;	     /* the params are what embed.c made of those of the model */
 	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
 	bool uses_maps;
-	unsigned tile_bytes; /* sizes of vectors in tiles, a bit each: 64, 32, 16 */
+	bool uses_tiles;
+	LIST(struct tile_lanes) tile_lanes; /* of each routine for tiles */
 };
 
 /* ---- emit_write.c: lines, comments, numbers ---- */

@@ -322,24 +322,33 @@ static void declare_routines(struct emitter *e)
 
 /* ---- a tile and the loops around it ---- */
 
+/* The number of the routine with the tile's lanes on every machine, from 1. */
+static int find_routine(struct emitter *e, const struct tile *tile)
+{
+	struct tile_lanes lanes = {{0}};
+
+	for (int t = 0; t < e->p->n_machine; t++)
+		lanes.on[t] = tile->size[t].lanes;
+	for (int i = 0; i < e->tile_lanes.n; i++)
+		if (memcmp(&e->tile_lanes.item[i], &lanes, sizeof lanes) == 0)
+			return i + 1;
+	list_add(e->arena, &e->tile_lanes, lanes);
+	return e->tile_lanes.n;
+}
+
 static void write_call(struct body *b, const struct tile *tile, const struct tile_names *names, const char *shape,
 		       bool one_row)
 {
 	struct emitter *e = b->e;
-	const char *row[2] = {names->row[0], names->row[1]}, *col[2] = {names->col[0], names->col[1]}, *routine;
+	const char *row[2] = {names->row[0], names->row[1]}, *col[2] = {names->col[0], names->col[1]};
 
 	for (int k = 0; k < 2 && one_row; k++) { /* the side of the batch has but one */
 		row[k] = tile->row[k].rows ? "1" : row[k];
 		col[k] = tile->col[k].rows ? "1" : col[k];
 	}
-	routine = e->p->n_machine == 1
-			  ? arena_printf(e->arena, "tile_%d", tile->size[0].lanes)
-			  : arena_printf(e->arena, "TILE_PICK(tile_%d, tile_%d, tile_%d, tile_%d)",
-					 tile->size[TARGET_AVX512].lanes, tile->size[TARGET_AVX2].lanes,
-					 tile->size[TARGET_SSE2].lanes, tile->size[TARGET_NEON].lanes);
-	write_line(e, "%s(&%s, %d, %s, %s, %s, %s, %s, %s);", routine, shape, tile->dot, product(e, row[0], row[1]),
-		   product(e, col[0], col[1]), repeat_text(b, tile), start_text(b, tile, 0), start_text(b, tile, 1),
-		   start_text(b, tile, 2));
+	write_line(e, "tile_%d(&%s, %d, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape, tile->dot,
+		   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile), start_text(b, tile, 0),
+		   start_text(b, tile, 1), start_text(b, tile, 2));
 }
 
 /* The call of a tile, of one row of the batch where there are few. */
@@ -358,8 +367,7 @@ void write_tiles(struct body *b, const struct tile *tile)
 	struct tile_names names = {0};
 	const char *shape[2] = {0};
 
-	for (int t = 0; t < e->p->n_machine; t++)
-		e->tile_bytes |= (unsigned)tile->size[t].lanes * (e->real_kind == NNC_FLOAT ? 4 : 8);
+	e->uses_tiles = true;
 	name_numbers(b, tile, &names);
 	shape[0] = e->options->tiles ? write_call_shape(b, tile, false) : write_shape(b, tile, &names);
 	name_steps(b, tile, &names);
@@ -433,34 +441,36 @@ static const char *const head[] = {
 	"#else",
 	"#define TILE_SHUFFLE(mask, x, y, ...) __builtin_shuffle(x, y, (mask){__VA_ARGS__})",
 	"#endif",
+	"#define TILE_NUMBERS_2(from, by) from, from + by",
+	"#define TILE_NUMBERS_4(from, by) TILE_NUMBERS_2(from, by), TILE_NUMBERS_2(from + 2 * by, by)",
+	"#define TILE_NUMBERS_8(from, by) TILE_NUMBERS_4(from, by), TILE_NUMBERS_4(from + 4 * by, by)",
+	"#define TILE_NUMBERS_16(from, by) TILE_NUMBERS_8(from, by), TILE_NUMBERS_8(from + 8 * by, by)",
 };
-
-/* from, from + by, ... : n of them. */
-static const char *numbers(struct emitter *e, int from, int by, int n)
-{
-	struct text out = {.arena = e->arena};
-
-	for (int i = 0; i < n; i++)
-		text_printf(&out, "%s%d", i ? ", " : "", from + by * i);
-	return out.at;
-}
 
 static bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
 
-/* The template with its words replaced. */
-static void write_template(struct emitter *e, int bytes)
+/* What TILE_LIST_1 and its like stand for: as many numbers as there are lanes. */
+static void define_list(struct emitter *e, int routine)
 {
-	int lanes = bytes / (e->real_kind == NNC_FLOAT ? 4 : 8);
+	const struct tile_lanes *lanes = &e->tile_lanes.item[routine - 1];
+
+	text_printf(e->out, "#define TILE_LIST_%d(from, by) ", routine);
+	text_add(e->out, e->p->n_machine > 1 ? "TILE_PICK(" : "");
+	for (int t = 0; t < e->p->n_machine; t++)
+		text_printf(e->out, "%sTILE_NUMBERS_%d(from, by)", t ? ", " : "", (int)lanes->on[t]);
+	text_add(e->out, e->p->n_machine > 1 ? ")\n" : "\n");
+}
+
+/* The template with its words replaced. */
+static void write_template(struct emitter *e, int routine)
+{
 	const struct {
 		const char *word, *text;
 	} words[] = {
-		{"LANES", number(e, lanes)},
-		{"BYTES", number(e, bytes)},
+		{"NUMBER", number(e, routine)},
+		{"LANES", pick(e, e->tile_lanes.item[routine - 1].on)},
 		{"REAL", e->real},
 		{"INTEGER", e->real_kind == NNC_FLOAT ? "int32_t" : "int64_t"},
-		{"COUNT", numbers(e, 0, 1, lanes)},
-		{"EVEN", numbers(e, 0, 2, lanes)},
-		{"ODD", numbers(e, 1, 2, lanes)},
 	};
 
 	for (const char *at = strstr(tile_template_text(), "*/\n") + 3; *at;) {
@@ -504,7 +514,7 @@ void write_tile_routines(struct emitter *e)
 {
 	bool all = e->p->n_machine > 1;
 
-	if (!e->tile_bytes)
+	if (!e->uses_tiles)
 		return;
 	write_blank(e);
 	if (e->options->tiles) {
@@ -512,15 +522,10 @@ void write_tile_routines(struct emitter *e)
 		return;
 	}
 	write_head(e, all);
-	for (int bytes = 64; bytes >= 16; bytes /= 2) {
-		if (!(e->tile_bytes & (unsigned)bytes))
-			continue;
+	for (int routine = 1; routine <= e->tile_lanes.n; routine++) {
 		write_blank(e);
-		if (all && bytes > 16)
-			text_printf(e->out, "#if TILE_PICK(64, 32, 16, 16) >= %d\n", bytes);
-		write_template(e, bytes);
-		if (all && bytes > 16)
-			text_add(e->out, "#endif\n");
+		define_list(e, routine);
+		write_template(e, routine);
 	}
 	if (all)
 		text_add(e->out, "#endif\n");

@@ -1,21 +1,23 @@
-/* tile_template.h - a tile of a sum of products in vectors of LANES elements; emit_tile.c puts it into generated files.
+/* tile_template.h - a tile of a sum of products in vectors; emit_tile.c puts it into generated files, once for every
+ * choice of a number of lanes.
  *
- * There, LANES, BYTES, REAL, INTEGER, COUNT, EVEN and ODD are replaced (16, 64, float, int32_t, and the numbers 0 to
- * 15, the even and the odd ones of 0 to 31), and this comment is left out. All loops over rows and columns have bounds
- * that are known once the call is inlined, and are unrolled: the sums live in registers. */
-typedef REAL vector_LANES __attribute__((vector_size(BYTES)));
-typedef REAL any_vector_LANES __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
-typedef INTEGER mask_LANES __attribute__((vector_size(BYTES)));
+ * There, NUMBER is that of the choice, LANES what it takes, REAL and INTEGER types of one size, and this comment is left
+ * out. All loops over rows and columns have bounds that are known once the call is inlined, and are unrolled: the sums
+ * live in registers. */
+enum { lanes_NUMBER = LANES };
+typedef REAL vector_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL))));
+typedef vector_NUMBER any_vector_NUMBER __attribute__((aligned(sizeof(REAL)), may_alias));
+typedef INTEGER mask_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL))));
 
-TILE_INLINE void tile_LANES(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
+TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
 			    const REAL *restrict b, REAL *restrict t)
 {
 	const int n = rows * cols;
-	vector_LANES sum[32], held[28];
+	vector_NUMBER sum[32], held[28];
 
 	TILE_UNROLL
 	for (int i = 0; i < 32; i++)
-		sum[i] = (vector_LANES){0};
+		sum[i] = (vector_NUMBER){0};
 	for (int k3 = 0; k3 < repeat; k3++)
 		for (int k2 = 0; k2 < tile->trips[2]; k2++)
 			for (int k1 = 0; k1 < tile->trips[1]; k1++) {
@@ -26,27 +28,27 @@ TILE_INLINE void tile_LANES(const struct tile *tile, int dot, int rows, int cols
 				     k0++, pa += tile->a_sum[0], pb += tile->b_sum[0]) {
 					TILE_UNROLL
 					for (int c = 0; c < cols; c++)
-						held[c] = *(const any_vector_LANES *)(pb + TILE_AT(tile->b_col, c,
+						held[c] = *(const any_vector_NUMBER *)(pb + TILE_AT(tile->b_col, c,
 												   tile->split[1]));
 					TILE_UNROLL
 					for (int i = 0; i < n; i++) {
 						const REAL *at = pa + TILE_AT(tile->a_row, i / cols, tile->split[0]);
 
 						if (dot)
-							sum[i] += *(const any_vector_LANES *)at * held[i % cols];
+							sum[i] += *(const any_vector_NUMBER *)at * held[i % cols];
 						else
 							sum[i] += *at * held[i % cols];
 					}
 				}
 				if (dot &&
 				    tile->tail) { /* the last elements, behind some that have been: those count as 0 */
-					const int back = LANES - tile->tail;
-					const mask_LANES last = (mask_LANES){COUNT} >= back;
+					const int back = lanes_NUMBER - tile->tail;
+					const mask_NUMBER last = (mask_NUMBER){TILE_LIST_NUMBER(0, 1)} >= back;
 
 					TILE_UNROLL
 					for (int c = 0; c < cols; c++)
-						held[c] = (vector_LANES)((mask_LANES) *
-										 (const any_vector_LANES
+						held[c] = (vector_NUMBER)((mask_NUMBER) *
+										 (const any_vector_NUMBER
 											  *)(pb +
 											     TILE_AT(tile->b_col, c,
 												     tile->split[1]) -
@@ -54,7 +56,7 @@ TILE_INLINE void tile_LANES(const struct tile *tile, int dot, int rows, int cols
 									 last);
 					TILE_UNROLL
 					for (int i = 0; i < n; i++)
-						sum[i] += *(const any_vector_LANES *)(pa +
+						sum[i] += *(const any_vector_NUMBER *)(pa +
 										      TILE_AT(tile->a_row, i / cols,
 											      tile->split[0]) -
 										      back) *
@@ -64,20 +66,20 @@ TILE_INLINE void tile_LANES(const struct tile *tile, int dot, int rows, int cols
 	if (!dot) {
 		TILE_UNROLL
 		for (int i = 0; i < n; i++)
-			*(any_vector_LANES *)(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
+			*(any_vector_NUMBER *)(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
 					      TILE_AT(tile->t_col, i % cols, tile->split[1])) = sum[i];
 		return;
 	}
 	TILE_UNROLL
-	for (int parts = 1, left = n; parts < LANES; parts *= 2) { /* neighbours are added until each sum is one lane */
+	for (int parts = 1, left = n; parts < lanes_NUMBER; parts *= 2) { /* neighbours are added until each sum is one lane */
 		left = (left + 1) / 2;
 		TILE_UNROLL
 		for (int i = 0; i < left; i++)
-			sum[i] = TILE_SHUFFLE(mask_LANES, sum[2 * i], sum[2 * i + 1], EVEN) +
-				 TILE_SHUFFLE(mask_LANES, sum[2 * i], sum[2 * i + 1], ODD);
+			sum[i] = TILE_SHUFFLE(mask_NUMBER, sum[2 * i], sum[2 * i + 1], TILE_LIST_NUMBER(0, 2)) +
+				 TILE_SHUFFLE(mask_NUMBER, sum[2 * i], sum[2 * i + 1], TILE_LIST_NUMBER(1, 2));
 	}
 	TILE_UNROLL
 	for (int i = 0; i < n; i++)
 		t[TILE_AT(tile->t_row, i / cols, tile->split[0]) + TILE_AT(tile->t_col, i % cols, tile->split[1])] =
-			sum[i / LANES][i % LANES];
+			sum[i / lanes_NUMBER][i % lanes_NUMBER];
 }
