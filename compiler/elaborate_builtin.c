@@ -20,10 +20,13 @@ static const char *const other_functions[] = {
 	"batch", "uniform", "normal", "bernoulli", "draw_uniform", "draw_normal", "known",
 };
 
+/* Most names differ in their first letter. */
+static bool is_same(const char *a, const char *b) { return *a == *b && !strcmp(a, b); }
+
 static int scalar_function(const char *name)
 {
 	for (size_t i = 0; i < sizeof scalar_functions / sizeof scalar_functions[0]; i++)
-		if (!strcmp(scalar_functions[i].name, name))
+		if (is_same(scalar_functions[i].name, name))
 			return (int)i;
 	return -1;
 }
@@ -31,7 +34,7 @@ static int scalar_function(const char *name)
 bool is_builtin(const char *name)
 {
 	for (size_t i = 0; i < sizeof other_functions / sizeof other_functions[0]; i++)
-		if (!strcmp(other_functions[i], name))
+		if (is_same(other_functions[i], name))
 			return true;
 	return scalar_function(name) >= 0;
 }

@@ -17,7 +17,7 @@ bool is_differentiated_by(const struct node *text, const char *name)
 		if (by->kind == NODE_NAME && !strcmp(by->name, name))
 			return true;
 	}
-	for (int i = 0; i < text->n; i++)
+	for (int i = 0; text->has_grad && i < text->n; i++)
 		if (text->kid[i] && is_differentiated_by(text->kid[i], name))
 			return true;
 	return false;

@@ -141,6 +141,8 @@ struct node *make_node(struct parser *p, enum node_kind kind, struct span at, in
 		node->kid = arena_array(&p->ctx->arena, (size_t)n, sizeof *kid);
 		memcpy(node->kid, kid, (size_t)n * sizeof *kid);
 	}
+	for (int i = 0; i < n; i++)
+		node->has_grad |= kid[i] && kid[i]->has_grad;
 	set_depth(p, node);
 	return node;
 }
@@ -154,6 +156,7 @@ struct node *set_name(struct node *node, const char *name, struct span at)
 {
 	node->name = name;
 	node->name_at = at;
+	node->has_grad |= node->kind == NODE_CALL && strcmp(name, "grad") == 0;
 	return node;
 }
 
@@ -224,6 +227,7 @@ struct node *make_pipe(struct parser *p, struct span at, struct node *value, con
 	struct node *call = arena_alloc(&p->ctx->arena, sizeof *call);
 	*call = (struct node){
 		.kind = NODE_CALL, .at = at, .label = label, .piped = true, .n = args->n, .kid = args->item};
+	call->has_grad = value->has_grad || target->has_grad;
 	set_depth(p, call);
 	return set_name(call, target->name, target->name_at);
 }

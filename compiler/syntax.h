@@ -65,6 +65,7 @@ struct node {
 	enum node_kind kind;
 	enum node_op op;
 	bool is_integer, piped, primed, maximize;
+	bool has_grad;          /* it is a call of grad, or has one in it */
 	struct span at;         /* the whole construct */
 	struct span name_at;    /* the name alone, where there is one; of BINARY and UNARY the operator */
 	const char *name, *label, *what;
