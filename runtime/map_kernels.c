@@ -357,7 +357,12 @@ MAP4(select_le, CHOOSE(a <= b, c, d))
 /* ---- functions ---- */
 
 /* Those of math_template.h become vectors: they have no branch and no call. */
-#define IVDEP _Pragma("GCC ivdep") /* a result takes the place of an operand, or lies apart */
+/* A result takes the place of an operand, or lies apart. */
+#ifdef __clang__
+#define IVDEP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define IVDEP _Pragma("GCC ivdep")
+#endif
 #define FAST(name) (sizeof(real) == sizeof(float) ? (real)fast_##name((float)x) : (real)name((double)x))
 #define LIBM(name) (sizeof(real) == sizeof(float) ? (real)name##f((float)x) : (real)name((double)x))
 #define FUNCTION_exp FAST(exp)
