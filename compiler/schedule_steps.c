@@ -258,7 +258,7 @@ static void fold_scan(struct program *p, equation_list *list, struct scan *scan)
 	for (int i = 0; i < f.histories.n; i++) {
 		struct history *h = &f.histories.item[i];
 
-		h->whole |= scan->trips <= 2 * (h->copies + 1);
+		h->whole |= h->copies > 0 && scan->trips <= 2 * (h->copies + 1);
 		if (h->whole)
 			continue;
 		layout_of(h->tensor)->once |= 1u << step_axis(&f, h->tensor);
