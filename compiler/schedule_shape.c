@@ -9,7 +9,9 @@ enum {
 	FLAT_MINIMUM = 16,  /* elements per row from which an element-wise group is a loop */
 	LINES_OF_SUMS = 64, /* sums over the rows that are written out */
 	LINES_OF_MAPS = 16, /* elements of a group without sums that are written out */
-	LOCAL_SUMS = 16	    /* accumulators over the rows that may be local variables */
+	LOCAL_SUMS = 16,    /* accumulators over the rows that may be local variables */
+	SMALL_NET = 1024,   /* multiply-adds per row of a part, all groups together, */
+	LINES_OF_LARGE = 32 /* and what a group of a larger one may have that is written out: more gains nothing there */
 };
 
 static bool is_rows(const struct stage *stage, int slot) { return stage->eq->index[slot].rows; }
@@ -144,12 +146,12 @@ static bool is_long_map(const struct group *group)
 	return group_cost(group) > LINES_OF_MAPS;
 }
 
-static void choose_shape(struct program *p, struct group *group)
+static void choose_shape(struct program *p, struct group *group, double limit)
 {
 	enum nnc_unroll unroll = p->g->ctx->options->unroll;
 	double cost = group_cost(group);
 	bool small = (unroll == NNC_UNROLL_ALL && (cost <= FUNCTION_LIMIT || group->stages.n == 1)) ||
-		     (unroll == NNC_UNROLL_AUTO && text_of_group(p->g, group) <= WRITE_OUT_LIMIT);
+		     (unroll == NNC_UNROLL_AUTO && text_of_group(p->g, group) <= limit);
 
 	if (group->part == PART_INIT || (unroll == NNC_UNROLL_AUTO && is_long_map(group)))
 		small = false;
@@ -306,8 +308,12 @@ static void find_locals(struct program *p, struct group *group)
 
 void finish_groups(struct program *p, group_list *list)
 {
+	double whole = 0;
+
+	for (int i = 0; i < list->n; i++)
+		whole += group_cost(list->item[i]);
 	for (int i = 0; i < list->n; i++) {
-		choose_shape(p, list->item[i]);
+		choose_shape(p, list->item[i], whole <= SMALL_NET ? WRITE_OUT_LIMIT : LINES_OF_LARGE);
 		find_pieces(p, list->item[i]);
 		split_loops(list->item[i]);
 	}
