@@ -5,9 +5,9 @@
 #include "model.h"
 #include "nnc.h"
 #include "schedule.h"
+#include "suite.h"
 #include "summary.h"
 #include "syntax.h"
-#include "suite.h"
 
 #include <math.h>
 #include <stdio.h>

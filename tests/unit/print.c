@@ -4,8 +4,8 @@
  * expressions both graphs are run by the interpreter and must have the same values. */
 #include "expr.h"
 #include "interpret.h"
-#include "syntax.h"
 #include "suite.h"
+#include "syntax.h"
 
 #include <math.h>
 #include <stdio.h>

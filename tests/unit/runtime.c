@@ -13,8 +13,8 @@
 #include "random.h"
 #include "random_kernels.h"
 #include "runtime.h"
-#include "tile_set.h"
 #include "suite.h"
+#include "tile_set.h"
 
 /* ---- the model: y = w x + b, loss = mean (y - t)^2 ---- */
 

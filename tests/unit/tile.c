@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tile_set.h"
 #include "suite.h"
+#include "tile_set.h"
 
 typedef void run_float(const nn_tile *t, const float *scalar, const float *vector, float *result);
 typedef void run_double(const nn_tile *t, const double *scalar, const double *vector, double *result);

@@ -1,7 +1,7 @@
 /* verify.c - every fault that a pass may make is found: a sound graph is damaged in one place at a time. */
 #include "expr.h"
-#include "syntax.h"
 #include "suite.h"
+#include "syntax.h"
 
 #include <stdio.h>
 #include <string.h>
