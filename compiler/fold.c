@@ -153,6 +153,18 @@ static struct expr *simplify_sum(struct graph *g, enum ex op, struct expr *a, st
 	return NULL;
 }
 
+/* Signs of factors come out, and two of them are none. */
+static struct expr *move_signs(struct graph *g, enum ex op, struct expr *a, struct expr *b)
+{
+	if (a->op == EX_NEG && b->op == EX_NEG)
+		return ex2(g, op, a->arg[0], b->arg[0]);
+	if (a->op == EX_NEG)
+		return ex1(g, EX_NEG, ex2(g, op, a->arg[0], b));
+	if (b->op == EX_NEG)
+		return ex1(g, EX_NEG, ex2(g, op, a, b->arg[0]));
+	return NULL;
+}
+
 static struct expr *simplify_product(struct graph *g, struct expr *a, struct expr *b)
 {
 	if (ex_is_num(a, 0) || ex_is_num(b, 0))
@@ -165,12 +177,9 @@ static struct expr *simplify_product(struct graph *g, struct expr *a, struct exp
 		return ex1(g, EX_NEG, b);
 	if (ex_is_num(b, -1))
 		return ex1(g, EX_NEG, a);
-	if (a->op == EX_NEG && b->op == EX_NEG)
-		return ex2(g, EX_MUL, a->arg[0], b->arg[0]);
-	if (a->op == EX_NEG)
-		return ex1(g, EX_NEG, ex2(g, EX_MUL, a->arg[0], b));
-	if (b->op == EX_NEG)
-		return ex1(g, EX_NEG, ex2(g, EX_MUL, a, b->arg[0]));
+	struct expr *moved = move_signs(g, EX_MUL, a, b);
+	if (moved)
+		return moved;
 	if (b->op == EX_NUM && a->op != EX_NUM) /* literals lead, as on paper */
 		return ex2(g, EX_MUL, b, a);
 	return NULL;
@@ -184,13 +193,7 @@ static struct expr *simplify_quotient(struct graph *g, struct expr *a, struct ex
 		return a;
 	if (ex_is_num(b, -1))
 		return ex1(g, EX_NEG, a);
-	if (a->op == EX_NEG && b->op == EX_NEG)
-		return ex2(g, EX_DIV, a->arg[0], b->arg[0]);
-	if (a->op == EX_NEG)
-		return ex1(g, EX_NEG, ex2(g, EX_DIV, a->arg[0], b));
-	if (b->op == EX_NEG)
-		return ex1(g, EX_NEG, ex2(g, EX_DIV, a, b->arg[0]));
-	return NULL;
+	return move_signs(g, EX_DIV, a, b);
 }
 
 static struct expr *simplify_extremum(enum ex op, struct expr *a, struct expr *b)
