@@ -115,8 +115,9 @@ static int make_inside(struct map *m, int memory, struct expr *otherwise, const 
 				add_word(m, condition->coef[spaces[k]->level[l].slot]);
 				met |= (uint64_t)1 << spaces[k]->level[l].slot;
 			}
-		for (int s = 0; s < 64; s++) /* loops of text */
-			if (condition->coef[s] && !(met >> s & 1) && m->b->slot_name[s])
+		for (int s = 0; s < 64; s++) /* loops of text: around the call, and those that are open */
+			if (condition->coef[s] && !(met >> s & 1) &&
+			    (m->b->slot_name[s] || (s < m->from && !runs_once(m->b, m->b->eq, s))))
 				return fail_map(m);
 	}
 	return result;
@@ -128,9 +129,9 @@ static int make_read(struct map *m, struct expr *e)
 	condition_list conditions = {0};
 	int made = find_made(m, e->tensor), at, result;
 
-	if (made >= 0)
+	if (made >= 0 && !e->guarded && reads_identity(e, e->tensor->rank)) /* the element just made; others are in memory */
 		return made;
-	if (e->elem != ELEM_REAL || (m->conditional && !is_safe(m->b, e)) || tensor_size(e->tensor) > INT32_MAX)
+	if (!find_arg(m->b, e->tensor) || e->elem != ELEM_REAL || (m->conditional && !is_safe(m->b, e)) || tensor_size(e->tensor) > INT32_MAX)
 		return fail_map(m);
 	if (m->flat) {
 		if (!find_arg(m->b, e->tensor)->by_element)

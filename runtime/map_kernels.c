@@ -1,8 +1,8 @@
 /* map_kernels.c - the instructions of map.h for one instruction set and one type of reals, and what runs them.
  *
- * The Makefile compiles this file like tile_kernels.c. The program is interpreted, not compiled into calls: measured, a
- * call from libtcc's code (which computes every address anew) costs as much as three instructions here, and the words
- * of a program are a third of the text. A uniform is a whole vector that is not moved on (step 0), so that an operation
+ * The Makefile compiles this file like tile_kernels.c. The program is interpreted, not compiled into calls: a table is
+ * less text for libtcc than calls whose addresses are computed anew for each strip, and a strip is long enough that
+ * what an instruction is costs little. A uniform is a whole vector that is not moved on (step 0), so that an operation
  * needs one kernel whatever its operands are. The last vector of a strip is masked: it touches nothing beyond. */
 #include "tile_kernels.h"
 
