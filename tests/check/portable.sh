@@ -21,7 +21,8 @@ inspect() { # OBJECT BUILT-BY MODEL
 count=0
 for model in $(models) "$ROOT/tests/graph/second_derivative.nn"; do
 	level=-O1 # for warnings that need the flow of values
-	for options in '' '--fp=strict --real=double' '--unroll=none --inference-only'; do
+	others=('--fp=strict --real=double' '--unroll=none --inference-only') # in turn; SLOW=1: both
+	for options in '' "${others[count / 2 % 2]}" ${SLOW:+"${others[@]}"}; do
 		# shellcheck disable=SC2086
 		generate "$model" $options
 		for cc in "gcc $level -fno-pic" 'clang -O0 -fno-pic'; do
@@ -39,7 +40,7 @@ for model in $(models) "$ROOT/tests/graph/second_derivative.nn"; do
 	for options in '' ${SLOW:+--unroll=none}; do
 		# shellcheck disable=SC2086
 		generate "$model" $options
-		clang -O0 -g -std=c99 -fsanitize=address,undefined -fno-sanitize-recover=all -DMODEL=m_model -I"$ROOT/runtime" \
+		clang -O0 -std=c99 -fsanitize=address,undefined -fno-sanitize-recover=all -DMODEL=m_model -I"$ROOT/runtime" \
 			"$ROOT/tests/check/steps.c" m.c -o steps -lm
 		./steps 3 >steps.out 2>&1 || { cat steps.out; fail "$model $options: sanitizers"; }
 	done

@@ -1,5 +1,6 @@
 # Tiles give the numbers of the plain loops, for every instruction set that this machine runs, in float and in double, and
-# with fewer rows than the batch has; in files for any machine and for one. Sizes are drawn, so that few are a multiple of anything; the seed is printed.
+# with fewer rows than the batch has; in files for any machine and for one. Sizes are drawn, so that few are a multiple of
+# anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 seed=${SEED:-1} count=0 tiles=0
 RANDOM=$((10#$seed % 32768))
@@ -41,9 +42,10 @@ machines=('-march=x86-64')
 ! grep -q ' avx512vl' /proc/cpuinfo || machines+=('-march=x86-64-v4')
 for i in $(seq 1 $((4 + 0${SLOW:+40}))); do
 	write_model "$i"
-	for real in double float; do
+	reals=(float double)
+	for real in ${SLOW:+"${reals[@]}"} "${reals[(i + seed) % 2]}"; do
 		"$NNC" --prefix=m --real=$real model.nn -o m.c || fail "seed $seed, model $i does not compile: $(cat model.nn)"
-		[ $real = double ] || tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
+		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
 		gcc -O1 -DNN_PLAIN_LOOPS -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 		./steps 8 >plain
 		for machine in "${machines[@]}"; do

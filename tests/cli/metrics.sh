@@ -7,7 +7,7 @@ z = x -> a: dense(8) -> tanh -> b: dense(2)
 p = softmax(z)[1]
 output z, p
 loss   cross_entropy(z, label)
-metric accuracy(z, label), auc(p, real(label), bins=100000), r2(p, real(label))
+metric accuracy(z, label), auc(p, real(label), bins=10000), r2(p, real(label))
 metric recall(z, label), confusion(z, label)
 train  adam(lr=0.01) epochs=4 batch=32 seed=3
 END
