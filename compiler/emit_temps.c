@@ -4,6 +4,7 @@
  * part that a loop does not change and that costs more than an access is computed before the loop. Parts within a side
  * of a choice may not be evaluated when the other side is taken: they move only if evaluating them cannot fail. */
 #include "emit_parts.h"
+#include "expr.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,32 +23,44 @@ struct fact {
 	bool chosen;
 };
 
+/* Where an expression was met. */
+struct meeting {
+	const struct expr *expr;
+	int at;
+};
+
 struct facts {
 	struct body *body;
-	struct fact *item; /* by id, arguments first */
+	struct fact *item;     /* as they are met in the text, arguments first */
+	struct meeting *by_id; /* their places in item */
 	int n;
 };
 
-static int compare_ids(const void *a, const void *b)
+static int compare_meetings(const void *a, const void *b)
 {
-	const struct expr *x = *(struct expr *const *)a, *y = *(struct expr *const *)b;
+	const struct meeting *x = a, *y = b;
 
-	return x->id < y->id ? -1 : x->id > y->id;
+	return x->expr->id != y->expr->id ? (x->expr->id < y->expr->id ? -1 : 1) : x->at - y->at;
 }
 
-static struct fact *find_fact(struct facts *facts, const struct expr *e)
+static struct meeting *find_meeting(struct facts *facts, const struct expr *e)
 {
 	int low = 0, high = facts->n - 1;
 
 	while (low < high) {
 		int middle = (low + high) / 2;
 
-		if (facts->item[middle].expr->id < e->id)
+		if (facts->by_id[middle].expr->id < e->id)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return &facts->item[low];
+	return &facts->by_id[low];
+}
+
+static struct fact *find_fact(struct facts *facts, const struct expr *e)
+{
+	return &facts->item[find_meeting(facts, e)->at];
 }
 
 static bool has_temp(const struct body *b, const struct expr *e)
@@ -179,24 +192,44 @@ static void learn(struct facts *facts, struct fact *f)
 	f->depth = f->depth > DEEPEST ? 1 : f->depth;
 }
 
-/* All expressions within exprs, with everything but uses; arguments before what uses them. */
+struct meetings {
+	struct arena *arena;
+	LIST(struct meeting) all;
+};
+
+static void note_meeting(void *user, struct expr *e)
+{
+	struct meetings *met = user;
+
+	list_add(met->arena, &met->all, (struct meeting){e, met->all.n});
+}
+
+/* All expressions within exprs, with everything but uses; arguments before what uses them. Their order is that of the
+ * text, so that a graph that is read back gives the same code. */
 static void collect_facts(struct facts *facts, struct expr *const *exprs, int n)
 {
-	struct arena *arena = facts->body->e->arena;
-	expr_list all = {0};
-	int kept = 0;
+	struct meetings met = {.arena = facts->body->e->arena};
+	struct expr **first; /* by the number of a meeting; NULL: met before */
+	int kept = 0, place = 0;
 
 	for (int i = 0; i < n; i++)
-		collect_exprs(facts->body->e->g, exprs[i], &all);
-	if (all.n)
-		qsort(all.item, (size_t)all.n, sizeof *all.item, compare_ids);
-	for (int i = 0; i < all.n; i++)
-		if (i == 0 || all.item[i] != all.item[i - 1])
-			all.item[kept++] = all.item[i];
-	facts->item = arena_array(arena, (size_t)kept + 1, sizeof *facts->item);
+		ex_visit(facts->body->e->g, exprs[i], note_meeting, &met);
+	first = arena_array(met.arena, (size_t)met.all.n + 1, sizeof *first);
+	if (met.all.n)
+		qsort(met.all.item, (size_t)met.all.n, sizeof *met.all.item, compare_meetings);
+	for (int i = 0; i < met.all.n; i++)
+		if (i == 0 || met.all.item[i].expr != met.all.item[i - 1].expr) {
+			first[met.all.item[i].at] = (struct expr *)met.all.item[i].expr;
+			met.all.item[kept++] = met.all.item[i];
+		}
+	facts->item = arena_array(met.arena, (size_t)kept + 1, sizeof *facts->item);
+	facts->by_id = met.all.item;
 	facts->n = kept;
+	for (int i = 0; place < kept; i++)
+		if (first[i])
+			facts->item[place++].expr = first[i];
 	for (int i = 0; i < kept; i++)
-		facts->item[i].expr = all.item[i];
+		find_meeting(facts, facts->item[i].expr)->at = i;
 	for (int i = 0; i < kept; i++)
 		learn(facts, &facts->item[i]);
 }
