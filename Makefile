@@ -117,13 +117,13 @@ $B/std.list: FORCE
 
 demo:
 	@sh tests/setup build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@sh examples/digits/demo.sh $B
 
 # The test runner prints failures and, last, "N passed, N failed".
 test:
 	@sh tests/setup test
-	@$(MAKE) --no-print-directory all $B/internal.a
+	@$(MAKE) --no-print-directory -j$$(nproc) all $B/internal.a
 	@bash tests/runner -b $B $(if $(BLESS),--bless) '$(CASE)'
 san = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 test-san:

@@ -2,7 +2,7 @@
  *
  * There is a fixed list of plans, from the fastest to the smallest:
  *   1. the one without a budget,
- *   2. updates that do not wait for all gradients (schedule_step.c),
+ *   2. updates that do not wait for all gradients (early_updates.c),
  *   3. that, and values computed again in the backward pass (keep.c, recompute.c): first few, then more,
  *   4. that, and no copies of factors in the form that tiles take.
  * The first that fits is taken. Each is scheduled and placed in full, so what is said is what sizeof will say. As the

@@ -189,7 +189,7 @@ struct layout {
 	struct storage storage[CALL_COUNT];
 	struct buffer *buffer; /* place.c: in the call that is being placed */
 	int dies;	       /* place.c: the last of the call's groups that uses it */
-	int number;	       /* schedule_step.c, keep.c: scratch */
+	int number;	       /* early_updates.c, keep.c: scratch */
 	int pointer;	       /* emit: number of its variable in the public function that is being written */
 	const char *c_name;    /* emit: the identifier for it; NULL before it is asked for */
 };
@@ -357,7 +357,7 @@ struct piece {
 };
 int64_t pack_pieces(struct arena *arena, struct piece *piece, int n, int64_t *alive, int *when);
 
-/* schedule_step.c: the groups of a training step, each update as early as it can be, appended to *out. */
+/* early_updates.c: the groups of a training step, each update as early as it can be, appended to *out. */
 void order_step(struct arena *arena, const group_list *training, const group_list *update, group_list *out);
 
 /* place.c: storage of every tensor in every call, and the sizes of work. */

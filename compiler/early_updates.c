@@ -1,4 +1,4 @@
-/* schedule_step.c - the order of a training step where memory is short: each update as soon as it can be.
+/* early_updates.c - the order of a training step where memory is short: each update as soon as it can be.
  *
  * A step is the backward pass and then the update, in which all gradients live at once. But a param may be moved on as
  * soon as its gradient is there and nothing reads the old value any more, and then the gradient's memory is free for
