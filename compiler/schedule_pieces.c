@@ -27,6 +27,15 @@ struct changes {
 	bool other; /* a test on several indices, or one that is not linear */
 };
 
+/* The lists themselves stay as they are: they are long. */
+static void clear_changes(struct changes changes[64])
+{
+	for (int s = 0; s < 64; s++) {
+		changes[s].n = 0;
+		changes[s].other = false;
+	}
+}
+
 static void add_change(struct changes *list, int64_t at, int64_t extent)
 {
 	int k = list->n;
@@ -248,10 +257,11 @@ static void find_steady(struct program *p, struct group *group)
 
 	for (int i = 0; i < group->stages.n; i++) {
 		const struct stage *stage = group->stages.item[i];
-		struct changes changes[64] = {0};
+		struct changes changes[64];
 
 		if (stage->tile || stage->form == FORM_SCATTER)
 			return;
+		clear_changes(changes);
 		note_tests(p->g, stage, changes);
 		for (int k = 0; k < changes[step_slot(group, stage)].n; k++)
 			add_change(&all, changes[step_slot(group, stage)].at[k], scan->trips);
@@ -272,9 +282,10 @@ static void find_steady(struct program *p, struct group *group)
 static void find_cut(struct program *p, struct group *group, int at, int end, int depth)
 {
 	struct stage *first = group->stages.item[at];
-	struct changes changes[64] = {0};
+	struct changes changes[64];
 	int slot = -1;
 
+	clear_changes(changes);
 	for (int i = at; i < end; i++) {
 		if (group->stages.item[i]->form != FORM_MAP)
 			return;
