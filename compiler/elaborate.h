@@ -255,7 +255,10 @@ struct binding *find_binding(struct scope *s, const char *name);
 struct binding *lookup(struct elaborator *E, const char *name); /* this scope, then what a def sees of the file */
 void bind(struct elaborator *E, const char *name, struct value v, struct span at);
 bool is_predefined(const char *name);
-const char *suggest(struct elaborator *E, const char *name); /* " (did you mean 'x'?)" or "" */
+/* " (did you mean 'x'?)", or "": of what a name may be here, of the definitions in a table, of the names given. */
+const char *suggest(struct elaborator *E, const char *name);
+const char *suggest_definition(struct elaborator *E, const char *name, const struct table *definitions);
+const char *suggest_of(struct elaborator *E, const char *name, const char *const *names, int n);
 struct value eval_name(struct elaborator *E, const struct node *n);
 struct value eval_primed(struct elaborator *E, const struct node *n);
 

@@ -12,9 +12,9 @@ static const char *no_such_option(struct elaborator *E, const struct node *def, 
 			list_add(&E->ctx->arena, &names, def->kid[0]->kid[i]->name);
 	for (int i = 0; s && i < s->params_seen.n; i++)
 		list_add(&E->ctx->arena, &names, s->params_seen.item[i]);
-	const char *near = nearest_name(name, names.item, names.n);
-	if (near)
-		return arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near);
+	const char *near = suggest_of(E, name, names.item, names.n);
+	if (*near)
+		return near;
 	for (int i = 0; i < names.n; i++)
 		text_printf(&list, "%s%s", i ? ", " : "; it takes ", names.item[i]);
 	return list.at ? list.at : "";

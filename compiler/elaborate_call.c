@@ -96,10 +96,6 @@ const struct node *find_definition(struct elaborator *E, const char *name, bool 
 
 void unknown_function(struct elaborator *E, const struct node *n)
 {
-	LIST(const char *) names = {0};
-	for (int i = 0; i < E->defs.entries.n; i++)
-		list_add(&E->ctx->arena, &names, E->defs.entries.item[i].key);
-	const char *near = nearest_name(n->name, names.item, names.n);
 	struct binding *b = lookup(E, n->name);
 	if (b)
 		fail(E, n->name_at, "'%s' is %s, no function", n->name, kind_text(&b->value));
@@ -107,10 +103,8 @@ void unknown_function(struct elaborator *E, const struct node *n)
 		fail(E, n->name_at, "'%s' is %s: it stands after '%s'", n->name,
 		     table_get(&E->inits, n->name) ? "an initialiser" : "an optimizer",
 		     table_get(&E->inits, n->name) ? "~" : "train");
-	else if (near)
-		fail(E, n->name_at, "unknown function '%s' (did you mean '%s'?)", n->name, near);
 	else
-		fail(E, n->name_at, "unknown function '%s'", n->name);
+		fail(E, n->name_at, "unknown function '%s'%s", n->name, suggest_definition(E, n->name, &E->defs));
 }
 
 /* adam(w=.., g=.., lr=..): w after one step of the rule, with its states at their first values. */

@@ -52,12 +52,8 @@ static struct value eval_init(struct elaborator *E, const struct node *target, s
 {
 	const struct node *def = get_definition(E, &E->inits, target->name);
 	if (!def) {
-		LIST(const char *) names = {0};
-		for (int i = 0; i < E->inits.entries.n; i++)
-			list_add(&E->ctx->arena, &names, E->inits.entries.item[i].key);
-		const char *near = nearest_name(target->name, names.item, names.n);
 		fail(E, target->at, "unknown initialiser '%s'%s", target->name,
-		     near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near) : "");
+		     suggest_definition(E, target->name, &E->inits));
 		return error_value();
 	}
 	int n = target->kind == NODE_CALL ? target->n : 0;

@@ -93,6 +93,20 @@ bool is_predefined(const char *name)
 	return false;
 }
 
+const char *suggest_of(struct elaborator *E, const char *name, const char *const *names, int n)
+{
+	const char *near = nearest_name(name, names, n);
+	return near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near) : "";
+}
+
+const char *suggest_definition(struct elaborator *E, const char *name, const struct table *definitions)
+{
+	LIST(const char *) names = {0};
+	for (int i = 0; i < definitions->entries.n; i++)
+		list_add(&E->ctx->arena, &names, definitions->entries.item[i].key);
+	return suggest_of(E, name, names.item, names.n);
+}
+
 const char *suggest(struct elaborator *E, const char *name)
 {
 	LIST(const char *) names = {0};
@@ -110,8 +124,7 @@ const char *suggest(struct elaborator *E, const char *name)
 			list_add(arena, &names, E->file->names.entries.item[i].key);
 	for (int i = 0; i < E->params.entries.n; i++)
 		list_add(arena, &names, E->params.entries.item[i].key);
-	const char *near = nearest_name(name, names.item, names.n);
-	return near ? arena_printf(arena, " (did you mean '%s'?)", near) : "";
+	return suggest_of(E, name, names.item, names.n);
 }
 
 /* ---- a name in an expression ---- */

@@ -304,11 +304,11 @@ void read_options(struct elaborator *E, const struct node *options)
 		while (k < RUN_OPTIONS && strcmp(names[k], o->name))
 			k++;
 		if (k == RUN_OPTIONS) {
-			const char *near = nearest_name(o->name, names, RUN_OPTIONS);
+			const char *near = suggest_of(E, o->name, names, RUN_OPTIONS);
 			fail(E, o->at, "unknown run option '%s'%s", o->name,
-			     near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near)
-				  : "; there are epochs, steps, batch, clip, clip_value, accumulate, average, "
-				    "shuffle, seed");
+			     *near ? near
+				   : "; there are epochs, steps, batch, clip, clip_value, accumulate, average, "
+				     "shuffle, seed");
 		} else if (table_get(&seen, o->name)) {
 			fail(E, o->at, "run option '%s' is given twice", o->name);
 		} else {

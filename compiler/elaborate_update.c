@@ -209,12 +209,7 @@ static const struct node *rule_of(struct elaborator *E, const struct node *train
 	const struct node *call = train->kid[0], *def = get_definition(E, &E->optimizers, call->name);
 	if (def)
 		return def;
-	LIST(const char *) names = {0};
-	for (int i = 0; i < E->optimizers.entries.n; i++)
-		list_add(&E->ctx->arena, &names, E->optimizers.entries.item[i].key);
-	const char *near = nearest_name(call->name, names.item, names.n);
-	fail(E, call->at, "unknown optimizer '%s'%s", call->name,
-	     near ? arena_printf(&E->ctx->arena, " (did you mean '%s'?)", near) : "");
+	fail(E, call->at, "unknown optimizer '%s'%s", call->name, suggest_definition(E, call->name, &E->optimizers));
 	return NULL;
 }
 
