@@ -59,47 +59,27 @@ static double evaluate_read(const struct evaluation *v, const struct step *step)
 
 static double evaluate1(enum ex op, double a)
 {
+	double value = a;
+
 	switch (op) {
 	case EX_NEG: return -a;
 	case EX_NOT: return a == 0;
-	case EX_EXP: return exp(a);
-	case EX_LOG: return log(a);
-	case EX_LOG1P: return log1p(a);
-	case EX_EXPM1: return expm1(a);
-	case EX_SIN: return sin(a);
-	case EX_COS: return cos(a);
-	case EX_TAN: return tan(a);
-	case EX_ASIN: return asin(a);
-	case EX_ACOS: return acos(a);
-	case EX_ATAN: return atan(a);
-	case EX_SINH: return sinh(a);
-	case EX_COSH: return cosh(a);
-	case EX_TANH: return tanh(a);
-	case EX_ERF: return erf(a);
-	case EX_SQRT: return sqrt(a);
 	case EX_ABS: return fabs(a);
-	case EX_SIGN: return (a > 0) - (a < 0);
-	case EX_FLOOR: return floor(a);
-	case EX_CEIL: return ceil(a);
-	case EX_ROUND: return round(a);
 	case EX_ISNAN: return isnan(a);
 	case EX_TO_INT: return trunc(a);
-	default: return a; /* TO_REAL, STOP */
+	default: compute1(op, a, &value); return value; /* as they are: TO_REAL, STOP */
 	}
 }
 
 static double evaluate2(enum ex op, double a, double b)
 {
+	double value;
+
+	if (compute2(op, a, b, &value))
+		return value;
 	switch (op) {
-	case EX_ADD: return a + b;
-	case EX_SUB: return a - b;
-	case EX_MUL: return a * b;
-	case EX_DIV: return a / b;
 	case EX_FLOORDIV: return floor(a / b);
 	case EX_MOD: return a - b * floor(a / b);
-	case EX_POW: return pow(a, b);
-	case EX_MIN: return b < a ? b : a;
-	case EX_MAX: return b > a ? b : a;
 	case EX_LT: return a < b;
 	case EX_LE: return a <= b;
 	case EX_EQ: return a == b;

@@ -26,6 +26,10 @@ struct expr *ex_rewrite(struct graph *g, struct expr *e, before_fn *before, afte
 /* Calls fn for every distinct expression in e, arguments before what uses them. */
 void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *e), void *user);
 
+/* Functions and arithmetic of real numbers; false where op is neither. */
+bool compute1(enum ex op, double x, double *out);
+bool compute2(enum ex op, double x, double y, double *out);
+
 bool is_reserved_name(const char *name);
 
 /* Floor division and its remainder; b != 0 and not INT64_MIN / -1. */

@@ -43,8 +43,7 @@ static struct expr *truth(struct graph *g, struct expr *c)
 
 /* ---- constants ---- */
 
-/* op of a literal; false where it is left to run time. */
-static bool fold1(enum ex op, double x, double *out)
+bool compute1(enum ex op, double x, double *out)
 {
 	switch (op) {
 	case EX_EXP: *out = exp(x); break;
@@ -71,22 +70,26 @@ static bool fold1(enum ex op, double x, double *out)
 	return true;
 }
 
+bool compute2(enum ex op, double x, double y, double *out)
+{
+	switch (op) {
+	case EX_ADD: *out = x + y; break;
+	case EX_SUB: *out = x - y; break;
+	case EX_MUL: *out = x * y; break;
+	case EX_DIV: *out = x / y; break;
+	case EX_POW: *out = pow(x, y); break;
+	case EX_MIN: *out = y < x ? y : x; break;
+	case EX_MAX: *out = y > x ? y : x; break;
+	default: return false;
+	}
+	return true;
+}
+
 static struct expr *fold_reals(struct graph *g, enum ex op, const struct expr *a, const struct expr *b)
 {
-	double x = a->num, y = b->num;
+	double value;
 
-	if (a->op != EX_NUM || b->op != EX_NUM)
-		return NULL;
-	switch (op) {
-	case EX_ADD: return ex_num(g, x + y);
-	case EX_SUB: return ex_num(g, x - y);
-	case EX_MUL: return ex_num(g, x * y);
-	case EX_DIV: return ex_num(g, x / y);
-	case EX_POW: return ex_num(g, pow(x, y));
-	case EX_MIN: return ex_num(g, y < x ? y : x);
-	case EX_MAX: return ex_num(g, y > x ? y : x);
-	default: return NULL;
-	}
+	return a->op == EX_NUM && b->op == EX_NUM && compute2(op, a->num, b->num, &value) ? ex_num(g, value) : NULL;
 }
 
 static struct expr *fold_ints(struct graph *g, enum ex op, const struct expr *a, const struct expr *b)
@@ -397,7 +400,7 @@ static struct expr *make_function(struct graph *g, enum ex op, struct expr *a)
 	a = ex_real(g, a);
 	if (op == EX_ISNAN)
 		return a->op == EX_NUM ? ex_bool(g, isnan(a->num)) : plain1(g, op, ELEM_BOOL, a);
-	if (a->op == EX_NUM && fold1(op, a->num, &value))
+	if (a->op == EX_NUM && compute1(op, a->num, &value))
 		return ex_num(g, value);
 	if ((op == EX_FLOOR || op == EX_CEIL || op == EX_ROUND) && (a->op == EX_TO_REAL || a->op == op))
 		return a;

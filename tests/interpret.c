@@ -23,7 +23,7 @@
 #define fabsl fabsq
 #define floorl floorq
 #define ceill ceilq
-#define roundl roundq
+#define rintl rintq
 #define truncl truncq
 #define powl powq
 #endif
@@ -173,7 +173,7 @@ static number evaluate1(enum ex op, number a)
 	case EX_SIGN: return (number)((a > 0) - (a < 0));
 	case EX_FLOOR: return floorl(a);
 	case EX_CEIL: return ceill(a);
-	case EX_ROUND: return roundl(a);
+	case EX_ROUND: return rintl(a);
 	case EX_ISNAN: return isnan(a);
 	case EX_TO_INT: return truncl(a);
 	default: return a; /* TO_REAL, STOP */

@@ -4,7 +4,8 @@ cat >net.nn <<'END'
 input  x[3], word: class[4]
 target kind: class[2]
 layer  table = embedding(4, 2)
-logits = concat(x, table(word)) -> dense(5) -> batchnorm -> relu -> dense(2)
+frozen param gain[2] = 2.5
+logits = (concat(x, table(word)) -> dense(5) -> batchnorm -> relu -> dense(2)) * round(gain)
 output p = softmax(logits)
 loss   cross_entropy(logits, kind)
 train  adam(lr=0.01) batch=4 seed=2
