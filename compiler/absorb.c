@@ -158,7 +158,7 @@ void define_tensor(struct absorbing *w, int at, struct tensor *t, const struct i
 	w->changed = true;
 }
 
-int64_t count_steps(const struct equation *eq, bool one_row)
+int64_t count_points(const struct equation *eq, bool one_row)
 {
 	int64_t n = 1;
 
@@ -208,7 +208,7 @@ struct expr *set_apart(struct absorbing *w, struct expr *e, const char *role, in
 
 struct expr *set_apart_of_rows(struct absorbing *w, struct expr *e, const char *role)
 {
-	int64_t steps = count_steps(w->eq, false), row = count_steps(w->eq, true);
+	int64_t steps = count_points(w->eq, false), row = count_points(w->eq, true);
 
 	return set_apart(w, e, role, row < steps ? row + 1 : steps);
 }

@@ -5,8 +5,6 @@
 
 #include "simplify.h"
 
-enum { MAX_SLOTS = 64 };
-
 struct absorbing {
 	struct graph *g;
 	bool known;	     /* what depends on params only is computed while compiling */
@@ -56,7 +54,7 @@ struct tensor *new_tensor(struct absorbing *w, const char *base, const char *rol
 /* Its equation, at a place. */
 void define_tensor(struct absorbing *w, int at, struct tensor *t, const struct index *index, struct expr *value);
 /* How often a value is computed: for all rows, or for one. */
-int64_t count_steps(const struct equation *eq, bool one_row);
+int64_t count_points(const struct equation *eq, bool one_row);
 /* e, which no row changes, read from a tensor of its own, if that is better and has fewer elements than `least`. */
 struct expr *set_apart(struct absorbing *w, struct expr *e, const char *role, int64_t least);
 /* The same for what is computed for every row: no more elements than that takes for one, and fewer than for all. */

@@ -81,7 +81,7 @@ static struct expr *scale_weight(struct absorbing *w, const struct equation *sum
 	int64_t size = tensor_size(t);
 
 	if (t->elem != ELEM_REAL || !usage_of(t)->of_params || !has_scale_indices(w, sum, weight, scale_at) ||
-	    (weight->guarded && !ex_is_num(weight->arg[t->rank], 0)) || size >= count_steps(sum, false) ||
+	    (weight->guarded && !ex_is_num(weight->arg[t->rank], 0)) || size >= count_points(sum, false) ||
 	    (!w->known && (w->stepped || size > tensor_sample_size(sum->tensor))))
 		return NULL;
 	for (int d = 0; d < t->rank; d++) {

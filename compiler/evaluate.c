@@ -8,8 +8,6 @@
 
 #include <math.h>
 
-enum { MAX_SLOTS = 64 };
-
 struct step {
 	const struct expr *e;
 	double value;

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SLOTS = 64, SCATTER_RATIO = 8 };
+enum { SCATTER_RATIO = 8 };
 
 /* ---- solving ---- */
 

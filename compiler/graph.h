@@ -71,6 +71,8 @@ struct expr {
 	uint64_t slots;        /* bit s set: slot s occurs in it (at most 64 indices an equation) */
 };
 
+enum { MAX_SLOTS = 64 }; /* indices of an equation */
+
 /* One axis of a tensor, or one index of an equation. */
 struct axis {
 	int64_t extent; /* -1 only while an equation is being built */

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-enum { MAX_SLOTS = 64 };
 
 /* ---- leaving a tensor ---- */
 
