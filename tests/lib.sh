@@ -111,6 +111,30 @@ generate() {
 	"$NNC" $text "$@" --prefix=m "$model" -o m.c || fail "nnc refuses $model"
 }
 
+# Sizes from SEED, in $seed: draw LEAST MOST. Its state is a file, since RANDOM begins anew in every $(draw ..).
+start_drawing() {
+	seed=${SEED:-1}
+	RANDOM=$((10#$seed % 32768))
+	echo "$RANDOM" >drawn
+}
+draw() {
+	local state=$((($(<drawn) * 1103515245 + 12345) % 2147483648))
+	echo "$state" >drawn
+	echo $(($1 + (state >> 8) % ($2 - $1 + 1)))
+}
+
+# A net as model.nn, behind definitions from standard input: write_net INPUT LAYERS RULE BATCH
+write_net() {
+	cat - /dev/fd/3 >model.nn 3<<-END
+		input x[$1]
+		target y[3]
+		p = x -> $2 -> flatten -> last: dense(3)
+		output p
+		loss mse(p, y)
+		train $3 epochs=1 batch=$4 seed=1
+	END
+}
+
 # Two outputs of check/steps.c agree: same MODEL FILE FILE TOLERANCE
 same() {
 	paste -d ' ' "$2" "$3" | while read -r name a other b; do

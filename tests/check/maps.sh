@@ -1,9 +1,8 @@
 # In process, maps of vectors give the numbers of loops: --fp=fast those of --fp=strict, which has no maps, in float and in
 # double, for batches of any size and calls with fewer rows. Sizes are drawn, so that few are a multiple of anything.
 . "$ROOT/tests/lib.sh"
-seed=${SEED:-1} count=0 maps=0
-RANDOM=$((10#$seed % 32768))
-draw() { echo $(($1 + RANDOM % ($2 - $1 + 1))); }
+start_drawing
+count=0 maps=0
 
 write_model() { # NUMBER
 	local n rule='sgd(lr=0.01)'
@@ -23,7 +22,7 @@ write_model() { # NUMBER
 	8) input="$(draw 2 9), $(draw 3 9), $(draw 20 50)" net='turn -> softmax -> extremes' rule='adamw(lr=0.01, eps=0.01)' ;;
 	9) input="$(draw 300 700)" net='spread -> functions -> table' rule='sgd(lr=1e-5)' ;;
 	esac
-	cat >model.nn <<-END
+	write_net "$input" "$net" "$rule" "$(draw 1 40)" <<-END
 		def first(x[..], ..) = x
 		def turn(x[a, b, c]) {
 		  y[i, j, k] = x[j, k, i]^3 + (if x[j, k, i] > 0.2 then 2 else x[j, k, i])
@@ -46,12 +45,6 @@ write_model() { # NUMBER
 		  y[i, j < 3] = w[i] * x[i] + (if j == 1 then w[n - 1 - i] else x[i])
 		  return y
 		}
-		input x[$input]
-		target y[3]
-		p = x -> $net -> flatten -> last: dense(3)
-		output p
-		loss mse(p, y)
-		train $rule epochs=1 batch=$(draw 1 40) seed=1
 	END
 }
 

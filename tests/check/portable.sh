@@ -22,7 +22,8 @@ count=0
 for model in $(models) "$ROOT/tests/graph/second_derivative.nn"; do
 	level=-O1 # for warnings that need the flow of values
 	others=('--fp=strict --real=double' '--unroll=none --inference-only') # in turn; SLOW=1: both
-	for options in '' "${others[count / 2 % 2]}" ${SLOW:+"${others[@]}"}; do
+	[ -n "${SLOW-}" ] || others=("${others[count / 2 % 2]}")
+	for options in '' "${others[@]}"; do
 		# shellcheck disable=SC2086
 		generate "$model" $options
 		for cc in "gcc $level -fno-pic" 'clang -O0 -fno-pic'; do

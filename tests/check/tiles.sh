@@ -2,9 +2,8 @@
 # with fewer rows than the batch has; in files for any machine and for one. Sizes are drawn, so that few are a multiple of
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
-seed=${SEED:-1} count=0 tiles=0
-RANDOM=$((10#$seed % 32768))
-draw() { echo $(($1 + RANDOM % ($2 - $1 + 1))); }
+start_drawing
+count=0 tiles=0
 
 write_model() { # NUMBER
 	local n
@@ -16,7 +15,7 @@ write_model() { # NUMBER
 	2) input="$(draw 5 19), $((n * $(draw 4 9)))" net="a: attention($n, causal=yes)" ;;
 	3) input="$(draw 3 6), $(draw 5 20)" net="a: gru($(draw 17 40)) -> b: started($(draw 40 60))" ;;
 	esac
-	cat >model.nn <<-END
+	write_net "$input" "$net" 'sgd(lr=0.01)' "$(draw 1 9)" <<-END
 		def started(x[T, n], units) {
 		  param w[units, units] ~ glorot
 		  first = x[0] -> dense(units)
@@ -26,12 +25,6 @@ write_model() { # NUMBER
 		  }
 		  return y
 		}
-		input x[$input]
-		target y[3]
-		p = x -> $net -> flatten -> last: dense(3)
-		output p
-		loss mse(p, y)
-		train sgd(lr=0.01) epochs=1 batch=$(draw 1 9) seed=1
 	END
 }
 
@@ -43,7 +36,8 @@ machines=('-march=x86-64')
 for i in $(seq 1 $((4 + 0${SLOW:+40}))); do
 	write_model "$i"
 	reals=(float double)
-	for real in ${SLOW:+"${reals[@]}"} "${reals[(i + seed) % 2]}"; do
+	[ -n "${SLOW-}" ] || reals=("${reals[(i + seed) % 2]}")
+	for real in "${reals[@]}"; do
 		"$NNC" --prefix=m --real=$real model.nn -o m.c || fail "seed $seed, model $i does not compile: $(cat model.nn)"
 		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
 		gcc -O1 -DNN_PLAIN_LOOPS -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
