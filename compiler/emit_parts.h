@@ -228,7 +228,7 @@ struct affine draw_element(const struct equation *eq);
 void write_tiles(struct body *b, const struct tile *tile);
 void write_tile_routines(struct emitter *e);
 
-/* emit_loops.c, emit_unrolled.c: its body. */
+/* emit_loops.c, emit_flat.c, emit_unrolled.c: its body; emit_reduce.c. */
 void write_loops(struct body *b);
 void write_flat(struct body *b);
 void write_unrolled(struct body *b);
@@ -281,7 +281,7 @@ struct signature {
 	const char *result, *parameters;
 	LIST(const char *) inputs, targets, outputs;
 };
-struct signature make_signature(struct emitter *e, enum call call, struct scope *scope);
+struct signature make_signature(struct emitter *e, enum call call, struct scope *scope); /* emit_signature.c */
 /* The field of the state that holds an optimiser's states of one name. */
 const char *rule_field(const struct emitter *e, const char *rule);
 const char *call_name(enum call call);

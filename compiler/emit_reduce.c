@@ -1,0 +1,220 @@
+/* emit_reduce.c - reductions as loops: an accumulator an element, several of them side by side, a row of the tensor in
+ * memory, elements found by subscripts. */
+#include "emit_loops.h"
+
+#include <string.h>
+
+/* The value of the term where all its loops are open. */
+static const char *term_text(struct body *b, const struct stage *stage)
+{
+	const char *text;
+
+	b->known = (condition_list *)&stage->conditions;
+	write_temps(b, (struct expr **)&stage->term, 1, TEMPS_HERE);
+	text = expr_text(b, stage->term);
+	b->known = NULL;
+	return text;
+}
+
+const char *neutral_start(struct body *b, const struct equation *eq)
+{
+	bool real = eq->value->elem == ELEM_REAL;
+
+	switch (eq->red) {
+	case RED_SUM: return real ? real_literal(b->e, 0) : "0";
+	case RED_PROD: return real ? real_literal(b->e, 1) : "1";
+	case RED_MAX:
+	case RED_ARGMAX:
+		if (!real)
+			return "-2147483647 - 1";
+		b->e->uses_infinity = true;
+		return "-INFINITY";
+	default:
+		if (!real)
+			return "2147483647";
+		b->e->uses_infinity = true;
+		return "INFINITY";
+	}
+}
+
+/* The flat number of the bound indices. */
+static const char *winner_text(struct body *b, const struct equation *eq)
+{
+	struct text out = {.arena = b->e->arena};
+	struct affine flat = {0};
+	int64_t stride = 1;
+
+	for (int s = eq->n - 1; s >= eq->nfree; s--) {
+		flat.coef[s] = stride;
+		stride *= eq->index[s].extent;
+	}
+	print_affine(b, &out, &flat, 0);
+	return out.at;
+}
+
+void write_accumulate(struct body *b, const struct equation *eq, const char *name, const char *best, const char *term,
+		      const char *winner)
+{
+	bool real = eq->value->elem == ELEM_REAL;
+	const char *value = term;
+
+	switch (eq->red) {
+	case RED_SUM: write_line(b->e, "%s += %s;", name, term); return;
+	case RED_PROD: write_line(b->e, "%s *= %s;", name, term); return;
+	default: break;
+	}
+	if (strchr(term, ' ') || strchr(term, '(')) {
+		value = new_name(b->e, &b->scope, "value");
+		write_line(b->e, "const %s %s = %s;", real ? b->e->real : "int32_t", value, term);
+	}
+	open_block(b->e, eq->red == RED_MAX || eq->red == RED_ARGMAX ? "if (%s > %s) {" : "if (%s < %s) {", value,
+		   best);
+	write_line(b->e, "%s = %s;", best, value);
+	if (winner)
+		write_line(b->e, "%s = %s;", name, winner);
+	close_block(b->e, "}");
+}
+
+/* The sum of n of the lanes, the first and every (lanes/n)th after it: in pairs, halves apart. */
+static const char *lane_total(struct body *b, const char *sums, int first, int n, int lanes)
+{
+	int apart = lanes / n;
+	const char *left, *right;
+
+	if (n == 1)
+		return arena_printf(b->e->arena, "%s[%d]", sums, first);
+	left = lane_total(b, sums, first, n / 2, lanes);
+	right = lane_total(b, sums, first + apart, n / 2, lanes);
+	return arena_printf(b->e->arena, n == lanes ? "%s + %s" : "(%s + %s)", left, right);
+}
+
+/* Several sums side by side, added up in a fixed order at the end: independent additions, which fill a vector. */
+static void write_lanes(struct body *b, struct accumulation *acc, const char *name)
+{
+	struct emitter *e = b->e;
+	struct stage *stage = acc->stage;
+	const struct equation *eq = stage->eq;
+	int k = stage->n_loop - 1, slot = stage->loop[k], lanes = stage->lanes;
+	const char *from, *to, *index, *lane, *sums;
+	struct mark m;
+
+	write_temps(b, &stage->term, 1, TEMPS_BEFORE_LOOP);
+	open_bounded(b, acc, k, &from, &to);
+	index = b->slot_name[slot];
+	sums = new_name(e, &b->scope, arena_printf(e->arena, "%s_lane", name));
+	lane = new_name(e, &b->scope, "lane");
+	write_line(e, "%s %s[%d] = {%s};", e->real, sums, lanes, real_literal(e, 0));
+	write_line(e, "int %s = %s;", index, from);
+	m = mark(b);
+	open_block(e, "for (; %s + %d <= %s; %s += %d) {", index, lanes, to, index, lanes);
+	open_block(e, "for (int %s = 0; %s < %d; %s++) {", lane, lane, lanes, lane);
+	b->slot_name[slot] = arena_printf(e->arena, "%s + %s", index, lane);
+	write_line(e, "%s[%s] += %s;", sums, lane, term_text(b, stage));
+	forget(b, m, true);
+	close_block(e, "}");
+	close_block(e, "}");
+	b->slot_name[slot] = index;
+	if (strchr(to, '_') || strcmp(from, "0") != 0 || eq->index[slot].rows || eq->index[slot].extent % lanes) {
+		open_block(e, "for (; %s < %s; %s++) {", index, to, index);
+		write_line(e, "%s += %s;", name, term_text(b, stage));
+		forget(b, m, true);
+		close_block(e, "}");
+	}
+	write_line(e, "%s += %s;", name, lane_total(b, sums, 0, lanes, lanes));
+}
+
+const char *value_name(struct body *b, const struct stage *stage)
+{
+	static const char *const reduced[] = {
+		[RED_NONE] = "value", [RED_SUM] = "sum",       [RED_PROD] = "product", [RED_MAX] = "most",
+		[RED_MIN] = "least",  [RED_ARGMAX] = "winner", [RED_ARGMIN] = "winner"};
+	const struct tensor *t = stage->eq->tensor;
+	const char *want = reduced[stage->eq->red];
+
+	if (stage->local)
+		want = base_name(b, t);
+	else if (stage->eq->red == RED_NONE)
+		want = arena_printf(b->e->arena, t->role == ROLE_NEXT ? "new_%s" : "this_%s", base_name(b, t));
+	return new_name(b->e, &b->scope, want);
+}
+
+const char *write_dot(struct body *b, struct stage *stage)
+{
+	struct emitter *e = b->e;
+	const struct equation *eq = stage->eq;
+	struct accumulation acc = {.stage = stage, .first = stage->n_free};
+	bool real = eq->value->elem == ELEM_REAL, which = eq->red == RED_ARGMAX || eq->red == RED_ARGMIN;
+	bool lanes = stage->lanes > 1 && !e->options->freestanding;
+	const char *name = value_name(b, stage), *best = name;
+	struct mark m;
+
+	if (which) {
+		best = new_name(e, &b->scope, "best");
+		write_line(e, "int32_t %s = 0;", name);
+	}
+	write_line(e, "%s %s = %s;", real ? e->real : "int32_t", best, neutral_start(b, eq));
+	m = mark(b);
+	if (lanes) {
+		open_accumulation(b, &acc, stage->n_loop - 1);
+		write_lanes(b, &acc, name);
+	} else {
+		open_accumulation(b, &acc, stage->n_loop);
+		write_accumulate(b, eq, name, best, term_text(b, stage), which ? winner_text(b, eq) : NULL);
+	}
+	close_accumulation(b, &acc);
+	forget(b, m, false);
+	return name;
+}
+
+void write_row(struct body *b, struct stage *stage)
+{
+	struct emitter *e = b->e;
+	struct equation *eq = stage->eq;
+	struct accumulation acc = {.stage = stage, .first = stage->n_free};
+	struct mark m = mark(b);
+	int row = eq->nfree - 1;
+	uint64_t open = b->open;
+
+	open_loop(b, eq, row);
+	write_line(e, "%s = %s;", target_text(b, eq), real_literal(e, 0));
+	close_block(e, "}");
+	b->slot_name[row] = NULL;
+	b->open = open;
+	forget(b, m, true);
+	open_accumulation(b, &acc, stage->n_loop);
+	write_line(e, "%s += %s;", target_text(b, eq), term_text(b, stage));
+	close_accumulation(b, &acc);
+}
+
+/* How many elements a row of the batch has, or the whole where it has none. */
+static void clear_tensor(struct body *b, const struct tensor *t)
+{
+	const char *name = find_arg(b, t)->name, *type = elem_type(b->e, t->elem);
+	bool rows = t->rank && t->axis[0].rows && !b->one_row && has_run_time_rows(b->group);
+	int64_t size = rows ? memory_sample_size(t) : memory_size(t);
+
+	if (t->rank && t->axis[0].rows && b->one_row)
+		size = memory_sample_size(t);
+	b->e->uses_memset = true;
+	b->takes_n |= rows;
+	if (rows)
+		write_line(b->e, "memset(%s, 0, (size_t)n * %lld * sizeof(%s));", name, (long long)size, type);
+	else
+		write_line(b->e, "memset(%s, 0, %lld * sizeof(%s));", name, (long long)size, type);
+}
+
+void write_scatter(struct body *b, struct stage *stage)
+{
+	struct text target = {.arena = b->e->arena};
+	struct accumulation acc = {.stage = stage};
+	const struct equation *eq = stage->eq;
+	const char *term;
+
+	if (stage->clears)
+		clear_tensor(b, eq->tensor);
+	open_accumulation(b, &acc, stage->n_loop);
+	term = term_text(b, stage);
+	print_element(b, &target, eq->tensor, stage->target);
+	write_line(b->e, "%s += %s;", target.at, term);
+	close_accumulation(b, &acc);
+}
