@@ -2,8 +2,8 @@
  *
  * Expressions are simplified as they are made (fold.c). Here equations are: copies, constants and equal equations
  * disappear in their readers (propagate.c), element-wise producers in their only reader (inline.c), what no row changes
- * in weights (absorb.c), and equations that no result depends on are removed. Each step is one walk over the equations in order; they are repeated until nothing
- * changes. */
+ * in weights (absorb.c), and equations that no result depends on are removed. Each step is one walk over the equations
+ * in order; they are repeated until nothing changes. At last factors that all elements share are gathered (uniform.c). */
 #include "simplify.h"
 
 #include "chain.h"
@@ -188,6 +188,8 @@ static void run(struct graph *g, bool known)
 			break;
 		find_usage(g);
 	}
+	if (!strict)
+		gather_uniform_factors(g);
 }
 
 void simplify_known(struct graph *g) { run(g, true); }
