@@ -254,7 +254,10 @@ void close_loops(struct body *b, int n);
 bool write_map(struct body *b, int at, int end, int open);
 void write_map_routine(struct emitter *e);
 
-/* ---- emit_expr.c, emit_temps.c ---- */
+/* ---- emit_expr.c, emit_affine.c, emit_read.c, emit_temps.c ---- */
+
+/* How strongly operators bind. */
+enum level { ANYWHERE, TERNARY = 3, OR, AND, EQUALITY = 9, RELATION, SUM = 12, PRODUCT, UNARY, POSTFIX };
 
 /* The text of an expression; level: how strongly the surroundings bind (0: not at all). */
 void print_c(struct body *b, struct text *out, const struct expr *expr, int level);
@@ -267,9 +270,15 @@ void write_temps(struct body *b, struct expr *const *exprs, int n, enum temps wh
 /* Whether computing e itself, its arguments apart, can do no harm where its value is not wanted. */
 bool is_safe(const struct body *b, const struct expr *e);
 void print_element(struct body *b, struct text *out, const struct tensor *t, struct expr *const *subs);
+/* Slots that an affine value of the equation at hand may have; such a value with the constant slots put in; its terms,
+ * `cast` before the names. */
+int slots_of(const struct body *b);
+struct affine with_constants(const struct body *b, const struct affine *a);
+void print_terms(struct body *b, struct text *out, const struct affine *a, const char *cast);
 void print_affine(struct body *b, struct text *out, const struct affine *a, int level);
 void print_condition(struct body *b, struct text *out, const struct affine *a);
 struct arg *find_arg(struct body *b, const struct tensor *t);
+void print_read(struct body *b, struct text *out, const struct expr *read, int level);
 
 /* ---- the rest of the file ---- */
 
@@ -286,6 +295,7 @@ struct signature make_signature(struct emitter *e, enum call call, struct scope 
 const char *rule_field(const struct emitter *e, const char *rule);
 const char *call_name(enum call call);
 void write_header_text(struct emitter *e, const char *file); /* emit_header.c */
+void write_structs(struct emitter *e);			     /* emit_structs.c */
 void write_descriptor(struct emitter *e);		     /* emit_descriptor.c: and the untyped functions */
 /* It stands with init; other parts of the text have functions only. */
 static inline bool writes_descriptor(const struct emitter *e) { return e->calls >> CALL_INIT & 1; }

@@ -29,6 +29,9 @@ void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct exp
 /* Functions and arithmetic of real numbers; false where op is neither. */
 bool compute1(enum ex op, double x, double *out);
 bool compute2(enum ex op, double x, double y, double *out);
+/* The literal that an operator makes of two; NULL where they are none, or there is none. */
+struct expr *fold_reals(struct graph *g, enum ex op, const struct expr *a, const struct expr *b);
+struct expr *fold_ints(struct graph *g, enum ex op, const struct expr *a, const struct expr *b);
 
 bool is_reserved_name(const char *name);
 

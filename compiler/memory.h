@@ -36,6 +36,10 @@ size_t arena_size(const struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size);
 /* The same for count items of size bytes; an overflow counts as out of memory. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
+/* Make the newest allocation longer where it stands; false: something else stands behind it, or there is no room. */
+bool arena_extend(struct arena *arena, char *at, size_t size, size_t longer);
+/* Give back what the newest allocation has beyond size bytes, which nobody has written to. */
+void arena_shrink(struct arena *arena, char *at, size_t size, size_t shorter);
 /* A copy of n bytes with a 0 behind it. */
 char *arena_copy(struct arena *arena, const char *text, size_t n);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));

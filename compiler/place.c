@@ -7,8 +7,6 @@
  * the old one where nothing after it needs the old one; else it is copied at the end of the call. */
 #include "schedule.h"
 
-#include <string.h>
-
 enum { LOCAL_LIMIT = 64 /* elements */ };
 
 /* Memory that one or several tensors have one after the other. */
@@ -52,157 +50,9 @@ static struct storage *storage_of(const struct placing *w, const struct tensor *
 	return &layout_of(root_of(t))->storage[w->call];
 }
 
-/* ---- fixed places ---- */
-
-static void place_fixed(struct program *p)
-{
-	int64_t offset = 0;
-
-	for (int c = 0; c < CALL_COUNT; c++) {
-		offset = 0;
-		for (int i = 0; i < p->params.n; i++) {
-			layout_of(p->params.item[i])->storage[c] =
-				(struct storage){.memory = MEM_PARAMS, .offset = offset};
-			offset += tensor_size(p->params.item[i]);
-		}
-		for (int i = 0; i < p->g->grads.n; i++) {
-			struct tensor *t = p->g->grads.item[i];
-
-			layout_of(t)->storage[c] =
-				(struct storage){.memory = MEM_GRADS, .offset = layout_of(t->of)->storage[c].offset};
-		}
-		for (int i = 0; i < p->settings.n; i++)
-			layout_of(p->settings.item[i])->storage[c] = (struct storage){.memory = MEM_STATE, .offset = i};
-		for (int i = 0; i < p->states.n; i++)
-			layout_of(p->states.item[i])->storage[c] =
-				(struct storage){.memory = MEM_STATE, .offset = p->settings.n + i};
-		for (int r = 0; r < p->rules.n; r++) {
-			offset = 0;
-			for (int i = 0; i < p->rules.item[r].states.n; i++) {
-				struct tensor *t = p->rules.item[r].states.item[i];
-
-				layout_of(t)->storage[c] = (struct storage){MEM_RULE, offset, p->rules.item[r].name};
-				offset += tensor_size(t);
-			}
-		}
-		for (int i = 0; i < p->inputs.n; i++)
-			layout_of(p->inputs.item[i])->storage[c] = (struct storage){.memory = MEM_INPUT, .offset = i};
-		for (int i = 0; c == CALL_STREAM && i < p->stream->inputs.n; i++)
-			layout_of(p->stream->inputs.item[i])->storage[c] =
-				(struct storage){.memory = MEM_INPUT, .offset = i};
-		for (int i = 0; i < p->stream->kept.n; i++)
-			layout_of(p->stream->kept.item[i])->storage[c] =
-				(struct storage){.memory = MEM_STREAM, .offset = i};
-		for (int i = 0; i < p->targets.n; i++)
-			layout_of(p->targets.item[i])->storage[c] = (struct storage){.memory = MEM_TARGET, .offset = i};
-		for (int i = 0; i < p->tables.n; i++)
-			layout_of(p->tables.item[i])->storage[c] = (struct storage){.memory = MEM_DATA, .offset = i};
-	}
-	for (int i = 0; i < p->totals.n; i++)
-		for (int c = 0; c < CALL_COUNT && !is_converted(p, &p->totals.item[i]); c++)
-			layout_of(p->totals.item[i].tensor)->storage[c] =
-				(struct storage){.memory = MEM_TOTAL, .offset = i};
-}
-
-/* ---- lifetimes ---- */
-
-/* The groups that are run again and again with this one: those of the outermost scan around it. */
-static const struct scan *scan_around(const struct group *group)
-{
-	const struct step_loop *loop = group->steps;
-
-	while (loop && loop->outer)
-		loop = loop->outer;
-	return loop ? loop->scan : NULL;
-}
-
-static int first_round(const struct placing *w, int at)
-{
-	const group_list *groups = &w->plan->groups;
-	const struct scan *scan = scan_around(groups->item[at]);
-
-	while (scan && at > 0 && scan_around(groups->item[at - 1]) == scan)
-		at--;
-	return at;
-}
-
-static int last_round(const struct placing *w, int at)
-{
-	const group_list *groups = &w->plan->groups;
-	const struct scan *scan = scan_around(groups->item[at]);
-
-	while (scan && at + 1 < groups->n && scan_around(groups->item[at + 1]) == scan)
-		at++;
-	return at;
-}
-
-static void find_lifetimes(struct placing *w)
-{
-	const group_list *groups = &w->plan->groups;
-
-	for (int at = 0; at < groups->n; at++) {
-		int until = last_round(w, at);
-
-		for (int i = 0; i < groups->item[at]->stages.n; i++) {
-			const struct stage *stage = groups->item[at]->stages.item[i];
-			struct layout *layout = layout_of(root_of(stage->eq->tensor));
-			expr_list reads = stage->reads;
-
-			layout->dies = until;
-			for (int k = 0; k < reads.n; k++)
-				layout_of(root_of(reads.item[k]->tensor))->dies = until;
-		}
-	}
-}
-
 static int end_of(const struct placing *w) { return w->plan->groups.n; }
 
 /* ---- in place ---- */
-
-/* Whether a stage reads one element of memory `root` for the element it makes, and nothing else of it. */
-static bool reads_own_element(const struct stage *stage, const struct tensor *root, bool *reads_it)
-{
-	expr_list reads = stage->reads;
-
-	*reads_it = false;
-	for (int k = 0; k < reads.n; k++) {
-		const struct expr *read = reads.item[k];
-
-		if (root_of(read->tensor) != root)
-			continue;
-		*reads_it = true;
-		if (read->tensor != root || read->guarded || read->tensor->rank != stage->eq->nfree)
-			return false;
-		for (int a = 0; a < read->tensor->rank; a++)
-			if (read->arg[a]->op != EX_INDEX || read->arg[a]->slot != a ||
-			    read->tensor->axis[a].extent != stage->eq->index[a].extent)
-				return false;
-	}
-	return true;
-}
-
-/* Whether stage `at` of the group may store where `old` is: what reads old in this group reads the element that is
- * about to be overwritten, and does so in the same loops or before. */
-static bool may_overwrite(const struct group *group, int at, const struct tensor *old)
-{
-	const struct stage *stage = group->stages.item[at];
-	int nest_end = at + 1; /* values are stored at the end of the nest's body */
-
-	if (group->steps || /* other steps still read it */
-	    accumulates_in_memory(group, stage) || tensor_size(old) != tensor_size(stage->eq->tensor) ||
-	    old->elem != stage->eq->tensor->elem)
-		return false;
-	while (nest_end < group->stages.n && group->stages.item[nest_end]->joins)
-		nest_end++;
-	for (int i = 0; i < group->stages.n; i++) {
-		bool reads_it;
-
-		if (!reads_own_element(group->stages.item[i], old, &reads_it) || (reads_it && i >= nest_end))
-			return false;
-	}
-	return true;
-}
-
 /* Two groups make different elements of one tensor. */
 static bool is_cut_of(const struct group *other, const struct group *group)
 {
@@ -460,7 +310,7 @@ static void place_call(struct program *p, enum call call)
 		}
 	for (int i = 0; i < p->totals.n; i++)
 		layout_of(p->totals.item[i].tensor)->dies = 0;
-	find_lifetimes(&w);
+	find_lifetimes(plan);
 	prepare_results(&w);
 	add_totals(&w);
 	for (int at = 0; at < plan->groups.n; at++)
@@ -469,7 +319,7 @@ static void place_call(struct program *p, enum call call)
 
 			if (group->stages.item[i]->eq->tensor->role == ROLE_NEXT)
 				place_next(&w, group, i, at);
-			add_value(&w, group, i, first_round(&w, at));
+			add_value(&w, group, i, first_round(plan, at));
 		}
 	for (int i = 0; call == CALL_STEP && i < p->g->grads.n; i++) { /* those that no equation gives: cleared */
 		struct layout *layout = layout_of(p->g->grads.item[i]);

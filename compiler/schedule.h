@@ -362,5 +362,12 @@ void order_step(struct arena *arena, const group_list *training, const group_lis
 
 /* place.c: storage of every tensor in every call, and the sizes of work. */
 void place(struct program *p);
+void place_fixed(struct program *p); /* place_fixed.c: of what does not depend on lifetimes */
+/* overwrite.c: whether stage `at` of the group may store where `old` is. */
+bool may_overwrite(const struct group *group, int at, const struct tensor *old);
+/* lifetime.c: layout.dies of what the call makes and reads, results apart; the first group that is run again and again
+ * with group `at`. */
+void find_lifetimes(const struct call_plan *plan);
+int first_round(const struct call_plan *plan, int at);
 
 #endif

@@ -1,0 +1,52 @@
+/* lifetime.c - until when each value of a call is needed: until the last group that reads it has run, and where that is
+ * run again and again by a scan, until the scan has ended. */
+#include "schedule.h"
+
+/* The groups that are run again and again with this one: those of the outermost scan around it. */
+static const struct scan *scan_around(const struct group *group)
+{
+	const struct step_loop *loop = group->steps;
+
+	while (loop && loop->outer)
+		loop = loop->outer;
+	return loop ? loop->scan : NULL;
+}
+
+int first_round(const struct call_plan *plan, int at)
+{
+	const group_list *groups = &plan->groups;
+	const struct scan *scan = scan_around(groups->item[at]);
+
+	while (scan && at > 0 && scan_around(groups->item[at - 1]) == scan)
+		at--;
+	return at;
+}
+
+static int last_round(const struct call_plan *plan, int at)
+{
+	const group_list *groups = &plan->groups;
+	const struct scan *scan = scan_around(groups->item[at]);
+
+	while (scan && at + 1 < groups->n && scan_around(groups->item[at + 1]) == scan)
+		at++;
+	return at;
+}
+
+void find_lifetimes(const struct call_plan *plan)
+{
+	const group_list *groups = &plan->groups;
+
+	for (int at = 0; at < groups->n; at++) {
+		int until = last_round(plan, at);
+
+		for (int i = 0; i < groups->item[at]->stages.n; i++) {
+			const struct stage *stage = groups->item[at]->stages.item[i];
+			struct layout *layout = layout_of(root_of(stage->eq->tensor));
+			expr_list reads = stage->reads;
+
+			layout->dies = until;
+			for (int k = 0; k < reads.n; k++)
+				layout_of(root_of(reads.item[k]->tensor))->dies = until;
+		}
+	}
+}
