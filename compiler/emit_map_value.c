@@ -92,33 +92,67 @@ enum pattern pattern_of(const struct map *m, int memory)
 	return same ? SAME : row ? ROW : ANY;
 }
 
-static int make_inside(struct map *m, int memory, struct expr *otherwise, const condition_list *conditions)
-{
-	int fill = make_value(m, otherwise), result;
-	const struct map_space *spaces[16];
-	int n = 0;
+/* Conditions of a read, by what they depend on. */
+struct conditions {
+	condition_list inner;	     /* on the program's loops */
+	struct expr *around, *never; /* on what is around it, all of them; one that never holds; or NULL */
+};
 
-	if (fill < 0 || !is_uniform(m, fill) || !m->strip || conditions->n > MOST_CONDITIONS)
+/* false: one of them is of loops of both kinds. */
+static bool sort_conditions(struct map *m, const condition_list *all, struct conditions *out)
+{
+	struct graph *g = m->b->e->g;
+
+	*out = (struct conditions){0};
+	for (int i = 0; i < all->n; i++) {
+		struct affine condition = all->item[i];
+		bool inner = false, around = false;
+		struct expr *test;
+
+		for (int s = 0; s < 64; s++) {
+			bool open = m->b->slot_name[s] || (s < m->from && !runs_once(m->b, m->b->eq, s));
+
+			if (!(m->loops >> s & 1) && !open)
+				condition.coef[s] = 0; /* it runs once */
+			inner |= condition.coef[s] && m->loops >> s & 1;
+			around |= condition.coef[s] && !(m->loops >> s & 1);
+		}
+		if (inner && around)
+			return false;
+		if (inner) {
+			list_add(m->arena, &out->inner, condition);
+			continue;
+		}
+		test = ex2(g, EX_LE, ex_int(g, 0), affine_expr(g, &condition));
+		if (ex_is_num(test, 0))
+			out->never = test;
+		if (!ex_is_num(test, 1))
+			out->around = out->around ? ex2(g, EX_AND, out->around, test) : test;
+	}
+	return true;
+}
+
+/* What is in memory where all conditions hold, else the fill. */
+static int make_inside(struct map *m, int memory, int fill, const struct conditions *conditions)
+{
+	const struct map_space *spaces[16];
+	int n = 0, test, result;
+
+	if (fill < 0 || !m->strip || conditions->inner.n > MOST_CONDITIONS)
 		return fail_map(m);
-	result = add_to_register(m, NN_MAP_LOAD_INSIDE, 2, (int[]){memory, fill});
+	test = number_value(m, conditions->around ? conditions->around : ex_bool(m->b->e->g, true), true);
+	result = add_to_register(m, NN_MAP_LOAD_INSIDE, 3, (int[]){memory, fill, test});
 	add_steps(m, memory);
-	add_word(m, conditions->n);
+	add_word(m, conditions->inner.n);
 	for (const struct map_space *s = m->space; s; s = s->outer)
 		spaces[n++] = s;
-	for (int c = 0; c < conditions->n; c++) {
-		const struct affine *condition = &conditions->item[c];
-		uint64_t met = 0;
+	for (int c = 0; c < conditions->inner.n; c++) {
+		const struct affine *condition = &conditions->inner.item[c];
 
 		add_word(m, condition->constant);
 		for (int k = n - 1; k >= 0; k--)
-			for (int l = 0; l < spaces[k]->n; l++) {
+			for (int l = 0; l < spaces[k]->n; l++)
 				add_word(m, condition->coef[spaces[k]->level[l].slot]);
-				met |= (uint64_t)1 << spaces[k]->level[l].slot;
-			}
-		for (int s = 0; s < 64; s++) /* loops of text: around the call, and those that are open */
-			if (condition->coef[s] && !(met >> s & 1) &&
-			    (m->b->slot_name[s] || (s < m->from && !runs_once(m->b, m->b->eq, s))))
-				return fail_map(m);
 	}
 	return result;
 }
@@ -126,7 +160,8 @@ static int make_inside(struct map *m, int memory, struct expr *otherwise, const 
 static int make_read(struct map *m, struct expr *e)
 {
 	struct map_memory memory = {.read = e, .eq = m->b->eq};
-	condition_list conditions = {0};
+	condition_list all = {0};
+	struct conditions conditions = {0};
 	int made = find_made(m, e->tensor), at, result;
 
 	if (made >= 0 && !e->guarded && reads_identity(e, e->tensor->rank)) /* the element just made; others are in memory */
@@ -140,11 +175,15 @@ static int make_read(struct map *m, struct expr *e)
 	} else if (!flat_subscript(e->tensor, e->arg, &memory.flat)) {
 		return fail_map(m);
 	}
-	at = memory_value(m, memory);
 	if (e->guarded)
-		guard_conditions(m->b->e->g, &conditions, m->b->eq->index, e);
-	if (conditions.n)
-		return make_inside(m, at, e->arg[e->tensor->rank], &conditions);
+		guard_conditions(m->b->e->g, &all, m->b->eq->index, e);
+	if (!sort_conditions(m, &all, &conditions))
+		return fail_map(m);
+	if (conditions.never)
+		return make_value(m, e->arg[e->tensor->rank]);
+	at = memory_value(m, memory);
+	if (conditions.around || conditions.inner.n)
+		return make_inside(m, at, make_value(m, e->arg[e->tensor->rank]), &conditions);
 	if (!m->strip || pattern_of(m, at) == SAME)
 		return add_instruction(m, NN_MAP_SPLAT, 1, &at);
 	if (pattern_of(m, at) == ROW)

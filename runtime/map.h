@@ -56,9 +56,9 @@ enum nn_map_op {
 	NN_MAP_SPACE,
 	/* register, memory, its steps in the levels of the strip */
 	NN_MAP_LOAD,
-	/* register, memory, uniform, steps, then how many conditions; of each a constant and a factor for every loop
-	 * around, outermost first. Where one of them is negative the element is the uniform's, and memory is not
-	 * touched. */
+	/* register, memory, fill, test, steps, then how many conditions; of each a constant and a factor for every loop
+	 * around, outermost first. Where one of them is negative, and everywhere if the uniform `test` is 0, the
+	 * element is that of the fill (any slot), and memory is not touched. */
 	NN_MAP_LOAD_INSIDE,
 	NN_MAP_STORE, /* a register's or uniform's slot, memory, steps */
 	NN_MAP_SPLAT, /* uniform, memory: its first element */

@@ -190,10 +190,19 @@ static void map_splat(struct frame *f, const int32_t *w)
 enum { CONDITIONS = 16 };
 
 struct inside {
-	real otherwise;
+	const real *fill; /* for the element at `start` */
+	ptrdiff_t fill_step;
+	const real *start;
 	int n, factors;	      /* conditions; words of one, without its constant */
 	const int32_t *first; /* factor of the strip's first level in the first condition */
 };
+
+INLINE void fill_row(const struct inside *in, real *to, int n)
+{
+	const real *from = in->fill + (to - in->start) * in->fill_step;
+	if (n > 0)
+		gather_row(to, from, n, in->fill_step);
+}
 
 /* value[]: the conditions for the first element of this level; what lies outside of one of them is filled. */
 static real *load_inside(const struct frame *f, const struct inside *in, int level, const int32_t *value, real *to,
@@ -214,11 +223,10 @@ static real *load_inside(const struct frame *f, const struct inside *in, int lev
 	}
 	if (last) {
 		start = start < end ? start : end;
-		for (int i = 0; i < start; i++)
-			to[i] = in->otherwise;
+		end = end > start ? end : start;
+		fill_row(in, to, start);
 		gather_row(to + start, from + start * (ptrdiff_t)*step, end - start, *step);
-		for (int i = end; i < n; i++)
-			to[i] = in->otherwise;
+		fill_row(in, to + end, n - end);
 		return to + n;
 	}
 	for (int i = 0; i < n; i++) {
@@ -233,12 +241,22 @@ static real *load_inside(const struct frame *f, const struct inside *in, int lev
 static void map_load_inside(struct frame *f, const int32_t *w)
 {
 	const struct space *s = f->strip;
-	const int32_t *step = w + 4, *conditions = step + (s->levels - s->strip), *condition = conditions + 1;
-	const struct inside in = {.otherwise = *f->slot[w[3]].at,
+	const int32_t *step = w + 5, *conditions = step + (s->levels - s->strip), *condition = conditions + 1;
+	const struct inside in = {.fill = f->slot[w[3]].at,
+				  .fill_step = f->slot[w[3]].step != 0,
+				  .start = f->slot[w[1]].at,
 				  .n = *conditions,
 				  .factors = f->n_index + 1,
 				  .first = condition + 1 + s->base + s->strip};
 	int32_t value[CONDITIONS];
+	if (*f->slot[w[4]].at == 0) {
+		fill_row(&in, f->slot[w[1]].at, f->n);
+		return;
+	}
+	if (in.n == 0) {
+		load_level(f, s->strip, f->slot[w[1]].at, f->slot[w[2]].at, step);
+		return;
+	}
 	for (int c = 0; c < in.n; c++, condition += in.factors) {
 		value[c] = condition[0];
 		for (int k = 0; k < f->n_index; k++)
