@@ -6,8 +6,8 @@
  * a bound index is a loop in which a strip accumulates; along the bound ones, a strip is summed up to one number. What
  * does not depend on the program's loops is computed by the C around it and handed over as a number.
  *
- * What has no instruction (integers, gathers, draws, the place of an extreme) stays text, and so does a group that is
- * too small for a call to pay. Loops outside of a gather may be text around the call. */
+ * What has no instruction (scatters, draws, quotients of integers) stays text, and so does a group that is too small for
+ * a call to pay. Loops outside of such a thing may be text around the call. */
 #include "emit_map.h"
 
 #include <math.h>
@@ -17,12 +17,48 @@ enum { LEAST_ELEMENTS = 48 /* of a program */, STRIP_ELEMENTS = 512, MOST_LEVELS
 
 /* ---- loops ---- */
 
+static bool is_place(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
+
+/* The flat number of the bound indices. */
+static struct affine place_of(const struct equation *eq)
+{
+	struct affine flat = {0};
+	int64_t stride = 1;
+
+	for (int s = eq->n - 1; s >= eq->nfree; s--) {
+		flat.coef[s] = stride;
+		stride *= eq->index[s].extent;
+	}
+	return flat;
+}
+
+/* Integers that are made, affine ones: those in a subscript are where it is not affine itself. */
+static void collect_integers(struct map *m, struct expr *e, condition_list *steps, expr_list *seen)
+{
+	struct affine flat;
+	int from = 0;
+
+	for (int i = 0; i < seen->n; i++)
+		if (seen->item[i] == e)
+			return;
+	list_add(m->arena, seen, e);
+	if (e->elem == ELEM_INT && e->op != EX_READ && affine_of(e, &flat)) {
+		list_add(m->arena, steps, flat);
+		return;
+	}
+	if (e->op == EX_READ && flat_subscript(e->tensor, e->arg, &flat))
+		from = e->tensor->rank;
+	for (int i = from; i < e->n; i++)
+		collect_integers(m, e->arg[i], steps, seen);
+}
+
 /* All that steps through memory in a stage, as steps by slot; and what bounds reads, for which loops stay as they are.
  */
 static void collect_steps(struct map *m, const struct stage *stage, condition_list *steps, condition_list *bounds)
 {
 	const struct equation *eq = stage->eq;
 	struct affine flat = {0};
+	expr_list seen = {0};
 
 	for (int i = 0; i < stage->reads.n; i++) {
 		struct expr *read = stage->reads.item[i];
@@ -32,6 +68,9 @@ static void collect_steps(struct map *m, const struct stage *stage, condition_li
 		if (read->guarded)
 			guard_conditions(m->b->e->g, bounds, eq->index, read);
 	}
+	collect_integers(m, eq->value, steps, &seen);
+	if (is_place(eq->red))
+		list_add(m->arena, steps, place_of(eq));
 	flat = (struct affine){0};
 	for (int s = 0; s < eq->nfree; s++)
 		flat.coef[s] = axis_stride(eq->tensor, s);
@@ -122,7 +161,7 @@ static double space_size(const struct map_space *space)
 static void hoist(struct map *m, struct expr *e, uint64_t bound)
 {
 	if (!(e->slots & bound)) {
-		if (e->elem != ELEM_INT && !is_map_number(m, e))
+		if (!is_map_number(m, e))
 			make_value(m, e);
 		return;
 	}
@@ -170,22 +209,67 @@ static void take_in(struct map *m, const struct reduction *how, struct expr *ter
 		add_result(m, how->join, total, 2, (int[]){total, value});
 }
 
+/* Whether tests on integers leave few rounds of a sum: text runs only those. */
+static bool skips_rounds(const struct stage *stage, uint64_t bound)
+{
+	for (int i = 0; i < stage->exprs.n && stage->conditions.n; i++) {
+		const struct expr *e = stage->exprs.item[i];
+
+		if (e->elem == ELEM_BOOL && e->n && e->arg[0]->elem == ELEM_INT && e->slots & bound)
+			return true;
+	}
+	return false;
+}
+
+/* The first place of the most or the least. */
+static int make_place(struct map *m, const struct stage *stage, struct map_space *space)
+{
+	const struct equation *eq = stage->eq;
+	bool most = eq->red == RED_ARGMAX;
+	struct affine place = place_of(eq);
+	int best, winner, memo = m->memo.n, value, at, better;
+	int none = number_value(m, ex_num(m->b->e->g, most ? -INFINITY : INFINITY), false);
+	int first = make_index(m, &(struct affine){0});
+
+	m->b->e->uses_infinity = true;
+	if (m->failed)
+		return -1;
+	best = add_to_register(m, NN_MAP_MOVE, 1, &none);
+	winner = add_to_register(m, NN_MAP_MOVE, 1, &first);
+	open_space(m, space, false);
+	value = make_value(m, eq->value);
+	at = make_index(m, &place);
+	if (!m->failed) {
+		better = add_instruction(m, NN_MAP_LT, 2, most ? (int[]){best, value} : (int[]){value, best});
+		add_result(m, NN_MAP_SELECT, winner, 3, (int[]){better, at, winner});
+		add_result(m, NN_MAP_SELECT, best, 3, (int[]){better, value, best});
+	}
+	close_space(m);
+	m->memo.n = memo;
+	return winner;
+}
+
 /* along: strips run along the bound indices, and become one number. */
 static int make_reduction(struct map *m, const struct stage *stage, bool along)
 {
 	const struct equation *eq = stage->eq;
 	struct map_space *space = bound_space(m, stage);
-	struct reduction how;
+	struct reduction how = {0};
 	int total, memo, neutral;
 	uint64_t bound = 0;
 
-	if (!find_reduction(eq->red, &how) || eq->value->elem != ELEM_REAL)
+	if ((!is_place(eq->red) && !find_reduction(eq->red, &how)) || eq->value->elem != ELEM_REAL ||
+	    (is_place(eq->red) && (along || !space->n)))
 		return fail_map(m);
 	if (!space->n)
 		return make_value(m, eq->value);
 	for (int s = eq->nfree; s < eq->n; s++)
 		bound |= (uint64_t)1 << s;
+	if (skips_rounds(stage, bound))
+		return fail_map(m);
 	hoist(m, eq->value, bound);
+	if (is_place(eq->red))
+		return make_place(m, stage, space);
 	neutral = number_value(m, ex_num(m->b->e->g, how.neutral), false);
 	m->b->e->uses_infinity |= how.neutral != 0;
 	total = new_value(m, along ? MAP_UNIFORM : MAP_REGISTER, -1);
@@ -223,7 +307,7 @@ static bool store_at_once(struct map *m, int value, int memory)
 			const struct map_value *v = &m->values.item[m->code.item[i].operand[k]];
 			const struct map_memory *read = v->kind == MAP_MEMORY ? &m->memory.item[v->slot] : NULL;
 
-			if (read && (!read->read || find_arg(m->b, read->read->tensor) == find_arg(m->b, target)))
+			if (read && !read->number && (!read->read || find_arg(m->b, read->read->tensor) == find_arg(m->b, target)))
 				return false;
 		}
 	for (int i = at; i < m->code.n; i++) {
@@ -264,7 +348,7 @@ static void store(struct map *m, const struct stage *stage, int value, const cha
 static bool run_along(struct map *m, int at, int end, const struct map_space *space)
 {
 	double along = 0, across = 0, elements = space_size(space), strip = 1;
-	bool sums = false;
+	bool sums = false, places = false;
 
 	for (int l = space->n - 1; l >= 0 && strip < STRIP_ELEMENTS; l--)
 		strip *= (double)space->level[l].extent;
@@ -278,6 +362,7 @@ static bool run_along(struct map *m, int at, int end, const struct map_space *sp
 		along += bound->n ? elements * (n * 0.1 * ops + 5 * ops * ceil(n / STRIP_ELEMENTS) + 40)
 				  : elements * 5 * ops;
 		sums |= bound->n > 0;
+		places |= is_place(stage->eq->red);
 		for (int k = 0; k < stage->reads.n; k++) {
 			struct affine flat;
 
@@ -289,7 +374,7 @@ static bool run_along(struct map *m, int at, int end, const struct map_space *sp
 				along += work * 0.6;
 		}
 	}
-	return !space->n || (sums && along < across);
+	return !space->n || (sums && !places && along < across);
 }
 
 static int make_stage_value(struct map *m, const struct stage *stage, bool along)
@@ -301,7 +386,7 @@ static int make_stage_value(struct map *m, const struct stage *stage, bool along
 	for (int s = m->from; s < eq->n; s++)
 		if (m->flat || !runs_once(m->b, eq, s))
 			m->loops |= (uint64_t)1 << s;
-	if (stage->form == FORM_SCATTER || eq->tensor->elem != ELEM_REAL)
+	if (stage->form == FORM_SCATTER || (eq->tensor->elem != ELEM_REAL && m->b->e->real_kind != NNC_FLOAT))
 		return fail_map(m);
 	return stage->form == FORM_MAP ? make_value(m, eq->value) : make_reduction(m, stage, along);
 }

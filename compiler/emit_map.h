@@ -20,7 +20,8 @@ struct map_value {
 
 /* An array that the program reads or writes, from the element on that all loops begin with. */
 struct map_memory {
-	const struct expr *read;   /* NULL: it is written */
+	const struct expr *read;   /* NULL: it is written, or it is a number */
+	struct expr *number;	   /* an integer, known before the program runs */
 	const struct equation *eq; /* that reads it, or whose tensor it is */
 	const char *local;	   /* written to a local variable of this name, if not NULL */
 	struct affine flat;	   /* steps by slot */
@@ -97,6 +98,18 @@ enum pattern { SAME, ROW, ANY };
 enum pattern pattern_of(const struct map *m, int memory);
 /* Its steps in the strip, as words of the last instruction. */
 void add_steps(struct map *m, int memory);
+
+/* ---- emit_map_integer.c ---- */
+
+/* The same, of an integer, or of what is computed of integers. */
+int make_integer(struct map *m, struct expr *e);
+/* An integer that is known before. */
+int make_integer_number(struct map *m, struct expr *e);
+int make_index(struct map *m, const struct affine *a);
+/* A read whose subscripts are no affine ones. */
+int make_gather(struct map *m, struct expr *e);
+/* The constant of what is affine in the loops around, and a factor for each of them, as words. */
+void add_factors(struct map *m, const struct affine *a);
 
 /* ---- emit_program.c ---- */
 

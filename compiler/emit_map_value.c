@@ -61,6 +61,8 @@ static int make_number(struct map *m, struct expr *e)
 
 	if (e->elem == ELEM_REAL)
 		return number_value(m, e, false);
+	if (e->elem == ELEM_INT)
+		return make_integer_number(m, e);
 	if (e->elem != ELEM_BOOL)
 		return fail_map(m);
 	number = number_value(m, e, true);
@@ -135,8 +137,7 @@ static bool sort_conditions(struct map *m, const condition_list *all, struct con
 /* What is in memory where all conditions hold, else the fill. */
 static int make_inside(struct map *m, int memory, int fill, const struct conditions *conditions)
 {
-	const struct map_space *spaces[16];
-	int n = 0, test, result;
+	int test, result;
 
 	if (fill < 0 || !m->strip || conditions->inner.n > MOST_CONDITIONS)
 		return fail_map(m);
@@ -144,16 +145,8 @@ static int make_inside(struct map *m, int memory, int fill, const struct conditi
 	result = add_to_register(m, NN_MAP_LOAD_INSIDE, 3, (int[]){memory, fill, test});
 	add_steps(m, memory);
 	add_word(m, conditions->inner.n);
-	for (const struct map_space *s = m->space; s; s = s->outer)
-		spaces[n++] = s;
-	for (int c = 0; c < conditions->inner.n; c++) {
-		const struct affine *condition = &conditions->inner.item[c];
-
-		add_word(m, condition->constant);
-		for (int k = n - 1; k >= 0; k--)
-			for (int l = 0; l < spaces[k]->n; l++)
-				add_word(m, condition->coef[spaces[k]->level[l].slot]);
-	}
+	for (int c = 0; c < conditions->inner.n; c++)
+		add_factors(m, &conditions->inner.item[c]);
 	return result;
 }
 
@@ -166,14 +159,15 @@ static int make_read(struct map *m, struct expr *e)
 
 	if (made >= 0 && !e->guarded && reads_identity(e, e->tensor->rank)) /* the element just made; others are in memory */
 		return made;
-	if (!find_arg(m->b, e->tensor) || e->elem != ELEM_REAL || (m->conditional && !is_safe(m->b, e)) || tensor_size(e->tensor) > INT32_MAX)
+	if (!find_arg(m->b, e->tensor) || (e->elem != ELEM_REAL && m->b->e->real_kind != NNC_FLOAT) ||
+	    (m->conditional && !is_safe(m->b, e)) || tensor_size(e->tensor) > INT32_MAX)
 		return fail_map(m);
 	if (m->flat) {
 		if (!find_arg(m->b, e->tensor)->by_element)
 			return fail_map(m);
 		memory.flat.coef[0] = 1;
 	} else if (!flat_subscript(e->tensor, e->arg, &memory.flat)) {
-		return fail_map(m);
+		return make_gather(m, e);
 	}
 	if (e->guarded)
 		guard_conditions(m->b->e->g, &all, m->b->eq->index, e);
@@ -321,14 +315,16 @@ static int make_operator(struct map *m, struct expr *e)
 {
 	int operand[2], op = operation_of(e->op);
 
-	for (int i = 0; i < e->n; i++)
-		if (e->arg[i]->elem == ELEM_INT && e->op != EX_READ)
-			return fail_map(m);
 	switch (e->op) {
 	case EX_READ: return make_read(m, e);
 	case EX_SELECT: return make_select(m, e);
 	case EX_POW: return make_power(m, e);
 	case EX_STOP: return make_value(m, e->arg[0]);
+	default: break;
+	}
+	if (e->elem == ELEM_INT || (e->n && e->arg[0]->elem == ELEM_INT))
+		return make_integer(m, e);
+	switch (e->op) {
 	case EX_ISNAN:
 		operand[0] = make_value(m, e->arg[0]);
 		return add_instruction(m, NN_MAP_NE, 2, (int[]){operand[0], operand[0]});
@@ -338,7 +334,7 @@ static int make_operator(struct map *m, struct expr *e)
 					       number_value(m, ex_num(m->b->e->g, 0), false)});
 	default: break;
 	}
-	if (op < 0 || e->elem == ELEM_INT)
+	if (op < 0)
 		return fail_map(m);
 	if (e->op == EX_ADD || e->op == EX_SUB) {
 		int fused = make_fused(m, e);

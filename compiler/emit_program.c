@@ -70,9 +70,13 @@ int number_value(struct map *m, struct expr *expr, bool test)
 
 int memory_value(struct map *m, struct map_memory memory)
 {
-	for (int i = 0; i < m->values.n && memory.read; i++)
-		if (m->values.item[i].kind == MAP_MEMORY && m->memory.item[m->values.item[i].slot].read == memory.read)
+	for (int i = 0; i < m->values.n && (memory.read || memory.number); i++) {
+		const struct map_value *v = &m->values.item[i];
+
+		if (v->kind == MAP_MEMORY && m->memory.item[v->slot].read == memory.read &&
+		    m->memory.item[v->slot].number == memory.number)
 			return i;
+	}
 	list_add(m->arena, &m->memory, memory);
 	return new_value(m, MAP_MEMORY, m->memory.n - 1);
 }
@@ -282,24 +286,39 @@ static int write_code(const struct map *m, int first, int end, struct text *out)
 	return total;
 }
 
-/* Where the array begins: the element for which all of the program's loops are 0. */
+/* Where the array begins: the element for which all of the program's loops are 0. Integers are passed as if they were
+ * reals. */
 static const char *start_of(struct map *m, const struct map_memory *memory)
 {
 	struct body *b = m->b;
 	struct text out = {.arena = m->arena};
 	const struct tensor *t = memory->read ? memory->read->tensor : memory->eq->tensor;
-	struct expr *subs[64];
+	const char *cast = "";
+	struct expr *subs[MAX_SLOTS];
 
+	if (t->elem != ELEM_REAL)
+		cast = arena_printf(m->arena, "(const %s *)", b->e->real);
 	if (memory->local)
-		return arena_printf(m->arena, "&%s", memory->local);
+		return arena_printf(m->arena, "%s&%s", cast, memory->local);
 	if (find_arg(b, t)->by_element)
-		return find_arg(b, t)->name;
+		return arena_printf(m->arena, "%s%s", cast, find_arg(b, t)->name);
 	start_stage(b, memory->eq, m->from);
 	for (int s = 0; s < memory->eq->nfree && !memory->read; s++)
 		subs[s] = ex_index(b->e->g, s);
-	text_add(&out, "&");
+	text_printf(&out, "%s&", cast);
 	print_element(b, &out, t, memory->read ? memory->read->arg : subs);
 	return out.at;
+}
+
+/* An integer as memory. */
+static const char *integer_number(struct map *m, const struct map_memory *memory)
+{
+	struct body *b = m->b;
+	const char *name = new_name(b->e, &b->scope, "number");
+
+	start_stage(b, memory->eq, m->from);
+	write_line(b->e, "const int32_t %s = %s;", name, expr_text(b, memory->number));
+	return arena_printf(m->arena, "(const %s *)&%s", b->e->real, name);
 }
 
 static int highest(const struct map *m, int from, int to)
@@ -337,7 +356,9 @@ void write_program(struct map *m)
 	e->uses_maps = true;
 	for (int i = m->first; i < m->end; i++)
 		if (m->local[i - m->first])
-			write_line(e, "%s %s;", e->real, m->local[i - m->first]);
+			write_line(e, "%s %s;",
+				   m->b->group->stages.item[i]->eq->tensor->elem == ELEM_REAL ? e->real : "int32_t",
+				   m->local[i - m->first]);
 	write_line(e, "static const int %s[] = {%s};", program, code.at);
 	for (int i = 0; i < m->numbers.n; i++) {
 		const char *text;
@@ -353,7 +374,9 @@ void write_program(struct map *m)
 		write_line(e, "const %s %s[] = {%s};", e->real, number, numbers.at);
 	}
 	for (int i = 0; i < m->memory.n; i++)
-		text_printf(&memory, i ? ", %s" : "%s", start_of(m, &m->memory.item[i]));
+		text_printf(&memory, i ? ", %s" : "%s",
+			    m->memory.item[i].number ? integer_number(m, &m->memory.item[i])
+						     : start_of(m, &m->memory.item[i]));
 	at = new_name(e, &m->b->scope, "at");
 	write_line(e, "const %s *const %s[] = {%s};", e->real, at, memory.at);
 	write_line(e, "nn_map_run(%s, %s, %d, %s, %d, %s);", program, count, m->numbers.n, number, m->memory.n, at);

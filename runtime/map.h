@@ -15,7 +15,8 @@
 
 /* Slots. Memory slots point into arrays and move as spaces say; one that is an operand itself has the elements of the
  * strip one after the other. A register holds a strip. A uniform holds one value; the first ones are the numbers that
- * the call is given. Comparisons give masks: all bits of an element. */
+ * the call is given. Comparisons give masks: all bits of an element. Integers are as wide as reals, so that loads,
+ * stores and choices need not know which they move; only where both have 32 bits may integers lie in memory. */
 enum {
 	NN_MAP_MEMORY = 0,
 	NN_MAP_REGISTER = 24,
@@ -62,6 +63,8 @@ enum nn_map_op {
 	NN_MAP_LOAD_INSIDE,
 	NN_MAP_STORE, /* a register's or uniform's slot, memory, steps */
 	NN_MAP_SPLAT, /* uniform, memory: its first element */
+	NN_MAP_INDEX, /* result, a constant, a factor for every loop around, outermost first: the integer that is */
+	NN_MAP_GATHER, /* register, memory, integers: the elements at these */
 	NN_MAP_MOVE,  /* result, a */
 	NN_MAP_NEG,
 	NN_MAP_SIGN,
@@ -79,6 +82,14 @@ enum nn_map_op {
 	NN_MAP_NE,
 	NN_MAP_AND,
 	NN_MAP_OR,
+	NN_MAP_INT_ADD, /* of integers */
+	NN_MAP_INT_SUB,
+	NN_MAP_INT_MUL,
+	NN_MAP_INT_LT,
+	NN_MAP_INT_LE,
+	NN_MAP_INT_EQ,
+	NN_MAP_INT_NE,
+	NN_MAP_INT_TO_REAL, /* result, a */
 	NN_MAP_MUL_ADD,	  /* result, a, b, c: a b + c */
 	NN_MAP_MUL_SUB,	  /* a b - c */
 	NN_MAP_SUB_MUL,	  /* c - a b */

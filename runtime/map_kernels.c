@@ -20,6 +20,11 @@ typedef int64_t bits_of_double __attribute__((vector_size(TILE_BYTES), may_alias
 #define BITS_JOIN(real) bits_of_##real
 #define BITS_OF(real) BITS_JOIN(real)
 typedef BITS_OF(TILE_REAL) bits;
+typedef int32_t element_of_float __attribute__((may_alias));
+typedef int64_t element_of_double __attribute__((may_alias));
+#define ELEMENT_JOIN(real) element_of_##real
+#define ELEMENT_OF(real) ELEMENT_JOIN(real)
+typedef ELEMENT_OF(TILE_REAL) element; /* one of bits */
 typedef real whole __attribute__((vector_size(TILE_BYTES), may_alias)); /* a vec that is a value */
 
 struct space {
@@ -182,9 +187,10 @@ static void map_store(struct frame *f, const int32_t *w)
 		store_level(f, f->strip->strip, f->slot[w[2]].at, f->slot[w[1]].at, w + 3);
 }
 
+/* As an integer, whatever it is: no bit changes. */
 static void map_splat(struct frame *f, const int32_t *w)
 {
-	*(whole *)f->slot[w[1]].at = *f->slot[w[2]].at + (whole){0};
+	*(bits *)f->slot[w[1]].at = *(const element *)f->slot[w[2]].at + (bits){0};
 }
 
 enum { CONDITIONS = 16 };
@@ -263,6 +269,43 @@ static void map_load_inside(struct frame *f, const int32_t *w)
 			value[c] += condition[1 + k] * f->index[k];
 	}
 	load_inside(f, &in, s->strip, value, f->slot[w[1]].at, f->slot[w[2]].at, step);
+}
+
+/* ---- integers ---- */
+
+static element *index_level(const struct frame *f, int level, element *to, element value, const int32_t *factor)
+{
+	const int n = rows_of(f, f->strip, level);
+	if (level + 1 == f->strip->levels) {
+		for (int i = 0; i < n; i++)
+			to[i] = value + (element)i * *factor;
+		return to + n;
+	}
+	for (int i = 0; i < n; i++)
+		to = index_level(f, level + 1, to, value + (element)i * *factor, factor + 1);
+	return to;
+}
+
+static void map_index(struct frame *f, const int32_t *w)
+{
+	element value = w[2];
+	for (int k = 0; k < f->n_index; k++)
+		value += (element)w[3 + k] * f->index[k];
+	if (f->slot[w[1]].step == 0)
+		*(bits *)f->slot[w[1]].at = value + (bits){0};
+	else
+		index_level(f, f->strip->strip, (element *)f->slot[w[1]].at, value,
+			    w + 3 + f->strip->base + f->strip->strip);
+}
+
+static void map_gather(struct frame *f, const int32_t *w)
+{
+	real *to = f->slot[w[1]].at;
+	const real *from = f->slot[w[2]].at;
+	const element *index = (const element *)f->slot[w[3]].at;
+	const int n = f->n, step = f->slot[w[3]].step != 0;
+	for (int i = 0; i < n; i++)
+		to[i] = from[index[i * step]];
 }
 
 /* ---- element by element ---- */
@@ -365,6 +408,14 @@ MAP2(eq, (whole)IS(a == b))
 MAP2(ne, (whole)IS(a != b))
 MAP2(and, (whole)((bits)a &(bits)b))
 MAP2(or, (whole)((bits)a | (bits)b))
+MAP2(int_add, (whole)((bits)a + (bits)b))
+MAP2(int_sub, (whole)((bits)a - (bits)b))
+MAP2(int_mul, (whole)((bits)a *(bits)b))
+MAP2(int_lt, (whole)((bits)a < (bits)b))
+MAP2(int_le, (whole)((bits)a <= (bits)b))
+MAP2(int_eq, (whole)((bits)a == (bits)b))
+MAP2(int_ne, (whole)((bits)a != (bits)b))
+MAP1(int_to_real, __builtin_convertvector((bits)a, whole))
 MAP3(mul_add, a *b + c)
 MAP3(mul_sub, a *b - c)
 MAP3(sub_mul, c - a * b)
@@ -501,6 +552,8 @@ static instruction *const instructions[NN_MAP_OPS] = {[NN_MAP_SPACE] = map_space
 						      [NN_MAP_LOAD_INSIDE] = map_load_inside,
 						      [NN_MAP_STORE] = map_store,
 						      [NN_MAP_SPLAT] = map_splat,
+						      [NN_MAP_INDEX] = map_index,
+						      [NN_MAP_GATHER] = map_gather,
 						      [NN_MAP_MOVE] = map_move,
 						      [NN_MAP_NEG] = map_neg,
 						      [NN_MAP_SIGN] = map_sign,
@@ -518,6 +571,14 @@ static instruction *const instructions[NN_MAP_OPS] = {[NN_MAP_SPACE] = map_space
 						      [NN_MAP_NE] = map_ne,
 						      [NN_MAP_AND] = map_and,
 						      [NN_MAP_OR] = map_or,
+						      [NN_MAP_INT_ADD] = map_int_add,
+						      [NN_MAP_INT_SUB] = map_int_sub,
+						      [NN_MAP_INT_MUL] = map_int_mul,
+						      [NN_MAP_INT_LT] = map_int_lt,
+						      [NN_MAP_INT_LE] = map_int_le,
+						      [NN_MAP_INT_EQ] = map_int_eq,
+						      [NN_MAP_INT_NE] = map_int_ne,
+						      [NN_MAP_INT_TO_REAL] = map_int_to_real,
 						      [NN_MAP_MUL_ADD] = map_mul_add,
 						      [NN_MAP_MUL_SUB] = map_mul_sub,
 						      [NN_MAP_SUB_MUL] = map_sub_mul,

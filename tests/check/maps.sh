@@ -21,6 +21,7 @@ write_model() { # NUMBER
 		net="log_softmax -> elu -> dense($(draw 5 20)) -> mish -> table" ;;
 	8) input="$(draw 2 9), $(draw 3 9), $(draw 20 50)" net='turn -> softmax -> extremes' rule='adamw(lr=0.01, eps=0.01)' ;;
 	9) input="$(draw 300 700)" net='spread -> functions -> table' rule='sgd(lr=1e-5)' ;;
+	10) input="$(draw 60 200)" net='places -> tanh' ;;
 	esac
 	write_net "$input" "$net" "$rule" "$(draw 1 40)" <<-END
 		def first(x[..], ..) = x
@@ -40,6 +41,14 @@ write_model() { # NUMBER
 		}
 		def functions(x[..]) = exp(-x) + log(1 + x^2) + sqrt(1 + x^2) + abs(x) * sin(x) + floor(3 * x) + erf(x) +
 		    sign(x) * cos(x) + (x^2 + 1)^0.3 + 2^x + min(x, 0.1) + expm1(x) * log1p(x^2) + atan(x) + max(x, 1 / (2 + x))
+		def places(x[n]) {
+		  param w[5, n] = normal()
+		  top[i < n] = argmax[j < 5] x[i + j else -1]
+		  low[i < n] = argmin[j < 3] x[i - j else 1]^2
+		  y[i] = w[top[i], i] * (if top[i] == i - low[i] then 2 else 0.5) + (top[i] * (i - 7) + low[i]) / 9 +
+		    (if top[i] <= 1 then x[i] else sum[k < 5] (if k != top[i] then w[k, n - 1 - i] else 0.1))
+		  return y
+		}
 		def table(x[n]) {
 		  param w[n] = 0.5
 		  y[i, j < 3] = w[i] * x[i] + (if j == 1 then w[n - 1 - i] else x[i])
@@ -51,7 +60,7 @@ write_model() { # NUMBER
 gcc -O1 -I"$ROOT/compiler" -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" "$B/libnnrun.a" "$B/libnnc.a" -o in_process \
 	${SANITIZE-} -ltcc -ldl -lpthread -ljansson -lz -lm
 for round in $(seq 1 $((2 + 0${SLOW:+8}))); do
-	for i in 1 2 3 4 5 6 7 8 9; do
+	for i in 1 2 3 4 5 6 7 8 9 10; do
 		write_model "$i"
 		for real in double float; do
 			./in_process 4 model.nn 0 strict $real >plain || fail "seed $seed: $(cat model.nn)"

@@ -19,6 +19,10 @@ static const struct {
 	 {"expf(-", "tanhf(a", "for (int i2"}},
 	/* elements of one tensor where there are none of another */
 	{"input x[90]\ny[i < 100] = x[i - 20 else x[i else 1]]\noutput y\n", {"for (int i "}},
+	/* the place of an extreme; a choice by it, an element at it, and it as a number */
+	{"input x[90]\nparam w[4, 90] = normal()\ntop[i < 90] = argmax[j < 4] x[i + j - 1 else 0]\n"
+	 "y[i] = w[top[i], i] + (if top[i] == 2 then 3 * top[i] * i else x[i])\noutput y\n",
+	 {"for (int i ", "winner"}},
 };
 
 START_TEST(no_text)
