@@ -4,7 +4,8 @@
  * model contribute.c          one equation: what it gives to its reads      differentiate_scan.c  one recurrence
  *   adjoint.c             one value: the adjoints of its reads          order.c               equations into scans
  *   derivative.c          one function of numbers
- *   gather.c subscript.c  R[a(l)] += f(l) solved for R[j]               accumulate.c          T.grad from its parts */
+ *   gather.c subscript.c  R[a(l)] += f(l) solved for R[j]               accumulate.c          T.grad from its parts
+ *   stride.c              the same where a window moves by steps */
 #ifndef NNC_CHAIN_H
 #define NNC_CHAIN_H
 
@@ -102,6 +103,18 @@ struct expr *guard_reads(struct graph *g, struct expr *e, const struct index *in
 bool is_affine_term(const struct term *term);
 /* Replace the loops of a term that its subscripts use as i // d or i % d by digits. */
 void split_quotients(struct graph *g, struct term *term);
+
+/* ---- stride.c ---- */
+
+/* Of each axis of a tensor: 0, or it is taken as two, j = by*q + r + first. */
+struct strides {
+	int64_t by[MAX_SLOTS], first[MAX_SLOTS];
+	int n; /* axes */
+};
+/* A term for the tensor with these axes; false: it has none that are split. */
+bool split_strides(struct graph *g, const struct term *term, struct term *split, struct strides *strides);
+/* What has been solved for that tensor as a term for the real one. */
+void join_strides(struct graph *g, const struct tensor *to, const struct strides *strides, struct term *term);
 
 /* ---- gather.c ---- */
 

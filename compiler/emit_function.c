@@ -194,7 +194,7 @@ static void write_equations(struct emitter *e, const struct group *group)
 	if (e->options->freestanding)
 		return;
 	for (int i = 0; i < group->stages.n; i++) {
-		const struct equation *eq = group->stages.item[i]->eq;
+		const struct equation *eq = group->stages.item[i]->written;
 		const char *place = place_text(e, eq->at);
 
 		if (i)

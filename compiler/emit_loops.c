@@ -84,7 +84,7 @@ const char *target_text(struct body *b, const struct equation *eq)
 	struct expr *subs[64];
 
 	for (int s = 0; s < eq->nfree; s++)
-		subs[s] = ex_index(b->e->g, s);
+		subs[s] = b->in_digits[s] ? b->in_digits[s] : ex_index(b->e->g, s);
 	print_element(b, &out, eq->tensor, subs);
 	return out.at;
 }
@@ -130,7 +130,7 @@ void write_nest_body(struct body *b, int at, int end, int n_open)
 
 	for (int i = at; i < end; i++) {
 		struct stage *stage = b->group->stages.item[i];
-		const struct equation *eq = stage->eq;
+		const struct equation *eq = stage->wide ? stage->wide : stage->eq;
 		bool named = stage->local || read_later(b, i, end), late = old_value_wanted(b, i, end);
 		const char *value;
 
@@ -173,75 +173,15 @@ void hoist_terms(struct body *b, int at, int end)
 	write_temps(b, terms, end - at, TEMPS_BEFORE_LOOP);
 }
 
-/* While an index is in [from, to), the terms of stages [at, end); what they are otherwise is kept. */
-static struct expr **restrict_terms(struct body *b, int at, int end, int slot, int64_t from, int64_t to)
-{
-	struct expr **kept = arena_array(b->e->arena, (size_t)(end - at) + 1, sizeof *kept);
-
-	for (int i = at; i < end; i++) {
-		struct stage *stage = b->group->stages.item[i];
-
-		kept[i - at] = stage->term;
-		stage->term = restrict_term(b->e->g, stage, slot < 0 ? step_slot(b->group, stage) : slot, from, to);
-	}
-	return kept;
-}
-
-static void restore_terms(struct body *b, int at, int end, struct expr *const *kept)
-{
-	for (int i = at; i < end; i++)
-		b->group->stages.item[i]->term = kept[i - at];
-}
-
-static void write_nest_loops(struct body *b, int at, int end, int k, int n_open);
-
-/* One loop after the other instead of loop k, which the schedule has cut. */
-static void write_pieces(struct body *b, int at, int end, int k, int n_open)
-{
-	const struct stage *stage = b->group->stages.item[at];
-	const struct cut *cut = &stage->cut;
-	uint64_t open = b->open;
-
-	for (int piece = 0; piece < cut->n; piece++) {
-		int64_t from = cut->at[piece], to = cut->at[piece + 1];
-		struct expr **kept = restrict_terms(b, at, end, cut->slot, from, to);
-		struct mark m = mark(b);
-
-		b->eq = stage->eq;
-		b->open = open | (uint64_t)1 << cut->slot;
-		if (to - from == 1) {
-			b->slot_name[cut->slot] = NULL;
-			b->slot_value[cut->slot] = from;
-			write_nest_loops(b, at, end, k + 1, n_open);
-		} else {
-			const char *name = index_name(b, stage->eq, cut->slot);
-
-			open_block(b->e, "for (int %s = %lld; %s < %lld; %s++) {", name, (long long)from, name,
-				   (long long)to, name);
-			set_slot(b, cut->slot, name);
-			write_nest_loops(b, at, end, k + 1, n_open);
-			close_block(b->e, "}");
-		}
-		forget(b, m, to - from > 1);
-		restore_terms(b, at, end, kept);
-	}
-	b->slot_name[cut->slot] = NULL;
-	b->slot_value[cut->slot] = 0;
-	b->open = open;
-}
-
-/* The loops of a nest from number k on, and its body. */
-static void write_nest_loops(struct body *b, int at, int end, int k, int n_open)
+void write_nest_loops(struct body *b, int at, int end, int k, int n_open)
 {
 	struct stage *stage = b->group->stages.item[at];
 	struct mark m = mark(b);
 	int blocks = 0;
 
 	for (; k < stage->n_free; k++) {
-		if (stage->cut.n && stage->loop[k] == stage->cut.slot) {
-			write_pieces(b, at, end, k, n_open);
+		if (write_pieces(b, at, end, k, n_open))
 			break;
-		}
 		hoist_terms(b, at, end);
 		draw_ahead(b, at, end, stage->loop[k]);
 		if (!blocks) /* what stands before the loops stays declared after them */
@@ -269,7 +209,7 @@ static void write_nest(struct body *b, int at, int end, int depth)
 		forget(b, m, false);
 		return;
 	}
-	write_nest_loops(b, at, end, 0, depth + stage->n_free);
+	write_nest_loops(b, at, end, 0, stage->wide ? stage->wide->n : depth + stage->n_free);
 }
 
 int nest_end(const struct group *group, int at)
@@ -308,6 +248,7 @@ static void write_plain_loops(struct body *b)
 	const struct group *group = b->group;
 	const char *step = group->steps ? b->step_name[count_steps(group) - 1] : NULL;
 	struct text test = {.arena = b->e->arena};
+	struct piece_ranges before = b->ranges;
 	struct expr **kept;
 	struct mark m;
 
@@ -320,11 +261,13 @@ static void write_plain_loops(struct body *b)
 	if (group->steady_to < group->steps->scan->trips)
 		text_printf(&test, "%s%s < %lld", test.n ? " && " : "", step, (long long)group->steady_to);
 	m = mark(b);
-	kept = restrict_terms(b, 0, group->stages.n, -1, group->steady_from, group->steady_to);
+	know_range(b, step_slot(group, group->stages.item[0]), group->steady_from, group->steady_to);
+	kept = restrict_terms(b, 0, group->stages.n, NULL);
 	open_block(b->e, "if (%s) {", test.at);
 	write_nests(b);
 	forget(b, m, true);
 	restore_terms(b, 0, group->stages.n, kept);
+	b->ranges = before;
 	reopen_block(b->e, "} else {");
 	write_nests(b);
 	close_block(b->e, "}");

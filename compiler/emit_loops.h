@@ -20,6 +20,19 @@ const char *target_text(struct body *b, const struct equation *eq);
  * overwrites. */
 void write_nest_body(struct body *b, int at, int end, int n_open);
 
+/* The loops of a nest from number k on, and its body. */
+void write_nest_loops(struct body *b, int at, int end, int k, int n_open);
+
+/* emit_pieces.c: one loop after the other instead of loop k, if the schedule has cut it and that is of use here; all
+ * that is within. */
+bool write_pieces(struct body *b, int at, int end, int k, int n_open);
+/* From here on the slot is in [from, to). */
+void know_range(struct body *b, int slot, int64_t from, int64_t to);
+/* The terms of stages [at, end) with map for their slots, if that is not NULL, become what they are while the indices are
+ * in the ranges known; what they were is returned. */
+struct expr **restrict_terms(struct body *b, int at, int end, struct expr *const *map);
+void restore_terms(struct body *b, int at, int end, struct expr *const *kept);
+
 /* emit_bounds.c: the accumulating loops before number `until` of the stage. */
 void open_accumulation(struct body *b, struct accumulation *acc, int until);
 void close_accumulation(struct body *b, const struct accumulation *acc);

@@ -169,6 +169,8 @@ struct body {
 	const char *slot_name[64]; /* C text of an index's value; NULL where it is constant */
 	int64_t slot_value[64];
 	uint64_t open;			       /* slots that have a value */
+	struct expr *in_digits[64];	       /* an index that runs in two loops, in terms of these; or NULL */
+	struct piece_ranges ranges;	       /* of slots, in a piece of their loops */
 	const char *step_name[MAX_SCAN_DEPTH]; /* parameters that are the steps of the scans around; NULL: always 0 */
 	condition_list *known;		       /* conditions that hold where the expression stands */
 	const char *rows_slot;		       /* name of the row index that bumped pointers have used up */

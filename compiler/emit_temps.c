@@ -315,16 +315,17 @@ static void count_uses(struct facts *facts, struct expr *const *exprs, int n)
 	}
 }
 
-/* An access on a side of a choice that is as well done whichever side is taken: loops with such branches run in vectors
- * only if nothing but arithmetic depends on them. */
+/* An access, or a choice of accesses, on a side of a choice that is as well made whichever side is taken: loops with such
+ * branches run in vectors only if nothing but arithmetic depends on them. */
 static bool is_loaded_first(const struct body *b, const struct fact *f)
 {
 	const struct expr *e = f->expr;
+	bool load = e->op == EX_READ && !e->guarded, choice = e->op == EX_SELECT && e->elem == ELEM_REAL && !f->costly;
 
-	if (e->op != EX_READ || e->guarded || e->elem != ELEM_REAL || f->sure || !f->safe || b->group->written_out ||
+	if ((!load && !choice) || e->elem == ELEM_BOOL || f->sure || !f->safe || b->group->written_out ||
 	    !(e->slots & ~(uint64_t)1))
 		return false;
-	for (int i = 0; i < b->locals.n; i++)
+	for (int i = 0; load && i < b->locals.n; i++)
 		if (b->locals.item[i].tensor == e->tensor)
 			return false;
 	return true;

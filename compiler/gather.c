@@ -2,8 +2,8 @@
  *
  * The subscript equations a(l) = j are solved for loop indices, one for each subscript: a subscript of one index first,
  * and of the indices with coefficient 1 or -1 the one that few subscripts use and that is longest. So a dense layer's
- * read gives a product, a convolution's i + u the convolution with the flipped kernel (i, the longer, is eliminated),
- * and a strided one's s*i + u keeps i, whose bounds the guard 0 <= j - s*i < extent(u) gives.
+ * read gives a product, and a convolution's i + u the convolution with the flipped kernel (i, the longer, is
+ * eliminated). For a strided one's s*i + u see stride.c.
  *
  * An index that was eliminated must still be in its range: that is the guard, made after all substitutions since later
  * ones change earlier solutions. A subscript that offers no index is an equality guard. Guards stand in one select
@@ -218,6 +218,25 @@ static enum outcome gather(struct graph *g, struct term *term)
 	return SOLVED;
 }
 
+/* The same, with the axes that a window moves over by steps taken as digits. */
+static enum outcome gather_strided(struct graph *g, struct term *term)
+{
+	struct strides strides;
+	struct term split;
+	enum outcome outcome;
+
+	if (term->to->rank > MAX_SLOTS / 4 || !split_strides(g, term, &split, &strides))
+		return gather(g, term);
+	outcome = gather(g, &split);
+	if (outcome == UNSOLVED)
+		return gather(g, term);
+	if (outcome == SOLVED) {
+		join_strides(g, term->to, &strides, &split);
+		*term = split;
+	}
+	return outcome;
+}
+
 /* The loops of the targets first, nfree of them; others after. */
 static void order_loops(struct graph *g, struct term *term)
 {
@@ -267,7 +286,7 @@ bool solve_term(struct graph *g, struct term *term)
 
 	if (!is_affine_term(term))
 		split_quotients(g, term);
-	switch (gather(g, term)) {
+	switch (gather_strided(g, term)) {
 	case NOTHING: return false;
 	case SOLVED: return true;
 	default: break;

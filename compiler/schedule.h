@@ -71,16 +71,26 @@ struct tile {
 	struct tile_size size[TARGET_COUNT];
 };
 
-/* Where the loop over an index is cut: pieces [at[k], at[k + 1]). */
-enum { MOST_PIECES = 4 };
+/* Where the loop over an index is cut: pieces [at[k], at[k + 1]). In piece `whole`, if by > 0, the index is taken as
+ * at[whole] + by*q + r with a loop over q, and in it one over r. */
+enum { MOST_PIECES = 6, MOST_CUTS = 4 };
 struct cut {
-	int slot, n; /* n pieces; 0: no cut */
+	int slot, n;
 	int64_t at[MOST_PIECES + 1];
+	int64_t by;
+	int whole, high; /* high: the slot of q, and behind it that of r */
+};
+
+/* What is known of indices in a piece of their loops. */
+struct piece_ranges {
+	uint64_t known; /* slots */
+	struct range of[MAX_SLOTS];
 };
 
 /* An equation within a group. Its loops are the group's shared ones and then `loop`, outermost first. */
 struct stage {
 	struct equation *eq;
+	const struct equation *written; /* as the list of equations has it: eq may have fewer loops */
 	int n_steps; /* scans around it; the slots of their steps are the first behind the sample's */
 	enum form form;
 	struct expr *term;	/* eq->value without what `conditions` say already */
@@ -94,7 +104,9 @@ struct stage {
 	struct tile *row_tile;
 	int lanes;	  /* DOT: partial sums that run side by side in the innermost loop; 1: none */
 	int64_t from, to; /* written out: this range of elements of a row; to 0: all */
-	struct cut cut;	  /* of the nest of loops that begins here */
+	struct cut cut[MOST_CUTS]; /* of the nest of loops that begins here, outermost first */
+	int n_cut;
+	struct equation *wide; /* eq with the slots of all q and r behind its own, where cuts of its nest have these */
 	bool joins;	  /* stands in the free loops of the stage before, element by element */
 	bool clears;	  /* SCATTER: nothing has set the tensor before */
 	bool local;	  /* only this group reads it, element by element: it needs no memory */
@@ -305,6 +317,8 @@ void finish_groups(struct program *p, group_list *list);
 
 /* schedule_loops.c: the form of an equation and the order of its loops. */
 struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps);
+/* schedule_merge.c: the equation with bound indices that move like one as one. */
+struct equation *merge_bound(struct graph *g, struct equation *eq);
 /* Multiply-adds (or terms) of an equation for one row and step. */
 double stage_cost(const struct stage *stage);
 /* The element that a read touches, counted in elements of t: *flat = constant + sum coef * slot; false if not affine.
@@ -312,9 +326,12 @@ double stage_cost(const struct stage *stage);
 bool flat_subscript(const struct tensor *t, struct expr *const *subs, struct affine *flat);
 int64_t axis_stride(const struct tensor *t, int axis);
 
-/* schedule_pieces.c: cuts, and what a stage's term is while an index is in [from, to). */
+/* schedule_pieces.c: cuts; restrict.c: what a term of the equation is while its indices are in these ranges. */
 void find_pieces(struct program *p, struct group *group);
-struct expr *restrict_term(struct graph *g, const struct stage *stage, int slot, int64_t from, int64_t to);
+struct expr *restrict_term(struct graph *g, const struct equation *eq, struct expr *term,
+			   const struct piece_ranges *ranges);
+/* *out = a - b, where both are affine integers. */
+bool affine_gap(const struct expr *a, const struct expr *b, struct affine *out);
 /* The slot of the innermost step. */
 int step_slot(const struct group *group, const struct stage *stage);
 

@@ -322,7 +322,10 @@ struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps)
 	struct stage *stage = arena_alloc(&g->ctx->arena, sizeof *stage);
 
 	stage->eq = eq;
+	stage->written = eq;
 	stage->n_steps = n_steps;
+	if (g->ctx->options->unroll != NNC_UNROLL_ALL && stage_cost(stage) > WRITE_OUT_LIMIT)
+		eq = stage->eq = merge_bound(g, eq);
 	stage->lanes = 1;
 	note_exprs(g, stage);
 	peel_term(g, stage);

@@ -6,17 +6,23 @@
  *
  *     z[g, i] = (if g == 2 then a[i] else 0) + (if g < 2 then b[i] else 0)
  *
- * is b[i] for g < 2 and a[i] for g = 2. The loop over the steps of a scan stands around the function; so the function
+ * is b[i] for g < 2 and a[i] for g = 2. An index that is divided, as in a[i // 2, i % 2], is taken as 2*q + r, with a
+ * loop for each and none of the divisions. The loop over the steps of a scan stands around the function; so the function
  * asks once whether its step is one of the longest piece, in which it reads beyond no end, and else does it all with
  * tests.
  *
  * requires  groups whose shape is chosen and whose loops are not yet split
- * gives     the group's steady steps, and stage->cut of the first stage of every nest; restrict_term the terms */
+ * gives     the group's steady steps, and stage->cut of the first stage of every nest; restrict.c the terms */
+#include "expr.h"
 #include "schedule.h"
 
 #include <string.h>
 
-enum { MOST_VALUES = 64 }; /* at which the tests on an index may change */
+enum {
+	MOST_VALUES = 64,  /* at which the tests on an index may change */
+	MOST_TRIED = 2048, /* values of an index with which a test is tried */
+	MOST_PARTS = 27	   /* pieces of all loops of a nest together */
+};
 
 /* ---- tests ---- */
 
@@ -74,26 +80,34 @@ static void note_test(const struct equation *eq, const struct affine *a, struct 
 		add_change(&changes[slot], a->constant / -a->coef[slot] + 1, eq->index[slot].extent);
 }
 
-/* *out = a - b. */
-static bool difference(const struct expr *a, const struct expr *b, struct affine *out)
+/* A test that is not linear: tried with every value of its slot, if it has but one. */
+static void note_values(struct graph *g, const struct equation *eq, struct expr *e, struct changes changes[64])
 {
-	struct affine right;
+	int slot = e->slots ? __builtin_ctzll(e->slots) : 0, before = -1;
+	bool one = e->slots == (uint64_t)1 << slot && !eq->index[slot].rows && eq->index[slot].extent <= MOST_TRIED;
+	struct expr *map[MAX_SLOTS] = {0};
 
-	if (a->elem != ELEM_INT || b->elem != ELEM_INT || !affine_of(a, out) || !affine_of(b, &right))
-		return false;
-	out->constant -= right.constant;
-	for (int s = 0; s < 64; s++)
-		out->coef[s] -= right.coef[s];
-	return true;
+	for (int64_t v = 0; one && v < eq->index[slot].extent; v++) {
+		struct expr *at;
+
+		map[slot] = ex_int(g, v);
+		at = ex_substitute(g, e, map, MAX_SLOTS);
+		one = at->op == EX_INT;
+		if (one && v > 0 && at->integer != before)
+			add_change(&changes[slot], v, eq->index[slot].extent);
+		before = one ? (int)at->integer : -1;
+	}
+	for (int s = 0; s < eq->n && !one; s++)
+		changes[s].other |= e->slots >> s & 1;
 }
 
-static void note_comparison(const struct equation *eq, const struct expr *e, struct changes changes[64])
+static void note_comparison(struct graph *g, const struct equation *eq, struct expr *e, struct changes changes[64])
 {
 	struct affine up, down;
 
-	if (!difference(e->arg[1], e->arg[0], &up) || !difference(e->arg[0], e->arg[1], &down)) {
-		for (int s = 0; s < eq->n && e->arg[0]->elem == ELEM_INT; s++)
-			changes[s].other |= e->slots >> s & 1;
+	if (!affine_gap(e->arg[1], e->arg[0], &up) || !affine_gap(e->arg[0], e->arg[1], &down)) {
+		if (e->arg[0]->elem == ELEM_INT)
+			note_values(g, eq, e, changes);
 		return;
 	}
 	if (e->op == EX_LT)
@@ -110,9 +124,13 @@ static void note_guards(struct graph *g, const struct equation *eq, const struct
 	guard_conditions(g, &list, eq->index, read);
 	for (int i = 0; i < list.n; i++)
 		note_test(eq, &list.item[i], changes);
-	for (int a = 0; a < read->tensor->rank; a++)
-		for (int s = 0; s < eq->n && !read->arg[a]->affine; s++)
-			changes[s].other |= read->arg[a]->slots >> s & 1;
+	for (int a = 0; a < read->tensor->rank; a++) {
+		struct expr *sub = read->arg[a], *end = ex_int(g, read->tensor->axis[a].extent);
+
+		if (!sub->affine)
+			note_values(g, eq, ex2(g, EX_AND, ex2(g, EX_LE, ex_int(g, 0), sub), ex2(g, EX_LT, sub, end)),
+				    changes);
+	}
 }
 
 static void note_tests(struct graph *g, const struct stage *stage, struct changes changes[64])
@@ -121,124 +139,13 @@ static void note_tests(struct graph *g, const struct stage *stage, struct change
 
 	collect_exprs(g, stage->term, &all);
 	for (int i = 0; i < all.n; i++) {
-		const struct expr *e = all.item[i];
+		struct expr *e = all.item[i];
 
 		if (e->op == EX_LT || e->op == EX_LE || e->op == EX_EQ || e->op == EX_NE)
-			note_comparison(stage->eq, e, changes);
+			note_comparison(g, stage->eq, e, changes);
 		else if (e->op == EX_READ && e->guarded)
 			note_guards(g, stage->eq, e, changes);
 	}
-}
-
-/* ---- terms in a piece ---- */
-
-struct done {
-	struct expr *from, *to;
-};
-struct piece_term {
-	struct graph *g;
-	const struct equation *eq;
-	int slot;
-	struct range range; /* of its values */
-	LIST(struct done) done;
-};
-
-static struct range affine_range(const struct piece_term *w, const struct affine *a)
-{
-	struct range r = {a->constant, a->constant};
-
-	for (int s = 0; s < w->eq->n; s++) {
-		struct range of = s == w->slot ? w->range : (struct range){0, w->eq->index[s].extent - 1};
-
-		r.low += a->coef[s] * (a->coef[s] > 0 ? of.low : of.high);
-		r.high += a->coef[s] * (a->coef[s] > 0 ? of.high : of.low);
-	}
-	return r;
-}
-
-/* 1: true, 0: false, -1: it depends. */
-static int decide(const struct piece_term *w, const struct expr *e)
-{
-	struct affine a;
-	struct range r;
-	int left, right;
-
-	switch (e->op) {
-	case EX_NOT: left = decide(w, e->arg[0]); return left < 0 ? -1 : !left;
-	case EX_AND:
-	case EX_OR:
-		left = decide(w, e->arg[0]);
-		right = decide(w, e->arg[1]);
-		if (left == (e->op == EX_OR) || right == (e->op == EX_OR))
-			return e->op == EX_OR;
-		return left < 0 || right < 0 ? -1 : e->op == EX_AND;
-	case EX_LT:
-	case EX_LE:
-	case EX_EQ:
-	case EX_NE: break;
-	default: return -1;
-	}
-	if (!difference(e->arg[1], e->arg[0], &a))
-		return -1;
-	r = affine_range(w, &a);
-	if (e->op == EX_EQ || e->op == EX_NE) {
-		if (r.low == 0 && r.high == 0)
-			return e->op == EX_EQ;
-		return r.low > 0 || r.high < 0 ? e->op == EX_NE : -1;
-	}
-	r.low -= e->op == EX_LT;
-	r.high -= e->op == EX_LT;
-	return r.low >= 0 ? 1 : r.high < 0 ? 0 : -1;
-}
-
-static bool is_inside(const struct piece_term *w, const struct expr *read)
-{
-	for (int k = 0; k < read->tensor->rank; k++) {
-		struct affine a;
-		struct range r;
-
-		if (read->tensor->axis[k].rows && read->arg[k]->op == EX_INDEX)
-			continue;
-		if (!affine_of(read->arg[k], &a))
-			return false;
-		r = affine_range(w, &a);
-		if (r.low < 0 || r.high >= read->tensor->axis[k].extent)
-			return false;
-	}
-	return true;
-}
-
-static struct expr *term_in_piece(struct piece_term *w, struct expr *e)
-{
-	struct expr *arg[64 + 1], *made;
-	int which;
-
-	if (!(e->slots >> w->slot & 1) || !e->n || e->n > 64)
-		return e;
-	for (int i = 0; i < w->done.n; i++)
-		if (w->done.item[i].from == e)
-			return w->done.item[i].to;
-	which = e->op == EX_SELECT ? decide(w, e->arg[0]) : -1;
-	if (which >= 0) {
-		made = term_in_piece(w, e->arg[which ? 1 : 2]);
-	} else {
-		for (int i = 0; i < e->n; i++)
-			arg[i] = term_in_piece(w, e->arg[i]);
-		if (e->op == EX_READ)
-			made = ex_read(w->g, e->tensor, arg,
-				       e->guarded && !is_inside(w, e) ? arg[e->tensor->rank] : NULL);
-		else
-			made = ex_make(w->g, e->op, e->n, arg);
-	}
-	list_add(&w->g->ctx->arena, &w->done, (struct done){e, made});
-	return made;
-}
-
-struct expr *restrict_term(struct graph *g, const struct stage *stage, int slot, int64_t from, int64_t to)
-{
-	struct piece_term w = {.g = g, .eq = stage->eq, .slot = slot, .range = {from, to - 1}};
-
-	return term_in_piece(&w, stage->term);
 }
 
 /* ---- which index is cut ---- */
@@ -277,33 +184,152 @@ static void find_steady(struct program *p, struct group *group)
 	}
 }
 
-/* The index of a nest that is cut: the only one, beside the step, that tests are on; and not one that all of them share
- * with another nest. */
-static void find_cut(struct program *p, struct group *group, int at, int end, int depth)
+/* ---- quotients and remainders ---- */
+
+/* How an index is divided: j = by*q + r + first wherever it is. */
+struct division {
+	int64_t by, first;
+	bool mixed; /* in more than one way */
+};
+
+static void note_divisions(struct graph *g, const struct stage *stage, struct division division[64])
+{
+	expr_list all = {0};
+
+	collect_exprs(g, stage->term, &all);
+	for (int i = 0; i < all.n; i++) {
+		const struct expr *e = all.item[i];
+		struct division *d = NULL;
+		struct affine a;
+		int64_t by, first;
+
+		if ((e->op != EX_FLOORDIV && e->op != EX_MOD) || e->arg[1]->op != EX_INT || e->arg[1]->integer < 2 ||
+		    !affine_of(e->arg[0], &a))
+			continue;
+		by = e->arg[1]->integer;
+		first = floor_modulo(-a.constant, by);
+		for (int s = 0; s < stage->eq->n; s++) {
+			if (!a.coef[s])
+				continue;
+			division[s].mixed |= d || a.coef[s] != 1 ||
+					     (division[s].by && (division[s].by != by || division[s].first != first));
+			if (d)
+				d->mixed = true;
+			d = &division[s];
+			d->by = by;
+			d->first = first;
+		}
+	}
+}
+
+/* ---- cuts of a nest ---- */
+
+static void add_point(struct cut *cut, int64_t at)
+{
+	int k = cut->n;
+
+	for (int i = 0; i <= cut->n; i++)
+		if (cut->at[i] == at)
+			return;
+	for (; cut->at[k] > at; k--)
+		cut->at[k + 1] = cut->at[k];
+	cut->at[k + 1] = at;
+	cut->n++;
+}
+
+/* The longest piece as by*q + r, what is left of it before and behind apart. */
+static void divide_longest(struct cut *cut, const struct division *division)
+{
+	int64_t from, to, by = division->by;
+	int best = 0;
+
+	for (int k = 1; k < cut->n; k++)
+		if (cut->at[k + 1] - cut->at[k] > cut->at[best + 1] - cut->at[best])
+			best = k;
+	from = cut->at[best] + floor_modulo(division->first - cut->at[best], by);
+	to = from + (cut->at[best + 1] - from) / by * by;
+	if (to < from + 2 * by)
+		return;
+	add_point(cut, from);
+	add_point(cut, to);
+	for (cut->whole = 0; cut->at[cut->whole] != from;)
+		cut->whole++;
+	cut->by = by;
+}
+
+/* False where the loop over the slot is as well left alone. */
+static bool make_cut(struct cut *cut, int slot, int64_t extent, const struct changes *changes,
+		     const struct division *division)
+{
+	bool divided = division->by && !division->mixed;
+
+	*cut = (struct cut){.slot = slot, .n = 1, .at = {0, extent}};
+	if (!changes->other && changes->n + 1 + 2 * divided <= MOST_PIECES)
+		for (int k = 0; k < changes->n; k++)
+			add_point(cut, changes->at[k]);
+	if (divided)
+		divide_longest(cut, division);
+	return cut->n > 1 || cut->by;
+}
+
+/* Room for the digits' slots, behind those of the equation. */
+static struct equation *widen(struct arena *arena, const struct equation *eq, const struct cut *cut, int n_cut)
+{
+	struct equation *wide = arena_alloc(arena, sizeof *wide);
+	struct index *index = arena_array(arena, (size_t)(eq->n + 2 * n_cut), sizeof *index);
+
+	memcpy(index, eq->index, (size_t)eq->n * sizeof *index);
+	for (int k = 0; k < n_cut; k++)
+		if (cut[k].by) {
+			const char *name = eq->index[cut[k].slot].name;
+
+			index[cut[k].high] =
+				(struct index){name, (cut[k].at[cut[k].whole + 1] - cut[k].at[cut[k].whole]) / cut[k].by, false};
+			index[cut[k].high + 1] = (struct index){arena_printf(arena, "in_%s", name), cut[k].by, false};
+		}
+	*wide = *eq;
+	wide->index = index;
+	wide->n = eq->n + 2 * n_cut;
+	return wide;
+}
+
+/* The indices of a nest that are cut: those that tests are on, beside the step; and not one that all of them share with
+ * another nest. */
+static void find_cuts(struct program *p, struct group *group, int at, int end, int depth)
 {
 	struct stage *first = group->stages.item[at];
+	struct division division[64] = {0};
 	struct changes changes[64];
-	int slot = -1;
+	bool other = false, divided = false;
+	int parts = 1;
 
 	clear_changes(changes);
 	for (int i = at; i < end; i++) {
 		if (group->stages.item[i]->form != FORM_MAP)
 			return;
 		note_tests(p->g, group->stages.item[i], changes);
+		note_divisions(p->g, group->stages.item[i], division);
 	}
 	for (int s = 0; s < first->eq->nfree; s++) {
-		if (is_step(first->eq, first->n_steps, s))
-			continue;
-		if (changes[s].other || (changes[s].n && slot >= 0))
-			return;
-		slot = changes[s].n ? s : slot;
+		other |= !is_step(first->eq, first->n_steps, s) && changes[s].other;
+		divided |= division[s].by && !division[s].mixed;
 	}
-	if (slot < depth || changes[slot].n >= MOST_PIECES || first->eq->index[slot].rows)
-		return;
-	first->cut.slot = slot;
-	for (int k = 0; k < changes[slot].n; k++)
-		first->cut.at[++first->cut.n] = changes[slot].at[k];
-	first->cut.at[++first->cut.n] = first->eq->index[slot].extent;
+	for (int s = first->eq->nfree - 1; s >= depth && (divided || !other); s--) {
+		struct cut cut;
+
+		if (is_step(first->eq, first->n_steps, s) || first->eq->index[s].rows || first->n_cut == MOST_CUTS ||
+		    !make_cut(&cut, s, first->eq->index[s].extent, &changes[s], &division[s]) ||
+		    parts * cut.n > MOST_PARTS)
+			continue;
+		parts *= cut.n;
+		memmove(first->cut + 1, first->cut, (size_t)first->n_cut++ * sizeof cut);
+		first->cut[0] = cut;
+	}
+	for (int k = 0; k < first->n_cut; k++)
+		first->cut[k].high = first->eq->n + 2 * k;
+	for (int i = at; first->n_cut && i < end; i++)
+		group->stages.item[i]->wide =
+			widen(&p->g->ctx->arena, group->stages.item[i]->eq, first->cut, first->n_cut);
 }
 
 void find_pieces(struct program *p, struct group *group)
@@ -321,8 +347,8 @@ void find_pieces(struct program *p, struct group *group)
 	for (int at = 0; at < group->stages.n; at = end) {
 		for (end = at + 1; end < group->stages.n && group->stages.item[end]->joins;)
 			end++;
-		find_cut(p, group, at, end, depth);
+		find_cuts(p, group, at, end, depth);
 	}
-	if (group->stages.item[0]->cut.n && depth == 0)
+	if (group->stages.item[0]->n_cut && depth == 0)
 		group->depth = 0; /* a nest alone has its loops for itself */
 }
