@@ -89,12 +89,27 @@ static int integer_operation(enum ex op)
 	}
 }
 
+/* By a number. */
+static int make_division(struct map *m, struct expr *e)
+{
+	int at;
+
+	if (e->arg[1]->op != EX_INT || e->arg[1]->integer <= 0 || e->arg[1]->integer > INT32_MAX ||
+	    (at = make_value(m, e->arg[0])) < 0)
+		return fail_map(m);
+	at = add_instruction(m, e->op == EX_MOD ? NN_MAP_INT_REMAINDER : NN_MAP_INT_QUOTIENT, 1, &at);
+	add_word(m, e->arg[1]->integer);
+	return at;
+}
+
 int make_integer(struct map *m, struct expr *e)
 {
 	int operand[2], op = integer_operation(e->op);
 
 	if (e->elem == ELEM_INT && e->affine)
 		return make_affine(m, e);
+	if (e->op == EX_FLOORDIV || e->op == EX_MOD)
+		return make_division(m, e);
 	if (op < 0)
 		return fail_map(m);
 	for (int i = 0; i < e->n; i++)
@@ -103,21 +118,43 @@ int make_integer(struct map *m, struct expr *e)
 	return add_instruction(m, (enum nn_map_op)op, e->n, operand);
 }
 
+/* Both limits of subscript a, unless it is known to be within. */
+static struct expr *limits(struct map *m, const struct expr *read, int a)
+{
+	struct graph *g = m->b->e->g;
+	struct expr *sub = read->arg[a];
+	int64_t extent = read->tensor->axis[a].extent;
+	struct range range;
+
+	if (!read->guarded ||
+	    (range_of(sub, m->b->eq->index, &range) && range.low >= 0 && range.high < extent))
+		return ex_bool(g, true);
+	return ex2(g, EX_AND, ex2(g, EX_LE, ex_int(g, 0), sub), ex2(g, EX_LT, sub, ex_int(g, extent)));
+}
+
 /* The element at a place that is computed. */
 int make_gather(struct map *m, struct expr *e)
 {
 	struct graph *g = m->b->e->g;
 	const struct tensor *t = e->tensor;
-	struct expr *first[MAX_SLOTS], *place = ex_int(g, 0);
-	int operand[2];
+	struct expr *first[MAX_SLOTS], *place = ex_int(g, 0), *inside = ex_bool(g, true);
+	int operand[2], found;
 
-	if (e->guarded || m->flat || !m->strip || m->b->e->real_kind != NNC_FLOAT)
+	if (m->flat || !m->strip || m->b->e->real_kind != NNC_FLOAT)
 		return fail_map(m);
 	for (int a = 0; a < t->rank; a++) {
 		first[a] = ex_int(g, 0);
 		place = ex2(g, EX_ADD, place, ex2(g, EX_MUL, ex_int(g, axis_stride(t, a)), e->arg[a]));
+		inside = ex2(g, EX_AND, inside, limits(m, e, a));
 	}
+	place = ex_select(g, inside, place, ex_int(g, 0));
 	operand[0] = memory_value(m, (struct map_memory){.read = ex_read(g, e->tensor, first, NULL), .eq = m->b->eq});
 	operand[1] = make_value(m, place);
-	return operand[1] < 0 ? -1 : add_to_register(m, NN_MAP_GATHER, 2, operand);
+	if (operand[1] < 0)
+		return -1;
+	found = add_to_register(m, NN_MAP_GATHER, 2, operand);
+	if (ex_is_num(inside, 1))
+		return found;
+	return add_instruction(m, NN_MAP_SELECT, 3,
+			       (int[]){make_value(m, inside), found, make_value(m, e->arg[t->rank])});
 }

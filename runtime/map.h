@@ -85,6 +85,8 @@ enum nn_map_op {
 	NN_MAP_INT_ADD, /* of integers */
 	NN_MAP_INT_SUB,
 	NN_MAP_INT_MUL,
+	NN_MAP_INT_QUOTIENT, /* result, a, a word: a divided by it, rounded down; it is > 0 */
+	NN_MAP_INT_REMAINDER,
 	NN_MAP_INT_LT,
 	NN_MAP_INT_LE,
 	NN_MAP_INT_EQ,

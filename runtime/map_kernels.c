@@ -7,6 +7,7 @@
 #include "tile_kernels.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "../compiler/math_template.h"
 #include "map.h"
@@ -45,6 +46,13 @@ struct frame {
 	whole uniform[UNIFORMS];
 	whole scratch[REGISTERS][STRIP / WIDTH];
 };
+
+/* A result takes the place of an operand, or lies apart. */
+#ifdef __clang__
+#define IVDEP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define IVDEP _Pragma("GCC ivdep")
+#endif
 
 typedef void instruction(struct frame *f, const int32_t *w);
 
@@ -298,6 +306,26 @@ static void map_index(struct frame *f, const int32_t *w)
 			    w + 3 + f->strip->base + f->strip->strip);
 }
 
+/* By the nearest double of 1 / by: a quotient of integers of 32 bits is at least 1 / by away from the next one, once half
+ * a step lies between. */
+INLINE void divide(struct frame *f, const int32_t *w, bool remainder)
+{
+	element *to = (element *)f->slot[w[1]].at;
+	const element *at = (const element *)f->slot[w[2]].at;
+	const double inverse = 1 / (double)w[3];
+	const int n = f->slot[w[1]].step ? f->n : WIDTH;
+	const element by = w[3];
+	IVDEP for (int i = 0; i < n; i++)
+	{
+		const double q = ((double)at[i] + 0.5) * inverse;
+		const int32_t towards_0 = (int32_t)q, quotient = towards_0 - (q < towards_0);
+		to[i] = remainder ? at[i] - by * quotient : quotient;
+	}
+}
+
+static void map_int_quotient(struct frame *f, const int32_t *w) { divide(f, w, false); }
+static void map_int_remainder(struct frame *f, const int32_t *w) { divide(f, w, true); }
+
 static void map_gather(struct frame *f, const int32_t *w)
 {
 	real *to = f->slot[w[1]].at;
@@ -426,12 +454,6 @@ MAP4(select_le, CHOOSE(a <= b, c, d))
 /* ---- functions ---- */
 
 /* Those of math_template.h become vectors: they have no branch and no call. */
-/* A result takes the place of an operand, or lies apart. */
-#ifdef __clang__
-#define IVDEP _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define IVDEP _Pragma("GCC ivdep")
-#endif
 #define FAST(name) (sizeof(real) == sizeof(float) ? (real)fast_##name((float)x) : (real)name((double)x))
 #define LIBM(name) (sizeof(real) == sizeof(float) ? (real)name##f((float)x) : (real)name((double)x))
 #define FUNCTION_exp FAST(exp)
@@ -574,6 +596,8 @@ static instruction *const instructions[NN_MAP_OPS] = {[NN_MAP_SPACE] = map_space
 						      [NN_MAP_INT_ADD] = map_int_add,
 						      [NN_MAP_INT_SUB] = map_int_sub,
 						      [NN_MAP_INT_MUL] = map_int_mul,
+						      [NN_MAP_INT_QUOTIENT] = map_int_quotient,
+						      [NN_MAP_INT_REMAINDER] = map_int_remainder,
 						      [NN_MAP_INT_LT] = map_int_lt,
 						      [NN_MAP_INT_LE] = map_int_le,
 						      [NN_MAP_INT_EQ] = map_int_eq,

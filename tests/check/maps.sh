@@ -46,6 +46,7 @@ write_model() { # NUMBER
 		  top[i < n] = argmax[j < 5] x[i + j else -1]
 		  low[i < n] = argmin[j < 3] x[i - j else 1]^2
 		  y[i] = w[top[i], i] * (if top[i] == i - low[i] then 2 else 0.5) + (top[i] * (i - 7) + low[i]) / 9 +
+		    x[i // 3 - 4 else x[i // 7]] * ((i - 11) // 4 + (i - 30) % 3) +
 		    (if top[i] <= 1 then x[i] else sum[k < 5] (if k != top[i] then w[k, n - 1 - i] else 0.1))
 		  return y
 		}

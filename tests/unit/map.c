@@ -23,6 +23,8 @@ static const struct {
 	{"input x[90]\nparam w[4, 90] = normal()\ntop[i < 90] = argmax[j < 4] x[i + j - 1 else 0]\n"
 	 "y[i] = w[top[i], i] + (if top[i] == 2 then 3 * top[i] * i else x[i])\noutput y\n",
 	 {"for (int i ", "winner"}},
+	/* quotients, and a read that they say */
+	{"input x[90]\ny[i < 180] = x[i // 2] * (i % 2) + x[i // 3 - 2 else 1]\noutput y\n", {"for (int i "}},
 };
 
 START_TEST(no_text)
