@@ -73,7 +73,6 @@ struct emitter *begin_parts(struct graph *g, const struct emit_options *options)
 	e->p = schedule(g, options->tiles);
 	if (options->no_forward1)
 		e->p->call[CALL_FORWARD1].present = false;
-	reserve_names(e);
 	reserve_globals(e);
 	name_fields(e);
 	return e;

@@ -109,7 +109,7 @@ const char *new_name(struct emitter *e, struct scope *scope, const char *want);
 const char *upper_case(struct emitter *e, const char *name);
 void use_name(struct emitter *e, struct scope *scope, const char *name);
 /* Among the names of the file: what may not be used anywhere. */
-void reserve_names(struct emitter *e);
+bool is_reserved_in_c(const char *name); /* emit_reserved.c: by C, C++, the headers or the file itself */
 /* Names beyond the first n of scope->names are free again. */
 void release_names(struct scope *scope, int n);
 /* The last part of a tensor's name, for use where the rest is clear. */

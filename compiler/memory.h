@@ -83,7 +83,8 @@ struct table_entry {
 struct table {
 	struct arena *arena;
 	LIST(struct table_entry) entries; /* in insertion order */
-	struct table_slot *index;	  /* uthash head */
+	struct table_slot *index;	  /* of more than a few: by hash (table.c) */
+	uint32_t mask;			  /* its size, a power of 2, less 1 */
 };
 void *table_get(const struct table *table, const char *key); /* NULL if absent */
 void table_set(struct table *table, const char *key, void *value);

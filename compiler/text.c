@@ -203,10 +203,19 @@ void text_vprintf(struct text *text, const char *format, va_list args)
 		size_t n = 0;
 		while (format[n] && format[n] != '%')
 			n++;
-		text_add_bytes(text, format, n);
+		if (n)
+			text_add_bytes(text, format, n);
 		format += n;
 		if (!*format)
 			break;
+		if (format[1] == 's' || format[1] == 'd') { /* most are */
+			if (format[1] == 's')
+				text_add(text, va_arg(rest, const char *));
+			else
+				add_signed(text, va_arg(rest, int));
+			format += 2;
+			continue;
+		}
 		format = read_conversion(&c, format + 1, &rest);
 		switch (c.kind) {
 		case 's': add_string(text, &c, va_arg(rest, const char *)); break;
