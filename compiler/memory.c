@@ -3,6 +3,7 @@
  * The arena is a list of blocks. Small requests are cut from the newest block in steps of 16 bytes; a large
  * one gets a block of its own, put behind the newest so that the rest of that one stays in use. Whatever
  * cannot be had, because the host's allocator said no or because a size overflows, ends in arena_fail. */
+#define _DEFAULT_SOURCE
 #include "memory.h"
 
 #include <assert.h>
@@ -10,14 +11,32 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
-enum { BLOCK_SIZE = 64 * 1024, LARGE_SIZE = BLOCK_SIZE / 4, ALIGNMENT = 16, CLEAR_SIZE = 2048 };
+enum { BLOCK_SIZE = 64 * 1024, LARGE_SIZE = BLOCK_SIZE / 4, ALIGNMENT = 16, CLEAR_SIZE = 2048, MOST_ASKED = 4 * BLOCK_SIZE };
 
 struct arena_block {
 	struct arena_block *next;
 	size_t size; /* bytes of data */
 	alignas(ALIGNMENT) char data[];
 };
+
+/* Pages that a block will need are asked for together: one by one, on first touch, each costs twice to three times as
+ * much, and together that was a quarter of the time of a large compilation. Where this cannot be had nothing is lost. */
+static void ask_for_pages(char *block, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+	enum { PAGE = 4096 };
+	char *first = block + (PAGE - (uintptr_t)block % PAGE) % PAGE;
+	if (size > (size_t)(first - block) + PAGE)
+		(void)madvise(first, (size_t)(block + size - first) / PAGE * PAGE, MADV_POPULATE_WRITE);
+#else
+	(void)block;
+	(void)size;
+#endif
+}
 
 void *allocate_from_c_library(void *user, void *block, size_t size)
 {
@@ -26,7 +45,11 @@ void *allocate_from_c_library(void *user, void *block, size_t size)
 		free(block);
 		return NULL;
 	}
-	return realloc(block, size);
+	bool fresh = !block;
+	block = realloc(block, size);
+	if (block && fresh && size <= MOST_ASKED)
+		ask_for_pages(block, size);
+	return block;
 }
 
 void arena_init(struct arena *arena, allocate_fn *allocate, void *user)

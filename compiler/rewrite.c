@@ -79,14 +79,21 @@ static void list_steps(struct walk *w, struct graph *g, struct expr *e, before_f
 	list_add(w->arena, &w->stack, (struct frame){e, 0});
 	while (w->stack.n) {
 		struct frame *top = &w->stack.item[w->stack.n - 1];
-		struct expr *at = top->e, *ready = before && top->next == 0 ? ask(w, g, before, user, at) : NULL;
+		struct expr *at = top->e, *open = NULL;
+		struct expr *ready = before && top->next == 0 ? ask(w, g, before, user, at) : NULL;
 
-		while (!ready && top->next < at->n && at->arg[top->next]->walk == g->walks)
-			top->next++;
-		if (!ready && top->next < at->n) {
+		while (!ready && !open && top->next < at->n) {
 			struct expr *arg = at->arg[top->next++];
 
-			list_add(w->arena, &w->stack, (struct frame){arg, 0});
+			if (arg->walk == g->walks)
+				continue;
+			if (arg->n == 0) /* most are */
+				add_step(w, g, arg, before ? ask(w, g, before, user, arg) : NULL);
+			else
+				open = arg;
+		}
+		if (open) {
+			list_add(w->arena, &w->stack, (struct frame){open, 0});
 			continue;
 		}
 		add_step(w, g, at, ready);
