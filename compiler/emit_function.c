@@ -282,7 +282,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 	function = arena_alloc(e->arena, sizeof *function);
 	function->name = function_name(e, group, call);
 	function->keeps = arena_array(e->arena, (size_t)n + 1, sizeof *function->keeps);
-	table_set(&e->functions, key, function);
+	table_set(&e->functions, arena_copy(e->arena, key, strlen(key)), function);
 	text = write_body(&b);
 	for (int i = 0; i < n; i++)
 		function->keeps[i] = mentions(text, b.args.item[i].name);

@@ -19,6 +19,10 @@ static void add_number(struct key *k, int64_t n)
 	char digits[24], *at = digits + sizeof digits;
 	uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
 
+	if (n >= 0 && n < 10) { /* most are */
+		text_add_bytes(&k->text, (char[]){(char)('0' + n), ' '}, 2);
+		return;
+	}
 	*--at = ' ';
 	do
 		*--at = (char)('0' + rest % 10);
@@ -45,7 +49,7 @@ static void add_tensor(struct key *k, const struct tensor *t)
 			return;
 		}
 	list_add(k->text.arena, &k->tensors, t);
-	text_add(&k->text, "T");
+	text_add_bytes(&k->text, "T", 1);
 	add_number(k, arg ? arg - k->b->args.item : -1);
 	add_number(k, arg ? arg->written * 2 + arg->by_element : 0);
 	add_number(k, t->elem);
@@ -67,11 +71,11 @@ static void add_expr(struct key *k, const struct expr *e)
 
 	for (int i = k->met.n - 1; e->n && i >= 0; i--)
 		if (k->met.item[i] == e) {
-			text_add(&k->text, "=");
+			text_add_bytes(&k->text, "=", 1);
 			add_number(k, i);
 			return;
 		}
-	text_add(&k->text, "(");
+	text_add_bytes(&k->text, "(", 1);
 	add_number(k, e->op);
 	memcpy(&bits, &e->num, sizeof bits);
 	if (e->op == EX_NUM)
@@ -88,7 +92,7 @@ static void add_expr(struct key *k, const struct expr *e)
 		add_tensor(k, e->tensor);
 	for (int i = 0; i < e->n && !(e->op == EX_READ && in_flat_loop(k, find_arg(k->b, e->tensor))); i++)
 		add_expr(k, e->arg[i]);
-	text_add(&k->text, ")");
+	text_add_bytes(&k->text, ")", 1);
 	if (e->n)
 		list_add(k->text.arena, &k->met, e);
 }
@@ -125,9 +129,11 @@ static void add_stage(struct key *k, const struct stage *stage)
 
 const char *function_key(struct body *b)
 {
-	struct key k = {.b = b, .text = {.arena = b->e->arena}};
+	struct key k = {.b = b, .text = b->e->key};
 	const struct group *group = b->group;
 
+	k.text.arena = b->e->arena;
+	k.text.n = 0;
 	add_number(&k, b->one_row);
 	add_number(&k, has_run_time_rows(group));
 	add_number(&k, group->flat ? 0 : group->depth);
@@ -136,5 +142,6 @@ const char *function_key(struct body *b)
 	add_number(&k, b->args.n);
 	for (int i = 0; i < group->stages.n; i++)
 		add_stage(&k, group->stages.item[i]);
+	b->e->key = k.text;
 	return k.text.at;
 }

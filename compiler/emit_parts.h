@@ -67,6 +67,7 @@ struct emitter {
 	struct scope globals;			 /* names of the file: functions, tables */
 	struct text bodies;			 /* all static functions */
 	struct table functions;			 /* from function_key to struct function */
+	struct text key;			 /* of the function that was looked for last */
 	struct table libm; /* names of libm's functions that are called; value: number of arguments */
 	bool helps[HELP_COUNT];
 	bool uses_memcpy, uses_memset, uses_infinity, draws_ahead;
@@ -198,6 +199,7 @@ void declare_constant(struct body *b, enum elem elem, const char *name, const ch
 void drop_unused_constants(struct body *b);
 
 /* emit_key.c: the group's structure as text; b->args are collected. */
+/* It is valid until the next is asked for. */
 const char *function_key(struct body *b);
 
 /* emit_function.c: the function for a group in a call, written if there is none like it. *args: what to pass. */

@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #endif
 
-enum { BLOCK_SIZE = 64 * 1024, LARGE_SIZE = BLOCK_SIZE / 4, ALIGNMENT = 16, CLEAR_SIZE = 2048, MOST_ASKED = 4 * BLOCK_SIZE };
+enum { BLOCK_SIZE = 64 * 1024, LARGE_SIZE = BLOCK_SIZE / 4, ALIGNMENT = 16, CLEAR_SIZE = 2048, MOST_ASKED = 4 * BLOCK_SIZE, SMALLEST_SPARE = 128 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -64,6 +64,7 @@ void arena_free(struct arena *arena)
 		arena->allocate(arena->user, block, 0);
 	}
 	arena->block = NULL;
+	arena->spare = NULL;
 	arena->at = arena->clear = arena->end = NULL;
 }
 
@@ -155,6 +156,34 @@ void arena_shrink(struct arena *arena, char *at, size_t size, size_t shorter)
 {
 	if (at + round_up(size) == arena->at)
 		arena->at = at + round_up(shorter);
+}
+
+/* Spare storage holds its own entry in the list. */
+struct arena_spare {
+	struct arena_spare *next;
+	size_t size;
+};
+
+void arena_give(struct arena *arena, void *at, size_t size)
+{
+	struct arena_spare *spare = at;
+	/* what is small is not worth it; the end of a block may be given back by arena_shrink, which must be zeroed */
+	if (size < SMALLEST_SPARE || (char *)at + round_up(size) == arena->at)
+		return;
+	*spare = (struct arena_spare){arena->spare, size};
+	arena->spare = spare;
+}
+
+void *arena_take(struct arena *arena, size_t size)
+{
+	for (struct arena_spare **at = &arena->spare; size >= SMALLEST_SPARE && *at; at = &(*at)->next) {
+		struct arena_spare *spare = *at;
+		if (spare->size < size || spare->size / 4 > size)
+			continue;
+		*at = spare->next;
+		return spare;
+	}
+	return arena_alloc(arena, size);
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)

@@ -22,6 +22,7 @@ struct arena {
 	allocate_fn *allocate;
 	void *user;	 /* passed to allocate */
 	jmp_buf *unwind; /* where to go when memory runs out; never NULL while allocating */
+	struct arena_spare *spare; /* storage that texts have outgrown, for others */
 };
 
 /* The allocator where the host gives none: realloc and free. */
@@ -40,6 +41,9 @@ void *arena_array(struct arena *arena, size_t count, size_t size);
 bool arena_extend(struct arena *arena, char *at, size_t size, size_t longer);
 /* Give back what the newest allocation has beyond size bytes, which nobody has written to. */
 void arena_shrink(struct arena *arena, char *at, size_t size, size_t shorter);
+/* Memory that was given to others before, or new: not zeroed. Nothing may point to what is given. */
+void *arena_take(struct arena *arena, size_t size);
+void arena_give(struct arena *arena, void *at, size_t size);
 /* A copy of n bytes with a 0 behind it. */
 char *arena_copy(struct arena *arena, const char *text, size_t n);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -21,9 +21,11 @@ static void text_reserve(struct text *text, size_t n)
 		text->room = room;
 		return;
 	}
-	char *at = arena_alloc(text->arena, room);
+	char *at = arena_take(text->arena, room), *old = text->at;
 	if (text->n)
-		memcpy(at, text->at, text->n);
+		memcpy(at, old, text->n);
+	if (old)
+		arena_give(text->arena, old, text->room);
 	text->at = at;
 	text->room = room;
 }
