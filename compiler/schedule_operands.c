@@ -85,13 +85,15 @@ static double sum_cycles(struct operands *w, struct expr *a, struct expr *b, boo
 	return cycles < INFINITY ? cycles : work_of(eq, one_row);
 }
 
+double move_cycles(const struct operands *w) { return w->p->in_process ? MOVE_CYCLES_IN_PROCESS : MOVE_CYCLES; }
+
 static double copy_cycles(const struct operands *w, const struct operand *operand, bool one_row)
 {
 	double moved = operand->moved;
 
 	if (one_row && operand->copy->tensor->batched)
 		moved /= (double)operand->copy->tensor->axis[0].extent;
-	return moved * (w->p->in_process ? MOVE_CYCLES_IN_PROCESS : MOVE_CYCLES);
+	return moved * move_cycles(w);
 }
 
 /* A factor that alone has the index along which the results lie is copied in that order, if the sum gains more than the
@@ -160,8 +162,7 @@ static struct equation *rebuild(struct operands *w, const struct operand operand
 			      ex2(w->g, EX_MUL, outside, ex_read(w->g, t, subs, NULL)), eq->at);
 }
 
-/* The equation in the form that tiles take, or NULL where it has that form, or cannot have it. */
-static struct equation *with_operands(struct operands *w)
+struct equation *with_operands(struct operands *w)
 {
 	const struct equation *eq = w->eq;
 	struct product product = {0};
@@ -240,12 +241,10 @@ static void add_with_operands(struct operands *w, struct equation *const *item, 
 			list_add(arena, w->out, made);
 			continue;
 		}
-		w->eq = item[i];
-		w->added = (equation_list){0};
-		made = with_operands(w);
-		for (int k = 0; made && k < w->added.n; k++)
+		made = in_best_order(w, item[i]);
+		for (int k = 0; k < w->added.n; k++)
 			list_add(arena, w->out, w->added.item[k]);
-		list_add(arena, w->out, made ? made : item[i]);
+		list_add(arena, w->out, made);
 	}
 }
 

@@ -41,4 +41,13 @@ struct operand find_operand(struct operands *w, struct expr *e, const struct exp
  * that would be large, or is not possible. */
 struct operand copy_by_indices(struct operands *w, struct expr *e, const struct expr *other, int inner, double work);
 
+/* The equation w->eq in the form that tiles take, what it needs in w->added; NULL where it has that form, or cannot have
+ * it. */
+struct equation *with_operands(struct operands *w);
+/* Cycles to copy an element to a place far from the last one's. */
+double move_cycles(const struct operands *w);
+
+/* schedule_turn.c: the equation in that form, or one that makes the same from the results in another order. */
+struct equation *in_best_order(struct operands *w, struct equation *eq);
+
 #endif

@@ -1,0 +1,146 @@
+/* schedule_turn.c - a sum of products whose results are made in another order than they are kept in.
+ *
+ * Vectors of results run along an index that moves the result and one factor by 1. A convolution's results lie along the
+ * pixels of a row, which may be few; a vector of channels would waste nothing:
+ *
+ *     y.turned[batch, i, j, o] = sum[a, u, v] w.operand[a, u, v, o] * x[batch, a, i + u, j + v]
+ *     y[batch, o, i, j] = y.turned[batch, i, j, o]
+ *
+ * Each index of the result is tried as the last one; the copy is the price. What comes next in the same loops reads the
+ * copy's elements as they are made, so that it may need no memory.
+ *
+ * requires  what schedule_operands.c does to an equation
+ * gives     the same for the equation in the cheapest order, with the copy behind it */
+#include "schedule_operands.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The equation with free index `last` as the last one, of another tensor. */
+static struct equation *put_last(struct operands *w, int last)
+{
+	const struct equation *eq = w->eq;
+	struct expr *map[MAX_SLOTS];
+	struct index index[MAX_SLOTS];
+	struct axis axis[MAX_SLOTS];
+	struct tensor *t;
+
+	for (int s = 0; s < eq->n; s++) {
+		int to = s == last ? eq->nfree - 1 : s > last && s < eq->nfree ? s - 1 : s;
+
+		map[s] = ex_index(w->g, to);
+		index[to] = eq->index[s];
+		if (s < eq->nfree)
+			axis[to] = eq->tensor->axis[s];
+	}
+	t = make_tensor(w->p, eq->tensor, ROLE_VALUE, arena_printf(&w->g->ctx->arena, "%s.turned", eq->tensor->name),
+			eq->nfree, axis);
+	t->batched = eq->tensor->batched;
+	t->of = NULL;
+	return graph_equation(w->g, t, eq->red, eq->nfree, eq->n, index, ex_substitute(w->g, eq->value, map, eq->n),
+			      eq->at);
+}
+
+/* The tensor of eq from that of `turned`. */
+static struct equation *turn_back(struct operands *w, const struct equation *eq, const struct tensor *turned, int last)
+{
+	struct expr *sub[MAX_SLOTS];
+
+	for (int s = 0; s < eq->nfree; s++)
+		sub[s == last ? eq->nfree - 1 : s > last ? s - 1 : s] = ex_index(w->g, s);
+	return graph_equation(w->g, eq->tensor, RED_NONE, eq->nfree, eq->nfree, eq->index,
+			      ex_read(w->g, (struct tensor *)turned, sub, NULL), eq->at);
+}
+
+/* About the cycles of an equation: of a sum of products as a tile, of anything else for each element. */
+static double cycles_of(struct operands *w, struct equation *eq, bool one_row)
+{
+	double moved = 1, cycles;
+	bool dot;
+
+	for (int s = 0; s < eq->nfree; s++)
+		moved *= one_row && eq->index[s].rows ? 1 : (double)eq->index[s].extent;
+	if (eq->n == eq->nfree)
+		return moved * move_cycles(w);
+	cycles = tile_cycles(w->p, make_stage(w->g, eq, w->steps), 0, one_row, &dot);
+	for (int s = eq->nfree; s < eq->n; s++)
+		moved *= (double)eq->index[s].extent;
+	return cycles < INFINITY ? cycles : moved;
+}
+
+/* One way to compute the equation: what is added before it, and itself. */
+struct variant {
+	equation_list added;
+	struct equation *last;
+	double cycles[2]; /* of all rows, and of one */
+};
+
+static struct variant make_variant(struct operands *w, struct equation *eq)
+{
+	struct variant form = {.last = eq};
+	struct equation *made;
+
+	w->eq = eq;
+	w->added = (equation_list){0};
+	made = with_operands(w);
+	form.last = made ? made : eq;
+	form.added = made ? w->added : (equation_list){0};
+	for (int one_row = 0; one_row < 2; one_row++) {
+		form.cycles[one_row] = cycles_of(w, form.last, one_row);
+		for (int i = 0; i < form.added.n; i++)
+			form.cycles[one_row] += cycles_of(w, form.added.item[i], one_row);
+	}
+	return form;
+}
+
+/* Whether the tile that there is does fewer than half of what the machine can, so that it pays to look for another. */
+static bool is_slow(struct operands *w, const struct equation *eq, const struct variant *form)
+{
+	const struct machine *machine = &w->p->machine[0];
+	double work = 1;
+
+	for (int s = 0; s < eq->n; s++)
+		work *= (double)eq->index[s].extent;
+	return may_tile(w->p, work) && form->cycles[0] > 2 * work / (machine->lanes * (machine->fused ? 2 : 1));
+}
+
+static bool may_turn(const struct operands *w, const struct equation *eq)
+{
+	return eq->kind == EQ_MAP && eq->red == RED_SUM && eq->tensor->elem == ELEM_REAL && eq->nfree > 1 &&
+	       !w->steps && !w->g->no_operands && w->p->n_machine &&
+	       w->g->ctx->options->unroll != NNC_UNROLL_ALL && tensor_size(eq->tensor) <= INT32_MAX;
+}
+
+struct equation *in_best_order(struct operands *w, struct equation *eq)
+{
+	struct variant best = make_variant(w, eq);
+	struct tensor *turned = NULL;
+	int order = -1;
+
+	if (may_turn(w, eq) && is_slow(w, eq, &best))
+		for (int s = 0; s < eq->nfree - 1; s++) {
+			struct equation *other;
+			struct variant form;
+			bool better = true;
+
+			if (eq->index[s].rows || eq->index[s].extent < w->p->machine[0].lanes)
+				continue;
+			w->eq = eq;
+			other = put_last(w, s);
+			form = make_variant(w, other);
+			for (int one_row = 0; one_row < (w->part == PART_INFERENCE ? 2 : 1); one_row++) {
+				form.cycles[one_row] += cycles_of(w, turn_back(w, eq, other->tensor, s), one_row);
+				better &= form.cycles[one_row] < 0.8 * best.cycles[one_row];
+			}
+			if (!better)
+				continue;
+			best = form;
+			order = s;
+			turned = other->tensor;
+		}
+	w->added = best.added;
+	if (!turned)
+		return best.last;
+	list_add(&w->g->ctx->arena, &w->added, best.last);
+	return turn_back(w, eq, turned, order);
+}
