@@ -20,7 +20,7 @@ const char *fast_math_name(struct emitter *e, const char *name)
 	for (int i = 0; i < COUNT; i++)
 		if (strcmp(names[i], name) == 0) {
 			e->fast_math |= 1u << i;
-			e->fast_math |= i == 1 || i == 2; /* tanh and erf call exp */
+			e->fast_math |= i == 2; /* erf calls exp */
 			e->uses_memcpy = true;
 			return arena_printf(e->arena, "fast_%s", name);
 		}

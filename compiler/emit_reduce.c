@@ -123,6 +123,33 @@ static void write_lanes(struct body *b, struct accumulation *acc, const char *na
 	write_line(e, "%s += %s;", name, lane_total(b, sums, 0, lanes, lanes));
 }
 
+/* One loop makes as many terms as there are lanes: their sum. */
+static bool is_one_round(const struct stage *stage)
+{
+	return stage->n_loop - stage->n_free == 1 && !stage->conditions.n &&
+	       stage->eq->index[stage->loop[stage->n_free]].extent == stage->lanes &&
+	       !stage->eq->index[stage->loop[stage->n_free]].rows;
+}
+
+static const char *write_round(struct body *b, struct stage *stage)
+{
+	struct emitter *e = b->e;
+	const char *name = value_name(b, stage);
+	const char *terms = new_name(e, &b->scope, arena_printf(e->arena, "%s_term", name));
+	int slot = stage->loop[stage->n_free];
+	struct mark m;
+
+	write_temps(b, &stage->term, 1, TEMPS_BEFORE_LOOP);
+	write_line(e, "%s %s[%d];", e->real, terms, stage->lanes);
+	m = mark(b);
+	open_loop(b, stage->eq, slot);
+	write_line(e, "%s[%s] = %s;", terms, b->slot_name[slot], term_text(b, stage));
+	close_block(e, "}");
+	forget(b, m, true);
+	declare_constant(b, ELEM_REAL, name, lane_total(b, terms, 0, stage->lanes, stage->lanes));
+	return name;
+}
+
 const char *value_name(struct body *b, const struct stage *stage)
 {
 	static const char *const reduced[] = {
@@ -145,9 +172,12 @@ const char *write_dot(struct body *b, struct stage *stage)
 	struct accumulation acc = {.stage = stage, .first = stage->n_free};
 	bool real = eq->value->elem == ELEM_REAL, which = eq->red == RED_ARGMAX || eq->red == RED_ARGMIN;
 	bool lanes = stage->lanes > 1 && !e->options->freestanding;
-	const char *name = value_name(b, stage), *best = name;
+	const char *name, *best;
 	struct mark m;
 
+	if (lanes && is_one_round(stage))
+		return write_round(b, stage);
+	best = name = value_name(b, stage);
 	if (which) {
 		best = new_name(e, &b->scope, "best");
 		write_line(e, "int32_t %s = 0;", name);

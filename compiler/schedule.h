@@ -90,7 +90,7 @@ struct piece_ranges {
 /* An equation within a group. Its loops are the group's shared ones and then `loop`, outermost first. */
 struct stage {
 	struct equation *eq;
-	const struct equation *written; /* as the list of equations has it: eq may have fewer loops */
+	const struct equation *written; /* as the list of equations has it: eq may have fewer loops, or none */
 	int n_steps; /* scans around it; the slots of their steps are the first behind the sample's */
 	enum form form;
 	struct expr *term;	/* eq->value without what `conditions` say already */
@@ -317,6 +317,8 @@ void finish_groups(struct program *p, group_list *list);
 
 /* schedule_loops.c: the form of an equation and the order of its loops. */
 struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps);
+/* schedule_terms.c: the equation, or what stands for it where it is a sum of a few terms. */
+struct equation *write_out_terms(struct graph *g, struct equation *eq);
 /* schedule_merge.c: the equation with bound indices that move like one as one. */
 struct equation *merge_bound(struct graph *g, struct equation *eq);
 /* Multiply-adds (or terms) of an equation for one row and step. */

@@ -236,7 +236,8 @@ static void add_equation(struct grouping *w, struct equation *eq, group_list *ou
 		return;
 	if (w->part == PART_INIT && eq->tensor->role != ROLE_VALUE && eq->red == RED_NONE && ex_is_num(eq->value, 0))
 		return; /* init clears everything first */
-	stage = make_stage(w->g, eq, w->steps ? w->steps->scan->depth + 1 : 0);
+	stage = make_stage(w->g, write_out_terms(w->g, eq), w->steps ? w->steps->scan->depth + 1 : 0);
+	stage->written = eq;
 	stage->clears = !layout->group;
 	plan_tiles(w, stage);
 	depth = joint_depth(w, stage, readers);

@@ -245,6 +245,19 @@ static void add_bound_loops(struct stage *stage, int last)
 /* The first of equals wins: the bound indices run as they are written. */
 static bool keeps_order(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
 
+enum { LONG_SUM = 32 };
+
+/* Partial sums of a dot product; a short one that has as many terms as vectors have lanes takes one round. */
+static int lanes_for(const struct index *index)
+{
+	if (index->extent >= LONG_SUM)
+		return 8;
+	for (int lanes = 16; lanes >= 4 && !index->rows; lanes /= 2)
+		if (index->extent % lanes == 0)
+			return lanes;
+	return 1;
+}
+
 static void order_reduction(struct graph *g, struct stage *stage)
 {
 	struct equation *eq = stage->eq;
@@ -277,8 +290,8 @@ static void order_reduction(struct graph *g, struct stage *stage)
 		stage->loop[stage->n_loop++] = s;
 	stage->n_free = stage->n_loop;
 	add_bound_loops(stage, inner);
-	if (eq->red == RED_SUM && eq->tensor->elem == ELEM_REAL && !strict && eq->index[inner].extent >= 32)
-		stage->lanes = 8;
+	if (eq->red == RED_SUM && eq->tensor->elem == ELEM_REAL && !strict)
+		stage->lanes = lanes_for(&eq->index[inner]);
 	for (int i = 0; i < reads.n; i++) {
 		int64_t stride = read_stride(reads.item[i], inner);
 

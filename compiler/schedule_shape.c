@@ -1,8 +1,9 @@
 /* schedule_shape.c - how a group is computed: written out, flat over all elements, or in loops; and which of its values
  * are local variables.
  *
- * Small groups are written out with no loops, element-wise ones run flat over all elements. --unroll=all writes out
- * whatever can be, in functions of bounded size: a group that is too large for one is cut into ranges of elements. */
+ * Small groups are written out with no loops, unless loops would run in vectors, which C compilers find few of in what
+ * is written out; element-wise ones run flat over all elements. --unroll=all writes out whatever can be, in functions
+ * of bounded size: a group that is too large for one is cut into ranges of elements. */
 #include "schedule.h"
 
 enum {
@@ -11,7 +12,9 @@ enum {
 	LINES_OF_MAPS = 16, /* elements of a group without sums that are written out */
 	LOCAL_SUMS = 16,    /* accumulators over the rows that may be local variables */
 	SMALL_NET = 1024,   /* multiply-adds per row of a part, all groups together, */
-	LINES_OF_LARGE = 32 /* and what a group of a larger one may have that is written out: more gains nothing there */
+	LEAST_LANES = 4,    /* of the smallest vectors */
+	LINES_OF_LARGE =
+		32 /* and what a group of a larger one may have that is written out: more gains nothing there */
 };
 
 static bool is_rows(const struct stage *stage, int slot) { return stage->eq->index[slot].rows; }
@@ -146,12 +149,33 @@ static bool is_long_map(const struct group *group)
 	return group_cost(group) > LINES_OF_MAPS;
 }
 
+/* The extent of a stage's innermost loop, or 1 where that is the one over the rows. */
+static int64_t innermost_extent(const struct stage *stage)
+{
+	const struct index *inner = stage->n_loop ? &stage->eq->index[stage->loop[stage->n_loop - 1]] : NULL;
+
+	return !inner || inner->rows || is_step(stage->eq, stage->n_steps, stage->loop[stage->n_loop - 1])
+		       ? 1
+		       : inner->extent;
+}
+
+/* Whether C compilers would make vectors of the loops of a group: of what is written out they find few. */
+static bool runs_in_vectors(const struct program *p, const struct group *group)
+{
+	if (p->in_process || p->g->ctx->options->fp == NNC_FP_STRICT)
+		return false;
+	for (int i = 0; i < group->stages.n; i++)
+		if (innermost_extent(group->stages.item[i]) % LEAST_LANES == 0)
+			return true;
+	return false;
+}
+
 static void choose_shape(struct program *p, struct group *group, double limit)
 {
 	enum nnc_unroll unroll = p->g->ctx->options->unroll;
 	double cost = group_cost(group);
 	bool small = (unroll == NNC_UNROLL_ALL && (cost <= FUNCTION_LIMIT || group->stages.n == 1)) ||
-		     (unroll == NNC_UNROLL_AUTO && text_of_group(p->g, group) <= limit);
+		     (unroll == NNC_UNROLL_AUTO && !runs_in_vectors(p, group) && text_of_group(p->g, group) <= limit);
 
 	if (group->part == PART_INIT || (unroll == NNC_UNROLL_AUTO && is_long_map(group)))
 		small = false;

@@ -333,6 +333,24 @@ START_TEST(equal_layers_share_code)
 }
 END_TEST
 
+/* What C compilers make vectors of: loops over the units, sums of two terms as additions, a short sum's terms apart. What
+ * has three units has no loops, and neither has what is the same to the bit. */
+START_TEST(few_units_run_in_vectors)
+{
+	const char *model = "input x[2]\ny = x -> a: dense(%d) -> tanh -> b: dense(1)\noutput y\n";
+	const char *text = function(c_of(build(arena_printf(&ctx.arena, model, 8))), "compute_y");
+
+	ck_assert_ptr_nonnull(strstr(text, "for (int i = 0; i < 8; i++)"));
+	ck_assert_ptr_nonnull(strstr(text, " = weight[2 * i] * x[2 * batch] + weight[2 * i +"));
+	ck_assert_ptr_nonnull(strstr(text, "_term[8];"));
+	ck_assert_int_eq(count(text, "for ("), 3);
+
+	ck_assert_int_eq(count(function(c_of(build(arena_printf(&ctx.arena, model, 3))), "compute_y"), "for ("), 1);
+	options.fp = NNC_FP_STRICT;
+	ck_assert_int_eq(count(function(c_of(build(arena_printf(&ctx.arena, model, 8))), "compute_y"), "for ("), 1);
+}
+END_TEST
+
 START_TEST(writing_out_has_a_limit)
 {
 	options.unroll = NNC_UNROLL_ALL;
@@ -503,6 +521,7 @@ int main(void)
 	tcase_add_test(tests, equal_layers_share_code);
 	tcase_add_test(tests, writing_out_has_a_limit);
 	tcase_add_test(tests, strict_says_so);
+	tcase_add_test(tests, few_units_run_in_vectors);
 	tcase_add_test(tests, inference_only);
 	tcase_add_test(tests, weights_embedded);
 	tcase_add_test(tests, weights_embedded_as_float);
