@@ -1,5 +1,6 @@
 /* elaborate_assign.c - assignments: y = e, y' = e and a, b = e. A tensor on the right gets the name on the left. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* elaborate_builtin.c - functions that the language has: scalar functions, whole reductions, shapes, draws, grad. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* elaborate_declare.c - inputs, targets, settings, constants, params and states: their shapes, types and names. */
 #include "elaborate.h"
+#include "elaborate_graph.h"
 
 #include <string.h>
 

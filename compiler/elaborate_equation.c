@@ -3,6 +3,7 @@
  * finish_equation checks extents and ranges, gives every pending reduction its axes, and appends the equations, inner
  * ones first. `y[i] = sum[j] ...` alone becomes one equation. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 #include <string.h>
 

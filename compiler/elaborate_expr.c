@@ -1,5 +1,6 @@
 /* elaborate_expr.c - expressions: which kind of node, on known numbers or on tensors, is evaluated by whom. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 #include <string.h>
 

@@ -1,6 +1,8 @@
 /* elaborate_graph_result.c - what follows the parts in the text of a graph: losses, outputs, metrics and train; and the
  * instances that tensors stand in. */
 #include "elaborate.h"
+#include "elaborate_graph.h"
+#include "elaborate_train.h"
 
 #include <string.h>
 

@@ -43,10 +43,13 @@ static void define(struct elaborator *E, const struct node *n)
 	struct table *table = !strcmp(n->what, "def")	 ? &E->defs
 			      : !strcmp(n->what, "init") ? &E->inits
 							 : &E->optimizers;
+	if (n->at.src->builtin) { /* the library comes first, and is right */
+		table_set(table, n->name, (void *)(uintptr_t)n);
+		return;
+	}
 	const struct node *old = table_get(table, n->name);
-	if (!n->at.src->builtin)
-		check_formals(E, n);
-	if (old && !old->at.src->builtin && !n->at.src->builtin && old != n) {
+	check_formals(E, n);
+	if (old && !old->at.src->builtin && old != n) {
 		fail(E, n->name_at, "%s is defined twice", n->name);
 		report_note(E->ctx, old->name_at, "first here");
 	} else if (!strcmp(n->what, "def") && is_builtin(n->name)) {

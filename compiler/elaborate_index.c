@@ -1,6 +1,7 @@
 /* elaborate_index.c - the indices of an equation that is being built: where they are declared, the axes that `..`
  * stands for, and their extents, which are found as reads are met. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 #include <string.h>
 

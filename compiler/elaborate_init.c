@@ -1,5 +1,6 @@
 /* elaborate_init.c - first values of params and states: = e, for each element or of a whole tensor, and ~ f. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 #include <string.h>
 

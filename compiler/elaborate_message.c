@@ -1,6 +1,7 @@
 /* elaborate_message.c - what is wrong, said where the user's text caused it: an error inside the standard library is
  * shown at the call into it, with notes about where shapes and numbers come from. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 #include <string.h>
 

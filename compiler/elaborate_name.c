@@ -1,5 +1,7 @@
 /* elaborate_name.c - names: what one means in a scope, what it is bound to, and what was probably meant. */
 #include "elaborate.h"
+#include "elaborate_graph.h"
+#include "elaborate_building.h"
 
 #include <string.h>
 

@@ -4,6 +4,7 @@
  * an equation yet: it is kept as pending and read through a placeholder. Once the extents are known, each gets the free
  * indices that it uses, nothing more. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 /* A tensor that stands for a pending result until its axes are known. It is not the graph's; its id is one so that
  * reads of different ones have different hashes. */

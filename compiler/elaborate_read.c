@@ -1,6 +1,7 @@
 /* elaborate_read.c - reads in an equation with indices, x[i, 2*k + 1, .. else 0]: a subscript that is an index alone
  * tells its extent, any other is checked to stay inside its axis, unless `else` has a value for what is outside. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* elaborate_slice.c - parts of a whole tensor: x[2], x[1:3], x[.., 0], x[label]. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 /* a:b:step of an axis as an expression of the new axis' slot. */
 static bool slice_range(struct elaborator *E, const char *name, const struct node *item, struct value *out,

@@ -1,5 +1,7 @@
 /* elaborate_statement.c - statements: conditions, repetitions, asserts, and what stands at the top of a file only. */
 #include "elaborate.h"
+#include "elaborate_graph.h"
+#include "elaborate_train.h"
 
 #include <string.h>
 

@@ -5,6 +5,7 @@
  * what calls them: which gradient a rule is given, in which steps its next values count, and what inference uses in
  * place of a param (part average), which is what an optimizer returns. */
 #include "elaborate.h"
+#include "elaborate_train.h"
 
 #include <string.h>
 

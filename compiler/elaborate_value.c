@@ -2,6 +2,7 @@
  *
  * The leading axes, the sample's and those of scans, are none of the shape that the language shows. */
 #include "elaborate.h"
+#include "elaborate_building.h"
 
 bool is_batched(const struct value *v) { return v->lead & 1; }
 int lead_rank(unsigned lead) { return __builtin_popcount(lead); }
