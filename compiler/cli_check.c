@@ -47,8 +47,8 @@ static void print_table(const struct table *table)
 		if (row->off)
 			printf("  OFF: element %" PRId64 " has gradient %.9g, difference %.9g", row->worst_at,
 			       row->derivative, row->difference);
-		else if (row->input)
-			printf("  input");
+		else
+			printf("%s%s", row->input ? "  input" : "", row->zero ? "  every gradient is 0" : "");
 		putchar('\n');
 	}
 }

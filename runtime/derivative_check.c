@@ -181,6 +181,7 @@ static void check_tensor(struct check *check, const nn_tensor *tensor, nnr_check
 		size_t i = from + (size_t)(uniform(7, k) * (double)(to - from));
 		check_element(check, param + i, gradient[i], scale, (int64_t)i, row);
 	}
+	row->zero = largest == 0 && !row->off;
 }
 
 /* ---- the whole check ---- */

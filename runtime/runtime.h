@@ -174,6 +174,7 @@ typedef struct nnr_check_row {
 	int64_t worst_at;	       /* element */
 	double derivative, difference; /* there */
 	bool off;		       /* some error is above the limit and the rounding of the loss */
+	bool zero;		       /* the gradient of every element is exactly 0, and was found to be: not much of a check */
 } nnr_check_row;
 
 /* Compare every gradient of a model, compiled with double, with central differences of its training loss on random

@@ -22,3 +22,14 @@ y = image / 16 -> flatten -> dense(64) -> tanh -> dense(10)
 loss   cross_entropy(y, k)
 END
 "$NNC" check wide.nn >table || fail "$(cat table)"
+# where the loss does not depend on a parameter an error of 0 says little, so the table says that
+cat >flat.nn <<'END'
+input x[3]
+param dead[2, 3] ~ normal(1)
+y = dense(x, 2)
+h[i] = sum[j] dead[i, j] * x[j]
+loss  sum(y^2) + sum(max(h - 100, 0))
+END
+"$NNC" check flat.nn >table || fail "$(cat table)"
+grep -q '^dead .*every gradient is 0$' table || fail "zeros pass for a check: $(cat table)"
+! grep '^dense' table | grep 'gradient is 0' || fail "$(cat table)"
