@@ -1,4 +1,5 @@
-/* early_updates.c - the order of a training step where memory is short: each update as soon as it can be.
+/* early_updates.c - the order of a training step: updates as soon as they can be, where memory is short or the gradient
+ * is still in the cache.
  *
  * A step is the backward pass and then the update, in which all gradients live at once. But a param may be moved on as
  * soon as its gradient is there and nothing reads the old value any more, and then the gradient's memory is free for
@@ -9,6 +10,8 @@
  * training. */
 struct unit {
 	int from, to, at;
+	struct sweep *sweep; /* it follows its gradient, or NULL */
+	bool last;	     /* it can wait for the end */
 };
 
 static const struct scan *outermost_scan(const struct group *group)
@@ -103,28 +106,108 @@ static void note_update(const struct group *group, int at)
 	}
 }
 
-void order_step(struct arena *arena, const group_list *training, const group_list *update, group_list *out)
+static bool is_read(const struct group *group, const struct tensor *root)
 {
-	struct unit *unit = arena_array(arena, (size_t)update->n + 1, sizeof *unit);
+	for (int i = 0; i < group->stages.n; i++)
+		for (int k = 0; k < group->stages.item[i]->reads.n; k++)
+			if (root_of(group->stages.item[i]->reads.item[k]->tensor) == root)
+				return true;
+	return false;
+}
+
+/* Whether a unit must come before a later one: it makes what that one reads, or reads what that one replaces. */
+static bool precedes(const group_list *update, const struct unit *unit, const struct unit *later)
+{
+	for (int a = unit->from; a < unit->to; a++)
+		for (int b = later->from; b < later->to; b++) {
+			const struct group *one = update->item[a], *other = update->item[b];
+
+			for (int i = 0; i < one->stages.n; i++)
+				if (is_read(other, root_of(one->stages.item[i]->eq->tensor)))
+					return true;
+			for (int i = 0; i < other->stages.n; i++)
+				if (other->stages.item[i]->eq->tensor->role == ROLE_NEXT &&
+				    is_read(one, other->stages.item[i]->eq->tensor->of))
+					return true;
+		}
+	return false;
+}
+
+/* The group of the training behind which each unit comes, at the earliest. */
+static int find_units(const group_list *update, struct unit *unit)
+{
 	int n = 0;
 
-	forget(training);
-	forget(update);
-	note_training(training);
 	for (int i = 0; i < update->n; n++) {
 		struct unit *u = &unit[n];
 
-		*u = (struct unit){i, last_of_scan(update, i) + 1, -1};
+		*u = (struct unit){.from = i, .to = last_of_scan(update, i) + 1, .at = -1};
 		for (; i < u->to; i++)
 			u->at = later(u->at, earliest(update->item[i]));
 		for (int k = u->from; k < u->to; k++)
 			note_update(update->item[k], u->at);
 	}
-	for (int at = -1; at < training->n; at++) {
-		if (at >= 0)
-			list_add(arena, out, training->item[at]);
-		for (int k = 0; k < n; k++)
-			for (int i = unit[k].from; unit[k].at == at && i < unit[k].to; i++)
-				list_add(arena, out, update->item[i]);
+	return n;
+}
+
+/* Updates that follow their gradients. follows: by number of the gradient's group, that it stands with its update. */
+static void find_sweeps(struct program *p, struct unit *unit, int n, bool *follows)
+{
+	for (int k = 0; k < n; k++) {
+		struct unit *u = &unit[k];
+		int at = u->at;
+
+		if (u->to > u->from + 1)
+			continue;
+		for (; at >= 0 && !u->sweep; at--)
+			u->sweep = plan_sweep(p, p->training.item[at], p->update.item[u->from], at < u->at);
+		if (u->sweep)
+			follows[at + 1] = true;
 	}
+}
+
+static void add_unit(struct program *p, const struct unit *unit, group_list *out)
+{
+	struct arena *arena = &p->g->ctx->arena;
+	struct sweep *sweep = unit->sweep;
+
+	if (sweep && sweep->alone && p->g->batch == 1) {
+		list_add(arena, out, sweep->alone);
+		return;
+	}
+	if (sweep)
+		list_add(arena, out, sweep->make);
+	for (int i = unit->from; i < unit->to; i++)
+		list_add(arena, out, p->update.item[i]);
+}
+
+void order_step(struct program *p, group_list *out)
+{
+	struct arena *arena = &p->g->ctx->arena;
+	struct unit *unit = arena_array(arena, (size_t)p->update.n + 1, sizeof *unit);
+	bool *follows = arena_array(arena, (size_t)p->training.n + 1, sizeof *follows);
+	int n;
+
+	forget(&p->training);
+	forget(&p->update);
+	note_training(&p->training);
+	n = find_units(&p->update, unit);
+	find_sweeps(p, unit, n, follows);
+	for (int k = n - 1; k >= 0; k--) { /* what need not be early stands at the end, in one call where it can be */
+		bool early = p->g->early_updates || unit[k].sweep;
+
+		for (int j = k + 1; j < n && !early; j++)
+			early = !unit[j].last && precedes(&p->update, &unit[k], &unit[j]);
+		unit[k].last = !early;
+	}
+	for (int at = -1; at < p->training.n; at++) {
+		if (at >= 0 && !follows[at])
+			list_add(arena, out, p->training.item[at]);
+		for (int k = 0; k < n; k++)
+			if (unit[k].at == at && !unit[k].last)
+				add_unit(p, &unit[k], out);
+	}
+	for (int k = 0; k < n; k++)
+		if (unit[k].last)
+			add_unit(p, &unit[k], out);
 }

@@ -7,9 +7,9 @@
 
 /* ---- invocations ---- */
 
-static void add_invocation(struct public_call *c, struct group *group)
+static struct invocation make_invocation(struct public_call *c, struct group *group)
 {
-	struct invocation call = {0};
+	struct invocation call = {.group = group};
 	const struct equation *eq = group->stages.item[0]->eq;
 
 	call.function = find_function(c->e, group, c->call, &call.args, &call.n_args);
@@ -21,13 +21,29 @@ static void add_invocation(struct public_call *c, struct group *group)
 		for (int s = 0; s < eq->nfree; s++)
 			call.count *= eq->index[s].rows && has_run_time_rows(group) ? 1 : eq->index[s].extent;
 	}
+	if (c->call == CALL_STEP)
+		call.sweep = group->sweep;
+	return call;
+}
+
+static void add_invocation(struct public_call *c, struct group *group)
+{
+	struct invocation call = make_invocation(c, group);
+
+	if (call.sweep && call.sweep->make == group && call.sweep->alone) {
+		struct invocation *alone = arena_alloc(c->e->arena, sizeof *alone);
+
+		*alone = make_invocation(c, call.sweep->alone);
+		call.alone = alone;
+	}
 	list_add(c->e->arena, &c->invocations, call);
 }
 
 /* Two calls of a flat function whose arrays lie one behind the other are one call. */
 static bool continues(const struct invocation *a, const struct invocation *b)
 {
-	if (a->function != b->function || !a->function->takes_count || a->rows || b->rows || a->sites.n)
+	if (a->function != b->function || !a->function->takes_count || a->rows || b->rows || a->sites.n || a->sweep ||
+	    b->sweep)
 		return false;
 	for (int i = 0; i < a->n_args; i++) {
 		struct storage next = a->args[i].storage;
@@ -57,12 +73,15 @@ static void merge_invocations(struct public_call *c)
 	c->invocations.n = kept;
 }
 
-static void write_invocation(struct public_call *c, const struct invocation *call)
+void write_invocation(struct public_call *c, const struct invocation *call)
 {
 	struct text out = {.arena = c->e->arena};
 	const struct function *f = call->function;
 
-	if (f->takes_count && call->rows)
+	if (f->takes_count && call->place)
+		add_parameter(&out,
+			      arena_printf(c->e->arena, "%s * %lld", call->place->rows, (long long)call->sweep->row));
+	else if (f->takes_count && call->rows)
 		add_parameter(&out,
 			      call->count == 1 ? "n" : arena_printf(c->e->arena, "n * %lld", (long long)call->count));
 	else if (f->takes_count)
@@ -72,6 +91,11 @@ static void write_invocation(struct public_call *c, const struct invocation *cal
 	for (int d = 0; call->steps && d <= call->steps->scan->depth; d++)
 		if (f->takes_step[d])
 			add_parameter(&out, c->step_name[d]);
+	if (f->takes_rows)
+		add_parameter(&out,
+			      call->place ? call->place->rows
+					  : arena_printf(c->e->arena, "%lld",
+							 (long long)call->group->stages.item[0]->eq->index[0].extent));
 	if (f->takes_data)
 		add_parameter(&out, "totals->rows");
 	if (f->takes_run)
@@ -80,7 +104,8 @@ static void write_invocation(struct public_call *c, const struct invocation *cal
 		add_parameter(&out, arena_printf(c->e->arena, "0x%016" PRIx64 "u /* %s */",
 						 hash_site(call->sites.item[i]), call->sites.item[i]));
 	for (int i = 0; i < call->n_args; i++)
-		add_parameter(&out, find_pointer(c, call->args[i].root)->name);
+		add_parameter(&out, call->place ? block_start(c, call, &call->args[i])
+						: find_pointer(c, call->args[i].root)->name);
 	write_line(c->e, "%s(%s);", f->name, out.n ? out.at : "");
 }
 
@@ -128,6 +153,11 @@ static void write_invocations(struct public_call *c, int from, int to, const str
 		const struct step_loop *loop = c->invocations.item[from].steps;
 		int end = from;
 
+		if (c->invocations.item[from].sweep) {
+			write_sweep(c, &c->invocations.item[from], &c->invocations.item[from + 1]);
+			from += 2;
+			continue;
+		}
 		if (loop == around) {
 			write_invocation(c, &c->invocations.item[from++]);
 			continue;
@@ -249,12 +279,14 @@ static void collect_pointers(struct public_call *c)
 		if (is_copied(c, total->tensor))
 			need_pointer(c, total->tensor, true);
 	}
-	for (int i = 0; i < c->invocations.n; i++)
-		for (int k = 0; k < c->invocations.item[i].n_args; k++) {
-			const struct arg *arg = &c->invocations.item[i].args[k];
+	for (int i = 0; i < c->invocations.n; i++) {
+		const struct invocation *call = &c->invocations.item[i];
 
-			need_pointer(c, arg->root, arg->written);
-		}
+		for (int k = 0; k < call->n_args; k++)
+			need_pointer(c, call->args[k].root, call->args[k].written);
+		for (int k = 0; call->alone && k < call->alone->n_args; k++)
+			need_pointer(c, call->alone->args[k].root, call->alone->args[k].written);
+	}
 	for (int i = 0; i < c->plan->copies.n; i++) {
 		struct tensor *root = root_of(c->plan->copies.item[i].value);
 

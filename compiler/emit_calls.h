@@ -4,15 +4,24 @@
 
 #include "emit_parts.h"
 
+/* Names of the first row of a block, and of how many there are. */
+struct block_place {
+	const char *at, *rows;
+};
+
 /* One call of a static function. */
 struct invocation {
 	struct function *function;
+	struct group *group;
 	const struct step_loop *steps; /* the scan it stands in, or NULL */
 	struct arg *args;
 	int n_args;
 	text_list sites;
 	int64_t count; /* of a flat function: elements, of one row where rows is set */
 	bool rows;
+	const struct sweep *sweep;	 /* it takes part in one, or NULL */
+	const struct invocation *alone;	 /* of a sweep's first: the call for one sample, or NULL */
+	const struct block_place *place; /* it is for a block, or NULL */
 };
 
 /* A pointer variable of a public function. */
@@ -49,6 +58,14 @@ const char *at_offset(struct public_call *c, const char *base, int64_t offset);
 const char *field_text(struct public_call *c, const char *base, const struct tensor *t, int without);
 /* Where a storage is, as C. */
 const char *storage_text(struct public_call *c, const struct pointer *pointer);
+
+/* emit_calls.c */
+void write_invocation(struct public_call *c, const struct invocation *call);
+
+/* emit_sweep.c */
+void write_sweep(struct public_call *c, const struct invocation *make, const struct invocation *use);
+/* What a call for a block is given as an argument. */
+const char *block_start(struct public_call *c, const struct invocation *call, const struct arg *arg);
 
 /* emit_totals.c: totals over the evaluated set that the call reads, in memory of its own; and what it adds to them. */
 bool is_copied(const struct public_call *c, const struct tensor *t);

@@ -135,6 +135,8 @@ static const char *parameters(struct body *b, const struct function *function)
 	for (int d = 0; d < count_steps(b->group); d++)
 		if (function->takes_step[d])
 			text_printf(&out, out.n ? ", int %s" : "int %s", b->step_name[d]);
+	if (function->takes_rows)
+		text_printf(&out, out.n ? ", int %s" : "int %s", b->block_rows);
 	if (b->takes_data)
 		text_add(&out, out.n ? ", int ndata" : "int ndata");
 	if (b->takes_run)
@@ -164,6 +166,9 @@ static const char *write_body(struct body *b)
 	for (const struct step_loop *loop = b->group->steps; loop; loop = loop->outer)
 		if (loop->scan->trips > 1)
 			b->step_name[loop->scan->depth] = new_name(e, &b->scope, loop->scan->index);
+	if (makes_blocks(b->group))
+		b->block_rows = new_name(e, &b->scope,
+					 arena_printf(e->arena, "%s_end", b->group->stages.item[0]->eq->index[0].name));
 	name_args(b);
 	e->out = &text;
 	e->depth = 1;
@@ -241,9 +246,9 @@ static const char *function_name(struct emitter *e, const struct group *group, e
 
 	return new_name(e, &e->globals,
 			arena_printf(e->arena, "%s_%s%s", verb(group, t), name,
-				     call == CALL_STREAM     ? "_step"
-				     : call == CALL_FORWARD1 ? "_row"
-							     : ""));
+				     call == CALL_STREAM		     ? "_step"
+				     : call == CALL_FORWARD1 || group->alone ? "_row"
+									     : ""));
 }
 
 /* ---- finding ---- */
@@ -296,6 +301,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 	function->takes_data = b.takes_data;
 	function->takes_run = b.takes_run;
 	function->takes_count = group->flat;
+	function->takes_rows = makes_blocks(group);
 	e->out = &e->bodies;
 	write_blank(e);
 	write_equations(e, group);

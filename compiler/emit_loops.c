@@ -39,6 +39,8 @@ const char *index_name(struct body *b, const struct equation *eq, int slot)
 
 const char *extent_text(struct body *b, const struct index *index)
 {
+	if (b->block_rows && index == &b->eq->index[0])
+		return b->block_rows;
 	if (!index->rows || !has_run_time_rows(b->group))
 		return arena_printf(b->e->arena, "%lld", (long long)index->extent);
 	b->takes_n = true;
@@ -54,7 +56,12 @@ int open_loop(struct body *b, const struct equation *eq, int slot)
 	if (runs_once(b, eq, slot))
 		return 0;
 	name = index_name(b, eq, slot);
-	open_block(b->e, "for (int %s = 0; %s < %s; %s++) {", name, name, extent_text(b, &eq->index[slot]), name);
+	if (b->group->backwards && slot == 0)
+		open_block(b->e, "for (int %s = %s - 1; %s >= 0; %s--) {", name, extent_text(b, &eq->index[slot]), name,
+			   name);
+	else
+		open_block(b->e, "for (int %s = 0; %s < %s; %s++) {", name, name, extent_text(b, &eq->index[slot]),
+			   name);
 	set_slot(b, slot, name);
 	return 1;
 }
@@ -226,12 +233,18 @@ static void write_nests(struct body *b)
 	int blocks = 0;
 
 	start_stage(b, first, 0);
-	if (write_map(b, 0, group->stages.n, 0))
+	if (!group->backwards && write_map(b, 0, group->stages.n, 0))
 		return;
 	for (int s = 0; s < group->depth; s++) {
 		hoist_terms(b, 0, group->stages.n);
 		draw_ahead(b, 0, group->stages.n, s);
 		blocks += open_loop(b, first, s);
+		if (s == 0 && group->zero)
+			write_line(b->e, "if (%s == %s) continue;", expr_text(b, group->zero), real_literal(b->e, 0));
+		if (s == 0 && group->backwards && write_map(b, 0, group->stages.n, 1)) {
+			close_loops(b, blocks);
+			return;
+		}
 	}
 	for (int at = 0; at < group->stages.n; at = nest_end(group, at)) {
 		if (nest_end(group, at) < group->stages.n || at > 0)

@@ -20,6 +20,7 @@ struct function {
 	const char *name;
 	struct group *group;
 	bool takes_n, takes_data, takes_run, takes_count;
+	bool takes_rows; /* how many of a block it makes */
 	bool takes_step[MAX_SCAN_DEPTH]; /* of the scans around it, from the outermost */
 	bool *keeps;			 /* for each parameter that a body like it could use: whether it does */
 };
@@ -74,7 +75,7 @@ struct emitter {
 	bool computed;	     /* the params are what embed.c made of those of the model */
 	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
 	bool uses_maps;
-	bool uses_tiles;
+	bool uses_tiles, uses_blocks;
 	LIST(struct tile_lanes) tile_lanes; /* of each routine for tiles */
 };
 
@@ -174,6 +175,7 @@ struct body {
 	struct piece_ranges ranges;	       /* of slots, in a piece of their loops */
 	const char *step_name[MAX_SCAN_DEPTH]; /* parameters that are the steps of the scans around; NULL: always 0 */
 	condition_list *known;		       /* conditions that hold where the expression stands */
+	const char *block_rows;		       /* parameter: how many rows of a block are made; NULL: all are */
 	const char *rows_slot;		       /* name of the row index that bumped pointers have used up */
 	const char *flat_index;		       /* of a flat group */
 	const char *block_index;	       /* of one that goes by blocks, within the block */
@@ -231,6 +233,8 @@ struct affine draw_element(const struct equation *eq);
 /* emit_tile.c: the stage that b->eq belongs to, in tiles; and the routine that does them, if anything called it. */
 void write_tiles(struct body *b, const struct tile *tile);
 void write_tile_routines(struct emitter *e);
+/* A number that depends on the machine, in a public function, whether there are tiles or not. */
+const char *pick_block(struct emitter *e, const int64_t *number);
 
 /* emit_loops.c, emit_flat.c, emit_unrolled.c: its body; emit_reduce.c. */
 void write_loops(struct body *b);

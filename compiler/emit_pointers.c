@@ -103,11 +103,28 @@ static const char *local_array(struct public_call *c, const struct pointer *poin
 	return NULL;
 }
 
+/* "[n][16]": of a gradient that is made in blocks, with the rows that have memory. */
+static const char *pointer_shape(struct public_call *c, const struct tensor *t)
+{
+	const struct sweep *sweep = c->call == CALL_STEP ? sweep_of(t) : NULL;
+	struct tensor block = *t;
+
+	if (c->e->options->freestanding)
+		return "";
+	if (sweep) {
+		block.axis = arena_array(c->e->arena, (size_t)t->rank, sizeof *block.axis);
+		for (int a = 0; a < t->rank; a++)
+			block.axis[a] = t->axis[a];
+		block.axis[0].extent = sweep->room;
+	}
+	return shape_text(c->e, &block, !is_one_row(c->call));
+}
+
 void declare_pointer(struct public_call *c, struct pointer *pointer)
 {
 	struct emitter *e = c->e;
 	const struct tensor *t = pointer->root->role == ROLE_NEXT ? pointer->root->of : pointer->root;
-	const char *shape = e->options->freestanding ? "" : shape_text(e, t, !is_one_row(c->call));
+	const char *shape = pointer_shape(c, t);
 	const char *type = elem_type(e, t->elem);
 	bool next = pointer->root->role == ROLE_NEXT;
 

@@ -12,8 +12,7 @@
 
 /* ---- numbers that depend on the machine ---- */
 
-/* One number where all machines agree, else a pick. */
-static const char *pick(struct emitter *e, const int64_t *number)
+static const char *pick_by(struct emitter *e, const char *macro, const int64_t *number)
 {
 	bool same = true;
 
@@ -21,9 +20,20 @@ static const char *pick(struct emitter *e, const int64_t *number)
 		same &= number[t] == number[0];
 	if (same)
 		return arena_printf(e->arena, "%lld", (long long)number[0]);
-	return arena_printf(e->arena, "TILE_PICK(%lld, %lld, %lld, %lld)", (long long)number[TARGET_AVX512],
+	return arena_printf(e->arena, "%s(%lld, %lld, %lld, %lld)", macro, (long long)number[TARGET_AVX512],
 			    (long long)number[TARGET_AVX2], (long long)number[TARGET_SSE2],
 			    (long long)number[TARGET_NEON]);
+}
+
+/* One number where all machines agree, else a pick. */
+static const char *pick(struct emitter *e, const int64_t *number) { return pick_by(e, "TILE_PICK", number); }
+
+const char *pick_block(struct emitter *e, const int64_t *number)
+{
+	const char *text = pick_by(e, "BLOCK_PICK", number);
+
+	e->uses_blocks |= strchr(text, '(') != NULL;
+	return text;
 }
 
 /* What the numbers of a tile are called in the function: literals or enumerators. */
@@ -169,7 +179,7 @@ static const char *step_text(struct body *b, const struct tile *tile, const stru
 
 static bool divides(const struct body *b, const struct tile *tile, const struct tile_loop *loop)
 {
-	bool whole = !loop->axis.rows;
+	bool whole = !loop->axis.rows && !(b->block_rows && loop->axis.slot == 0);
 
 	for (int t = 0; t < b->e->p->n_machine; t++)
 		whole &= loop->axis.extent % loop_step(tile, loop, t) == 0;
@@ -185,7 +195,9 @@ static void open_tile_loop(struct body *b, const struct tile *tile, struct tile_
 	const char *base = b->eq->index[x->slot].name, *name = new_name(e, &b->scope, base), *at;
 	const char *step = names->step[k], *end = number(e, x->extent);
 
-	if (x->rows && has_run_time_rows(b->group)) {
+	if (b->block_rows && x->slot == 0) {
+		end = b->block_rows;
+	} else if (x->rows && has_run_time_rows(b->group)) {
 		b->takes_n = true;
 		end = "n";
 	}
@@ -527,6 +539,9 @@ void write_tile_routines(struct emitter *e)
 		define_list(e, routine);
 		write_template(e, routine);
 	}
+	if (all && e->uses_blocks)
+		text_add(e->out, "#define BLOCK_PICK TILE_PICK\n#else\n"
+				 "#define BLOCK_PICK(avx512, avx2, sse2, neon) neon\n");
 	if (all)
 		text_add(e->out, "#endif\n");
 }

@@ -1,23 +1,23 @@
 /* lifetime.c - until when each value of a call is needed: until the last group that reads it has run, and where that is
- * run again and again by a scan, until the scan has ended. */
+ * run again and again by a scan or a sweep, until that has ended. */
 #include "schedule.h"
 
-/* The groups that are run again and again with this one: those of the outermost scan around it. */
-static const struct scan *scan_around(const struct group *group)
+/* What runs a group again and again, and others with it: the outermost scan around it, or a sweep; or NULL. */
+static const void *rounds_around(const struct group *group)
 {
 	const struct step_loop *loop = group->steps;
 
 	while (loop && loop->outer)
 		loop = loop->outer;
-	return loop ? loop->scan : NULL;
+	return loop ? (const void *)loop->scan : group->sweep;
 }
 
 int first_round(const struct call_plan *plan, int at)
 {
 	const group_list *groups = &plan->groups;
-	const struct scan *scan = scan_around(groups->item[at]);
+	const void *rounds = rounds_around(groups->item[at]);
 
-	while (scan && at > 0 && scan_around(groups->item[at - 1]) == scan)
+	while (rounds && at > 0 && rounds_around(groups->item[at - 1]) == rounds)
 		at--;
 	return at;
 }
@@ -25,9 +25,9 @@ int first_round(const struct call_plan *plan, int at)
 static int last_round(const struct call_plan *plan, int at)
 {
 	const group_list *groups = &plan->groups;
-	const struct scan *scan = scan_around(groups->item[at]);
+	const void *rounds = rounds_around(groups->item[at]);
 
-	while (scan && at + 1 < groups->n && scan_around(groups->item[at + 1]) == scan)
+	while (rounds && at + 1 < groups->n && rounds_around(groups->item[at + 1]) == rounds)
 		at++;
 	return at;
 }

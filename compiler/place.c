@@ -37,7 +37,8 @@ static struct buffer *find(struct buffer *b)
 
 static int64_t elements(const struct placing *w, const struct tensor *t)
 {
-	int64_t size = memory_size(t);
+	const struct sweep *sweep = w->call == CALL_STEP ? sweep_of(t) : NULL;
+	int64_t size = sweep ? sweep->room * sweep->row : memory_size(t);
 
 	for (int a = 0; a < t->rank && is_one_row(w->call); a++)
 		if (t->axis[a].rows)
@@ -111,7 +112,10 @@ static struct buffer *buffer_to_reuse(const struct group *group, int at, const s
 }
 
 /* Gradients are buffers like any others, not one block that lives all the time. */
-static bool apart(const struct placing *w) { return w->call == CALL_STEP && w->p->g->early_updates; }
+static bool apart(const struct placing *w)
+{
+	return w->call == CALL_STEP && (w->p->g->early_updates || w->plan->sweeps);
+}
 
 static void add_value(struct placing *w, const struct group *group, int at, int position)
 {

@@ -208,12 +208,10 @@ static void make_calls(struct program *p)
 	if (trains && g->part[PART_AVERAGE].n)
 		add_groups(p, CALL_AVERAGE, &p->average, 0);
 	p->call[CALL_STEP].present = graph_trains(g);
-	if (graph_trains(g) && g->early_updates) {
-		order_step(&g->ctx->arena, &p->training, &p->update, &p->call[CALL_STEP].groups);
-	} else if (graph_trains(g)) {
-		add_groups(p, CALL_STEP, &p->training, 0);
-		add_groups(p, CALL_STEP, &p->update, 0);
-	}
+	if (graph_trains(g))
+		order_step(p, &p->call[CALL_STEP].groups);
+	for (int i = 0; i < p->call[CALL_STEP].groups.n; i++)
+		p->statements += written_steps(p, p->call[CALL_STEP].groups.item[i]);
 }
 
 /* ---- the model's tensors by what they are for ---- */

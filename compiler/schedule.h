@@ -124,9 +124,30 @@ struct group {
 	int64_t steady_from, steady_to; /* its steps in which all tests on them are decided alike; to 0: no such tests */
 	bool flat; /* element by element over whole tensors: one loop over all elements, whatever the shape */
 	enum part part;
-	unsigned readers; /* INFERENCE: which calls need it, a bit each */
+	unsigned readers;    /* INFERENCE: which calls need it, a bit each */
+	struct sweep *sweep; /* CALL_STEP: it takes part in one, or NULL */
+	bool alone;	     /* for one sample, whose row is 0 */
+	bool backwards;	     /* the outermost loop runs from its end */
+	struct expr *zero;   /* or NULL: where this is 0, the outermost loop has nothing to do */
 };
 typedef LIST(struct group *) group_list;
+
+/* An update that follows its gradient block by block; see schedule_sweep.c. */
+struct sweep {
+	struct group *make, *use;    /* the gradient's group and the update's, in this order in the list of CALL_STEP */
+	struct group *alone;	     /* does both where there is but one sample, or NULL */
+	int64_t row;		     /* elements of a row of the gradient */
+	int64_t block[TARGET_COUNT]; /* rows of a block on each machine */
+	int64_t room;		     /* rows that have memory: up to two blocks but one, or all: then there are no blocks */
+};
+/* The group's function is told how many rows to make. */
+static inline bool makes_blocks(const struct group *group)
+{
+	return group->sweep && group->sweep->make == group &&
+	       group->sweep->room < group->stages.item[0]->eq->index[0].extent;
+}
+/* CALL_STEP: the sweep that goes through a gradient, or NULL. */
+struct sweep *sweep_of(const struct tensor *grad);
 
 static inline int count_steps(const struct group *group) { return group->steps ? group->steps->scan->depth + 1 : 0; }
 /* Whether the slot of an equation within n_steps scans is the step of one of them. */
@@ -236,6 +257,7 @@ struct call_plan {
 	struct tensor *largest[3];    /* the largest reals among these, NULL: no more */
 	int64_t scratch, scratch_int; /* of the state's scratch */
 	bool reads_state, writes_state;
+	bool sweeps; /* some updates follow their gradients */
 };
 
 /* Alike states of an optimiser, one for each param that has it, in the order of the params. */
@@ -376,8 +398,15 @@ struct piece {
 };
 int64_t pack_pieces(struct arena *arena, struct piece *piece, int n, int64_t *alive, int *when);
 
-/* early_updates.c: the groups of a training step, each update as early as it can be, appended to *out. */
-void order_step(struct arena *arena, const group_list *training, const group_list *update, group_list *out);
+/* early_updates.c: the groups of a training step appended to *out, updates that follow their gradients (and with
+ * early_updates all of them) as early as they can be, the others at the end. */
+void order_step(struct program *p, group_list *out);
+
+/* schedule_sweep.c: the groups of a gradient and of an update as a sweep, or NULL where that cannot be. moved: other
+ * updates may run before. */
+struct sweep *plan_sweep(struct program *p, struct group *make, struct group *use, bool moved);
+/* Elements from what group reads of a tensor for row 0 to what it reads for row 1; false: it is not always the same. */
+bool row_shift(const struct group *group, const struct tensor *root, int64_t *shift);
 
 /* place.c: storage of every tensor in every call, and the sizes of work. */
 void place(struct program *p);
