@@ -57,32 +57,51 @@ examples() { ls "$ROOT"/examples/*/*.nn; }
 # A name for a path that is an identifier.
 identifier() { basename "$1" .nn | tr -c 'A-Za-z0-9\n' _; }
 
+# C files that a compiler reads as one, which is quicker than each alone: what is static in them, and so may have one name
+# in several, gets the file's. The headers come first and keep all names: together FILE.c...
+together() {
+	printf '#include "%s"\n' "${@/%.c/.h}"
+	awk '
+		function finish() { if (file) printf "#include \"%s\"\n%s", file, undo }
+		FNR == 1 { finish(); file = FILENAME; undo = ""; split("", seen); own = file; gsub(/[^A-Za-z0-9]/, "_", own) }
+		/^static / {
+			gsub(/__attribute__ *\(\(([^()]|\([^()]*\))*\)\)/, "")
+			if (match($0, /[A-Za-z_0-9]+[[(]/) && !((name = substr($0, RSTART, RLENGTH - 1)) in seen)) {
+				seen[name]
+				print "#define " name " " own "_" name
+				undo = undo "#undef " name "\n"
+			}
+		}
+		END { finish() }' "$@"
+}
+
 # Check the gradients of models in quad and in float: gradients [-c|-n] SEED MODEL.nn... (see check/gradient.c). A model
 # may give options in its first line, as in the runner. Prints one line; fails if a model does not compile or is wrong.
 gradients() {
-	local option= seed model name bad=0 text
+	local option= seed model name text bad=0 good=() part names
 	case $1 in -*) option=$1; shift ;; esac
 	seed=$1
 	shift
-	: >headers.h
-	: >pairs.inc
 	for model; do
 		name=$(identifier "$model")
-		text=$(sed -n '1s/^# nnc: //p' "$model")
+		read -r text <"$model" || true
+		[[ $text = '# nnc: '* ]] && text=${text#'# nnc: '} || text=
 		# shellcheck disable=SC2086
 		if "$NNC" -Wno-unreached $text --batch=3 --real=quad --prefix="q_$name" "$model" -o "q_$name.c" &&
-			"$NNC" -Wno-unreached $text --batch=3 --prefix="f_$name" "$model" -o "f_$name.c" &&
-			tcc -c "f_$name.c" && gcc -O0 -c "q_$name.c"; then
-			printf '#include "q_%s.h"\n#include "f_%s.h"\n' "$name" "$name" >>headers.h
-			echo "	{&q_${name}_model, &f_${name}_model}," >>pairs.inc
+			"$NNC" -Wno-unreached $text --batch=3 --prefix="f_$name" "$model" -o "f_$name.c"; then
+			good+=("$name")
 		else
 			bad=$((bad + 1))
-			rm -f "q_$name.o" "f_$name.o"
 			echo "$model:" && cat "$model"
-		fi >gradients.log 2>&1 || true
+		fi >gradients.log 2>&1
 		[ ! -s gradients.log ] || cat gradients.log
 	done
-	[ -s pairs.inc ] || fail "no model compiled"
+	[ ${#good[@]} != 0 ] || fail "no model compiled"
+	printf '#include "q_%s.h"\n' "${good[@]}" >headers.h
+	printf '#include "f_%s.h"\n' "${good[@]}" >>headers.h
+	for name in "${good[@]}"; do
+		echo "	{&q_${name}_model, &f_${name}_model},"
+	done >pairs.inc
 	cat >pairs.c <<-'END'
 		#include "headers.h"
 		struct pair { const nn_model *quad, *single; };
@@ -93,7 +112,18 @@ gradients() {
 		};
 		const int n_pairs = sizeof pairs / sizeof *pairs;
 	END
-	gcc -O1 -I. -I"$ROOT/runtime" -o gradient "$ROOT/tests/check/gradient.c" pairs.c q_*.o f_*.o -Wl,-z,noexecstack -lquadmath -lm
+	# clang takes half of gcc's time for quads; their header is gcc's
+	rm -f quads*.o floats*.o
+	for ((part = 0; part < ${#good[@]}; part += 40)); do
+		names=("${good[@]:part:40}")
+		names=("${names[@]/%/.c}")
+		together "${names[@]/#/q_}" >quads.c
+		together "${names[@]/#/f_}" >floats.c
+		clang -O0 -idirafter "$(gcc -print-file-name=include)" -c quads.c -o "quads$part.o" || fail "quads do not compile"
+		tcc -c floats.c -o "floats$part.o" || fail "floats do not compile"
+	done
+	gcc -O1 -I. -I"$ROOT/runtime" -o gradient "$ROOT/tests/check/gradient.c" pairs.c quads*.o floats*.o \
+		-Wl,-z,noexecstack -lquadmath -lm
 	./gradient $option "$seed" || bad=$((bad + 1))
 	[ $bad = 0 ] || fail "$bad wrong"
 }
@@ -101,14 +131,25 @@ gradients() {
 # The models that the checks of generated C go over: every example, and the worked examples.
 models() { ls "$ROOT"/examples/*/*.nn "$ROOT"/tests/worked/*.nn "$ROOT"/tests/run/*.nn 2>/dev/null; }
 
-# Generate C for a model as m.c and m.h here, prefix m: generate MODEL [OPTION...]. Options in its first line are kept,
-# but for those of --real, so that all drivers may assume float.
-generate() {
-	local model=$1 text
-	shift
+# Generate C for a model as NAME.c and NAME.h here, prefix NAME: generate_as NAME MODEL [OPTION...]. Options in its first
+# line are kept, but for those of --real, so that all drivers may assume float.
+generate_as() {
+	local name=$1 model=$2 text
+	shift 2
 	text=$(sed -n '1s/^# nnc: //p' "$model" | sed 's/--real=[a-z]*//')
 	# shellcheck disable=SC2086
-	"$NNC" $text "$@" --prefix=m "$model" -o m.c || fail "nnc refuses $model"
+	"$NNC" $text "$@" --prefix="$name" "$model" -o "$name.c" || fail "nnc refuses $model"
+}
+generate() { generate_as m "$@"; }
+
+# A program that trains any of the models NAME, whose headers are here: link_steps PROGRAM "COMPILER" "OBJECT..." NAME...
+link_steps() {
+	local program=$1 cc=$2 objects=$3
+	shift 3
+	printf '#include "%s.h"\n' "$@" >models.h
+	for name; do echo "{\"$name\", &${name}_model},"; done >models.inc
+	# shellcheck disable=SC2086
+	$cc -DMODELS -I. -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" $objects -o "$program" -Wl,-z,noexecstack -lm
 }
 
 # Sizes from SEED, in $seed: draw LEAST MOST. Its state is a file, since RANDOM begins anew in every $(draw ..).
@@ -135,15 +176,10 @@ write_net() {
 	END
 }
 
-# Two outputs of check/steps.c agree: same MODEL FILE FILE TOLERANCE
+# Two outputs of check/steps.c agree: same WHAT FILE FILE TOLERANCE
 same() {
-	paste -d ' ' "$2" "$3" | while read -r name a other b; do
-		[ "$name" = "$other" ] || fail "$1: $name and $other"
-		printf '%s %.17g %.17g\n' "$name" "$a" "$b"
-	done | awk -v tolerance="$4" -v model="$1" '
-		{ e = $2 - $3; if (e < 0) e = -e; m = $2 < 0 ? -$2 : $2; if (m < 1) m = 1
-		  if (!(e <= tolerance * m)) { print model ": " $0; bad = 1; exit } }
-		END { exit bad }' || exit 1
+	[ -x compare ] || gcc -O1 "$ROOT/tests/check/compare.c" -o compare
+	./compare "$2" "$3" "$4" >compared || fail "$1: $(cat compared)"
 }
 
 # The models of a file with a line "NAME: STATEMENT; STATEMENT ..." each, as models/NAME.nn: write_models FILE

@@ -154,7 +154,7 @@ plan program 'nnc in process (cc)' native ./in_process data "$here" cc
 
 has_library() { # HEADER LIBRARY
 	echo "#include <$1>
-		int main(void) { return 0; }" | gcc -x c - -o /dev/null "$2" 2>/dev/null
+		int main(void) { return 0; }" | gcc -x c - -o has_library "$2" 2>/dev/null
 }
 peer() { # PROGRAM WORD.. : C by hand, which is not hurt by -ffast-math
 	program=$1

@@ -1,52 +1,71 @@
 # Every example's C: no warning from gcc, clang and tcc, its header as C++, nothing undefined but libm and mem*, nothing
-# writable, clean under the sanitizers.
+# writable, clean under the sanitizers. (strict.sh and the runner have gcc's warnings that need optimisation.)
 . "$ROOT/tests/lib.sh"
-warnings='-std=c99 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror'
-nm -D --defined-only "$(gcc -print-file-name=libm.so.6)" | sed 's/.* //; s/@.*//' | sort -u >allowed
-printf '%s\n' memcpy memset memmove memcmp >>allowed
-sort -o allowed allowed
+warnings='-std=c99 -fno-pic -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror'
+# the inline checks of sanitizers take clang longest: calls, and traps, which need no message each
+sanitizers='-fsanitize=address,undefined -fsanitize-trap=undefined -mllvm -asan-instrumentation-with-call-threshold=0'
+mkdir clang gcc tcc sanitized
 
-inspect() { # OBJECT BUILT-BY MODEL
-	nm --undefined-only "$1" | awk '{ print $2 }' | grep -v '^_GLOBAL_OFFSET_TABLE_$' | sort >undefined
-	[ -z "$(comm -23 undefined allowed)" ] || fail "$3 ($2): undefined: $(comm -23 undefined allowed)"
-	if [ "$2" != tcc ]; then
-		! nm "$1" | grep ' [BbCDdGgSs] ' >writable || fail "$3 ($2): writable: $(cat writable)"
-		nm "$1" | awk '$2 ~ /[Rr]/ { print $3 }' | sort >constants
-	else # it keeps constants in .data: they are what clang has just found read-only
-		nm "$1" | awk '$2 ~ /[BbCDdGgSs]/ && $3 !~ /^L\./ { print $3 }' | sort >data
-		[ -z "$(comm -23 data constants)" ] || fail "$3 (tcc): writable: $(comm -23 data constants)"
-	fi
-}
-
-count=0
+count=0 names=()
 for model in $(models) "$ROOT/tests/graph/second_derivative.nn"; do
-	level=-O1 # for warnings that need the flow of values
 	others=('--fp=strict --real=double' '--unroll=none --inference-only') # in turn; SLOW=1: both
 	[ -n "${SLOW-}" ] || others=("${others[count / 2 % 2]}")
 	for options in '' "${others[@]}"; do
+		count=$((count + 1))
+		name=m$count
 		# shellcheck disable=SC2086
-		generate "$model" $options
-		for cc in "gcc $level -fno-pic" 'clang -O0 -fno-pic'; do
+		generate_as $name "$model" $options
+		what="$model $options"
+		echo "$name $what" >>names
+		if [ -z "$options" ] || [ -n "${SLOW-}" ]; then
 			# shellcheck disable=SC2086
-			$cc $warnings -c m.c -o m.o || fail "$model $options: $cc"
-			inspect m.o "$cc" "$model"
-		done
-		tcc -std=c99 -Wall -Werror -c m.c -o m.o || fail "$model $options: tcc"
-		inspect m.o tcc "$model"
-		count=$((count + 1)) # names of its own for each header: all are compiled together
-		sed "s/\<m_/m${count}_/g; s/\<M_/M${count}_/g; s/NNC_M_H/NNC_M${count}_H/" m.h >"m$count.h"
-		echo "#include \"m$count.h\"" >>headers.cc
-		[ -n "${SLOW-}" ] || level=-O0
-	done
-	for options in '' ${SLOW:+--unroll=none}; do
+			gcc -O${SLOW:+1} $warnings -c $name.c -o gcc/$name.o || fail "$what: gcc"
+		else
+			# shellcheck disable=SC2086
+			gcc $warnings -fsyntax-only $name.c || fail "$what: gcc"
+		fi
 		# shellcheck disable=SC2086
-		generate "$model" $options
-		clang -O0 -std=c99 -fsanitize=address,undefined -fno-sanitize-recover=all -DMODEL=m_model -I"$ROOT/runtime" \
-			"$ROOT/tests/check/steps.c" m.c -o steps -lm
-		./steps 3 >steps.out 2>&1 || { cat steps.out; fail "$model $options: sanitizers"; }
+		clang -O0 $warnings -c $name.c -o clang/$name.o || fail "$what: clang"
+		tcc -std=c99 -Wall -Werror -c $name.c -o tcc/$name.o || fail "$what: tcc"
+		echo "#include \"$name.h\"" >>headers.cc
+		case $options in
+		'' | ${SLOW:+--unroll=none*})
+			# shellcheck disable=SC2086
+			clang -O0 -std=c99 $sanitizers -c $name.c -o sanitized/$name.o
+			names+=("$name")
+			;;
+		esac
 	done
 done
 for cc in g++ clang++; do
 	$cc -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only headers.cc || fail "headers in $cc"
+done
+
+# Symbols: tcc keeps constants in .data, which are what clang has found read-only.
+{
+	nm -D --defined-only "$(gcc -print-file-name=libm.so.6)" | sed 's/.* //; s/@.*//'
+	printf '%s\n' memcpy memset memmove memcmp _GLOBAL_OFFSET_TABLE_
+} >allowed
+nm -A clang/*.o gcc/*.o tcc/*.o >symbols
+awk '
+	FILENAME == "allowed" { allowed[$1]; next }
+	FILENAME == "names" { what[$1] = substr($0, length($1) + 2); next }
+	{
+		split($1, at, "[/.]"); cc = at[1]; model = at[2]; kind = $(NF - 1); symbol = $NF; objects += !(cc model in seen)
+		seen[cc model]
+		wrong = ""
+		if (kind ~ /[Uvw]/ && !(symbol in allowed)) wrong = "undefined"
+		if (kind ~ /[Rr]/ && cc == "clang") constant[model symbol]
+		if (kind ~ /[BbCDdGgSs]/ && !(cc == "tcc" && (symbol ~ /^L[.]/ || model symbol in constant))) wrong = "writable"
+		if (wrong != "") { print what[model] " (" cc "): " wrong ": " symbol; bad = 1 }
+	}
+	END { exit bad || !objects }' allowed names symbols || exit 1
+
+link_steps steps "clang -O0 $sanitizers" "$(echo sanitized/*.o)" "${names[@]}"
+for name in "${names[@]}"; do # an illegal instruction is what -fno-sanitize-trap has words for
+	./steps 2 $name >steps.out 2>&1 || {
+		echo "sanitizers: exit code $?" && cat steps.out
+		fail "$(grep "^$name " names)"
+	}
 done
 echo "$count files portable, without globals, clean under sanitizers"

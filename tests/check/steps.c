@@ -1,9 +1,11 @@
 /* steps.c - train a model on random rows, and print its weights: the same for any way in which its code came to be.
  *
  *   steps COUNT [MODEL.nn [BATCH [FP [REAL]]]]
+ *   steps COUNT NAME
  *
- * With MODEL defined: the generated descriptor that is linked in; else MODEL.nn, compiled in process with --batch=BATCH
- * (3; 0: the train line's), --fp=FP (strict) and --real=REAL (float).
+ * With MODEL defined: the generated descriptor that is linked in; with MODELS defined: that of this NAME in models.inc;
+ * else MODEL.nn, compiled in process with --batch=BATCH (3; 0: the train line's), --fp=FP (strict) and --real=REAL
+ * (float). Every seventh batch and the last one have half the rows.
  *
  * Prints the loss of the last step and each param, exactly (%a). */
 #include "rows.h"
@@ -12,6 +14,14 @@
 
 #ifdef MODEL
 extern const nn_model MODEL;
+#elif defined MODELS
+#include "models.h"
+static const struct {
+	const char *name;
+	const nn_model *model;
+} models[] = {
+#include "models.inc"
+};
 #else
 #include "runtime.h"
 #endif
@@ -46,6 +56,13 @@ int main(int argc, char **argv)
 	int count = argc > 1 ? atoi(argv[1]) : 100;
 #ifdef MODEL
 	const nn_model *m = &MODEL;
+#elif defined MODELS
+	const nn_model *m = NULL;
+	for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+		if (argc > 2 && strcmp(models[i].name, argv[2]) == 0)
+			m = models[i].model;
+	if (!m)
+		return 1;
 #else
 	nnc_options options = {.batch = argc > 3 ? atoi(argv[3]) : 3,
 			       .fp = argc > 4 && strcmp(argv[4], "fast") == 0 ? NNC_FP_FAST : NNC_FP_STRICT,
@@ -66,7 +83,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < count; i++) {
 		random_state = (uint64_t)i;
 		fill(&r);
-		int n = i % 7 == 6 ? ((int)m->batch + 1) / 2 : (int)m->batch;
+		int n = i % 7 == 6 || i == count - 1 ? ((int)m->batch + 1) / 2 : (int)m->batch;
 		m->step(r.params, r.state, (const void *const *)r.input, (const void *const *)r.target, &loss, n,
 			r.work);
 	}
@@ -78,7 +95,7 @@ int main(int argc, char **argv)
 				printf("%s[%ld] %a\n", t->name, (long)k, real(m, (char *)r.params + t->offset, k));
 	}
 	free_run(&r);
-#ifndef MODEL
+#if !defined MODEL && !defined MODELS
 	nnr_close(model);
 #endif
 	return 0;
