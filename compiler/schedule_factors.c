@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { LEAST_PLACES = 8 /* of a window, for a vector along them */ };
+
 /* ---- the term as a product ---- */
 
 static struct expr *multiply(struct graph *g, struct expr *a, struct expr *b) { return a ? ex2(g, EX_MUL, a, b) : b; }
@@ -225,6 +227,86 @@ static bool is_linear(const struct expr *e)
 	return e->op == EX_READ && !e->guarded && flat_subscript(e->tensor, e->arg, &flat);
 }
 
+/* A window whose places lie several elements apart in memory. */
+struct strided {
+	int axis, place, offset; /* the slots that move the subscript: of the window, and in it */
+	struct affine sub;
+};
+
+/* Such a window of which the sum could be in vectors along its places: the results lie along them, or the other factor. */
+static bool find_strided(const struct operands *w, const struct expr *read, const struct expr *other,
+			 struct strided *found)
+{
+	const struct equation *eq = w->eq;
+	const struct tensor *t = read->tensor;
+	struct affine flat;
+
+	*found = (struct strided){t->rank - 1, -1, -1, {0}};
+	while (found->axis >= 0 && t->axis[found->axis].extent == 1)
+		found->axis--;
+	if (found->axis < 0 || w->steps || !affine_of(read->arg[found->axis], &found->sub))
+		return false;
+	for (int s = 0; s < eq->n; s++) {
+		int64_t coef = found->sub.coef[s];
+		int *slot = coef > 1 && found->place < 0 ? &found->place : &found->offset;
+
+		if (!coef)
+			continue;
+		if (*slot >= 0 || eq->index[s].rows)
+			return false;
+		*slot = s;
+	}
+	if (found->place < 0 || found->offset < 0 || eq->index[found->place].extent < LEAST_PLACES)
+		return false;
+	if (!(other->slots >> found->place & 1))
+		return found->place < eq->nfree && axis_stride(eq->tensor, found->place) == 1;
+	return other->op == EX_READ && flat_subscript(other->tensor, other->arg, &flat) && flat.coef[found->place] == 1;
+}
+
+/* A copy of it with an axis for each of the two, the places last: x[.., 2*j + v - 1 else 0] as [.., v, j]. */
+static struct operand spread_window(struct operands *w, const struct expr *read, const struct strided *strided)
+{
+	const struct tensor *of = read->tensor;
+	const int slot[] = {strided->offset, strided->place};
+	struct operand operand = {0};
+	struct expr *subs[MAX_SLOTS], *from[MAX_SLOTS];
+	struct index index[MAX_SLOTS];
+	struct axis axis[MAX_SLOTS];
+	struct affine moved = {.constant = strided->sub.constant};
+	struct tensor *t;
+	int n = 0;
+
+	operand.moved = 1;
+	for (int a = 0; a < of->rank; a++) {
+		struct range r = {0, of->axis[a].extent - 1};
+
+		for (int k = 0; a == strided->axis && k < 2; k++) {
+			moved.coef[n] = strided->sub.coef[slot[k]];
+			subs[n] = ex_index(w->g, slot[k]);
+			axis[n++] = (struct axis){w->eq->index[slot[k]].extent, false};
+		}
+		if (a == strided->axis) {
+			from[a] = affine_expr(w->g, &moved);
+			continue;
+		}
+		if (!of->axis[a].rows && !range_of(read->arg[a], w->eq->index, &r))
+			return (struct operand){0};
+		subs[n] = ex2(w->g, EX_SUB, read->arg[a], ex_int(w->g, r.low));
+		from[a] = ex2(w->g, EX_ADD, ex_index(w->g, n), ex_int(w->g, r.low));
+		axis[n++] = (struct axis){r.high - r.low + 1, of->axis[a].rows};
+	}
+	for (int a = 0; a < n; a++) {
+		index[a] = (struct index){.extent = axis[a].extent, .rows = axis[a].rows};
+		operand.moved *= (double)axis[a].extent;
+	}
+	if (operand.moved > 4 * (double)tensor_size(of) || operand.moved > INT32_MAX)
+		return (struct operand){0};
+	t = new_operand(w, of, of->batched, n, axis);
+	operand.copy = define(w, t, index, n, ex_read(w->g, read->tensor, from, read->guarded ? ex_num(w->g, 0) : NULL));
+	operand.read = ex_read(w->g, t, subs, NULL);
+	return operand;
+}
+
 /* Several indices move one subscript. */
 static bool is_window(const struct expr *read)
 {
@@ -234,16 +316,31 @@ static bool is_window(const struct expr *read)
 	return false;
 }
 
+static bool is_affine_read(const struct expr *e)
+{
+	struct affine flat;
+
+	return flat_subscript(e->tensor, e->arg, &flat);
+}
+
 struct operand find_operand(struct operands *w, struct expr *e, const struct expr *other, double work,
 			    condition_list *covers)
 {
 	bool zero = e->op == EX_READ && e->guarded && ex_is_num(e->arg[e->tensor->rank], 0);
 	bool summed = own_slots(w, e, other) != 0;
+	struct strided strided;
 
-	if (is_linear(e) && !summed)
-		return (struct operand){.read = e};
 	if (zero)
 		guard_conditions(w->g, covers, w->eq->index, e);
+	if ((is_linear(e) || (zero && is_affine_read(e))) && !summed && !w->g->no_operands &&
+	    find_strided(w, e, other, &strided)) {
+		struct operand spread = spread_window(w, e, &strided);
+
+		if (spread.read)
+			return spread;
+	}
+	if (is_linear(e) && !summed)
+		return (struct operand){.read = e};
 	if (zero && is_window(e) && !summed && !w->steps)
 		return with_border(w, e);
 	return copy_by_indices(w, e, other, -1, work);

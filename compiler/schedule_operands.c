@@ -229,6 +229,41 @@ static struct equation *copy_scan(struct operands *w, const struct equation *eq)
 	return copy;
 }
 
+/* Whether a tile can do one of the sums. */
+static bool has_tile(struct operands *w, const struct equation *last)
+{
+	bool dot;
+
+	for (int i = -1; i < w->added.n; i++) {
+		struct equation *eq = i < 0 ? (struct equation *)last : w->added.item[i];
+
+		if (eq->red == RED_SUM &&
+		    tile_cycles(w->p, make_stage(w->g, eq, w->steps), 0, false, &dot) < INFINITY)
+			return true;
+	}
+	return false;
+}
+
+static void add_equation(struct operands *w, struct equation *eq)
+{
+	struct arena *arena = &w->g->ctx->arena;
+	struct equation *sum, *back = NULL, *made = NULL;
+
+	w->eq = eq;
+	sum = in_phases(w, &back);
+	if (sum)
+		made = in_best_order(w, sum);
+	if (!sum || !has_tile(w, made)) {
+		back = NULL;
+		made = in_best_order(w, eq);
+	}
+	for (int k = 0; k < w->added.n; k++)
+		list_add(arena, w->out, w->added.item[k]);
+	list_add(arena, w->out, made);
+	if (back)
+		list_add(arena, w->out, back);
+}
+
 static void add_with_operands(struct operands *w, struct equation *const *item, int n)
 {
 	struct arena *arena = &w->g->ctx->arena;
@@ -241,10 +276,7 @@ static void add_with_operands(struct operands *w, struct equation *const *item, 
 			list_add(arena, w->out, made);
 			continue;
 		}
-		made = in_best_order(w, item[i]);
-		for (int k = 0; k < w->added.n; k++)
-			list_add(arena, w->out, w->added.item[k]);
-		list_add(arena, w->out, made);
+		add_equation(w, item[i]);
 	}
 }
 

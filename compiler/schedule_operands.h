@@ -47,6 +47,9 @@ struct equation *with_operands(struct operands *w);
 /* Cycles to copy an element to a place far from the last one's. */
 double move_cycles(const struct operands *w);
 
+/* schedule_phases.c: the equation as a sum over phases of its indices, and *back, which is to stand behind it; NULL where
+ * it is none. */
+struct equation *in_phases(struct operands *w, struct equation **back);
 /* schedule_turn.c: the equation in that form, or one that makes the same from the results in another order. */
 struct equation *in_best_order(struct operands *w, struct equation *eq);
 
