@@ -66,9 +66,9 @@ struct tile {
 	struct tile_axis row[2], col[2];
 	struct tile_axis sum[TILE_SUMS]; /* innermost first */
 	int n_sum;
-	struct tile_loop loop[64]; /* outermost first */
-	int n_loop;
 	struct tile_size size[TARGET_COUNT];
+	int n_loop;
+	struct tile_loop loop[MAX_SLOTS]; /* outermost first; a stage's tile has memory for n_loop of them only */
 };
 
 /* Where the loop over an index is cut: pieces [at[k], at[k + 1]). In piece `whole`, if by > 0, the index is taken as

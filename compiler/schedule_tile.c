@@ -455,10 +455,10 @@ static bool order_sums(const struct problem *p, const struct choice *c, struct t
 
 static struct tile *make_tile(struct problem *p, const struct choice *c)
 {
-	struct tile *tile = arena_alloc(&p->g->ctx->arena, sizeof *tile), scratch;
+	struct tile whole = {.a = p->a, .b = p->b, .dot = c->dot}, scratch, *tile = &whole;
 	double least = INFINITY;
+	size_t size;
 
-	*tile = (struct tile){.a = p->a, .b = p->b, .dot = c->dot};
 	for (int t = 0; t < p->program->n_machine; t++)
 		if (best_size(p, c, &p->program->machine[t], &tile->size[t]) == INFINITY)
 			return NULL;
@@ -474,7 +474,8 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	scratch = *tile;
 	if (tile->n_loop <= 6)
 		try_orders(p, &scratch, 0, tile, &least);
-	return tile;
+	size = offsetof(struct tile, loop) + (size_t)whole.n_loop * sizeof *whole.loop;
+	return memcpy(arena_alloc(&p->g->ctx->arena, size), &whole, size);
 }
 
 static void swap_factors(struct problem *p)
