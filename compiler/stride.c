@@ -68,10 +68,20 @@ static void split_subscript(struct graph *g, struct term *split, struct strides 
 bool split_strides(struct graph *g, const struct term *term, struct term *split, struct strides *strides)
 {
 	struct arena *arena = &g->ctx->arena;
-	struct tensor *to = arena_alloc(arena, sizeof *to);
-	int uses[MAX_SLOTS] = {0}, rank = term->to->rank;
+	struct tensor *to;
+	int uses[MAX_SLOTS] = {0}, rank = term->to->rank, window, offset;
+	struct affine a;
 	bool any = false;
 
+	for (int d = 0; d < rank; d++)
+		for (int p = 0; p < term->n; p++)
+			uses[p] += (int)(term->sub[d]->slots >> p & 1);
+	for (int d = 0; d < rank && !any; d++)
+		any = find_stride(term, d, uses, &window, &offset, &a);
+	if (!any) /* as in most terms, which get no memory */
+		return false;
+	any = false;
+	to = arena_alloc(arena, sizeof *to);
 	*strides = (struct strides){0};
 	*split = *term;
 	*to = *term->to;
@@ -80,13 +90,7 @@ bool split_strides(struct graph *g, const struct term *term, struct term *split,
 	split->sub = arena_array(arena, 2 * (size_t)rank + 1, sizeof(struct expr *));
 	split->index = arena_array(arena, MAX_SLOTS, sizeof *split->index);
 	memcpy(split->index, term->index, (size_t)term->n * sizeof *split->index);
-	for (int d = 0; d < rank; d++)
-		for (int p = 0; p < term->n; p++)
-			uses[p] += (int)(term->sub[d]->slots >> p & 1);
 	for (int d = 0; d < rank; d++) {
-		int window, offset;
-		struct affine a;
-
 		to->axis[strides->n] = term->to->axis[d];
 		if (find_stride(term, d, uses, &window, &offset, &a) && split->n + 2 * rank < MAX_SLOTS) {
 			split_subscript(g, split, strides, d, &a, window, offset);
