@@ -15,6 +15,12 @@
 
 enum { LEAST_ELEMENTS = 48 /* of a program */, STRIP_ELEMENTS = 512, MOST_LEVELS = 8 };
 
+/* Its value, in the piece of its loops that is being written; the conditions of a sum stay within. */
+static struct expr *value_of(const struct stage *stage)
+{
+	return stage->conditions.n ? stage->eq->value : stage->term;
+}
+
 /* ---- loops ---- */
 
 static bool is_place(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
@@ -58,17 +64,21 @@ static void collect_steps(struct map *m, const struct stage *stage, condition_li
 {
 	const struct equation *eq = stage->eq;
 	struct affine flat = {0};
-	expr_list seen = {0};
+	expr_list seen = {0}, reads = stage->reads;
 
-	for (int i = 0; i < stage->reads.n; i++) {
-		struct expr *read = stage->reads.item[i];
+	if (m->piece.extent) {
+		reads = (expr_list){0};
+		collect_reads(m->b->e->g, stage->term, &reads);
+	}
+	for (int i = 0; i < reads.n; i++) {
+		struct expr *read = reads.item[i];
 
 		if (flat_subscript(read->tensor, read->arg, &flat))
 			list_add(m->arena, steps, flat);
 		if (read->guarded)
 			guard_conditions(m->b->e->g, bounds, eq->index, read);
 	}
-	collect_integers(m, eq->value, steps, &seen);
+	collect_integers(m, value_of(stage), steps, &seen);
 	if (is_place(eq->red))
 		list_add(m->arena, steps, place_of(eq));
 	flat = (struct affine){0};
@@ -98,7 +108,9 @@ static void add_level(struct map *m, struct map_space *space, const struct equat
 	const struct index *index = &eq->index[slot];
 	struct map_level level = {slot, index->extent, index->rows && has_run_time_rows(m->b->group), 1}, *outer;
 
-	if (runs_once(m->b, eq, slot))
+	if (slot < eq->nfree && m->piece.extent && m->piece.slot == slot)
+		level.extent = m->piece.extent;
+	if (level.extent == 1 || runs_once(m->b, eq, slot))
 		return;
 	if (!level.rows)
 		level.each = level.extent;
@@ -237,7 +249,7 @@ static int make_place(struct map *m, const struct stage *stage, struct map_space
 	best = add_to_register(m, NN_MAP_MOVE, 1, &none);
 	winner = add_to_register(m, NN_MAP_MOVE, 1, &first);
 	open_space(m, space, false);
-	value = make_value(m, eq->value);
+	value = make_value(m, value_of(stage));
 	at = make_index(m, &place);
 	if (!m->failed) {
 		better = add_instruction(m, NN_MAP_LT, 2, most ? (int[]){best, value} : (int[]){value, best});
@@ -262,12 +274,12 @@ static int make_reduction(struct map *m, const struct stage *stage, bool along)
 	    (is_place(eq->red) && (along || !space->n)))
 		return fail_map(m);
 	if (!space->n)
-		return make_value(m, eq->value);
+		return make_value(m, value_of(stage));
 	for (int s = eq->nfree; s < eq->n; s++)
 		bound |= (uint64_t)1 << s;
 	if (skips_rounds(stage, bound))
 		return fail_map(m);
-	hoist(m, eq->value, bound);
+	hoist(m, value_of(stage), bound);
 	if (is_place(eq->red))
 		return make_place(m, stage, space);
 	neutral = number_value(m, ex_num(m->b->e->g, how.neutral), false);
@@ -276,7 +288,7 @@ static int make_reduction(struct map *m, const struct stage *stage, bool along)
 	add_result(m, NN_MAP_MOVE, total, 1, &neutral);
 	memo = m->memo.n;
 	open_space(m, space, along);
-	take_in(m, &how, eq->value, total, along);
+	take_in(m, &how, value_of(stage), total, along);
 	close_space(m);
 	m->memo.n = memo;
 	if (along)
@@ -329,6 +341,8 @@ static void store(struct map *m, const struct stage *stage, int value, const cha
 		memory.flat.coef[s] = axis_stride(stage->eq->tensor, s);
 	if (m->flat)
 		memory.flat.coef[0] = 1;
+	if (m->piece.extent)
+		memory.first[m->piece.slot] = m->piece.from;
 	at = memory_value(m, memory);
 	if (m->strip && pattern_of(m, at) == ROW) {
 		if (!store_at_once(m, value, at))
@@ -384,20 +398,75 @@ static int make_stage_value(struct map *m, const struct stage *stage, bool along
 	start_stage(m->b, eq, m->from);
 	m->loops = 0;
 	for (int s = m->from; s < eq->n; s++)
-		if (m->flat || !runs_once(m->b, eq, s))
+		if (m->flat || !(runs_once(m->b, eq, s) || (m->piece.extent == 1 && m->piece.slot == s)))
 			m->loops |= (uint64_t)1 << s;
 	if (stage->form == FORM_SCATTER || (eq->tensor->elem != ELEM_REAL && m->b->e->real_kind != NNC_FLOAT))
 		return fail_map(m);
-	return stage->form == FORM_MAP ? make_value(m, eq->value) : make_reduction(m, stage, along);
+	return stage->form == FORM_MAP ? make_value(m, value_of(stage)) : make_reduction(m, stage, along);
+}
+
+/* Where the loop over an index is better cut: there is one stage, and it tests integers. What is outside of a tensor needs
+ * no cut. */
+static const struct cut *find_cut(const struct map *m, int at, int end, int from, int to)
+{
+	const struct stage *stage = m->b->group->stages.item[at];
+
+	if (m->flat || m->piece.extent || end > at + 1 || stage->form != FORM_MAP)
+		return NULL;
+	for (int k = 0; k < stage->n_cut; k++) {
+		const struct cut *cut = &stage->cut[k];
+
+		for (int i = 0; i < stage->exprs.n && cut->n > 1 && cut->slot >= from && cut->slot < to; i++) {
+			const struct expr *e = stage->exprs.item[i];
+
+			if (e->elem == ELEM_BOOL && e->n && e->arg[0]->elem == ELEM_INT && e->slots >> cut->slot & 1)
+				return cut;
+		}
+	}
+	return NULL;
+}
+
+static void make_nest(struct map *m, int at, int end, int from, int to, bool inner);
+
+/* One piece after the other, each with the term that is left of it, in an index that begins with 0. */
+static void make_pieces(struct map *m, int at, int from, int to, const struct cut *cut)
+{
+	struct graph *g = m->b->e->g;
+	struct stage *stage = m->b->group->stages.item[at];
+	struct expr *term = stage->term, *in[MAX_SLOTS] = {0};
+	struct piece_ranges known = {.known = (uint64_t)1 << cut->slot};
+
+	for (int k = 0; k < cut->n; k++) {
+		struct expr *first = ex_int(g, cut->at[k]);
+
+		m->piece = (struct map_piece){cut->slot, cut->at[k], cut->at[k + 1] - cut->at[k]};
+		in[cut->slot] =
+			m->piece.extent == 1 ? first : ex2(g, EX_ADD, ex_index(g, cut->slot), first);
+		known.of[cut->slot] = (struct range){cut->at[k], cut->at[k + 1] - 1};
+		stage->term = restrict_term(g, stage->eq, term, &known);
+		stage->term = ex_substitute(g, stage->term, in, stage->eq->n);
+		make_nest(m, at, at + 1, from, to, true);
+		stage->term = term;
+	}
+	m->piece.extent = 0;
 }
 
 /* The stages [at, end), which stand in the loops over slots [from, to). inner: within other loops of the program. */
 static void make_nest(struct map *m, int at, int end, int from, int to, bool inner)
 {
 	struct map_space *space = free_space(m, at, end, from, to);
+	const struct cut *cut = find_cut(m, at, end, from, to);
 	bool along = run_along(m, at, end, space), opened = space->n || !inner;
 	int memo = m->memo.n, made = m->made.n, *value = arena_array(m->arena, (size_t)(end - at), sizeof *value);
 
+	if (cut) {
+		if (!inner)
+			open_space(m, new_space(m), false);
+		make_pieces(m, at, from, to, cut);
+		if (!inner)
+			close_space(m);
+		return;
+	}
 	if (opened)
 		open_space(m, space, !along);
 	for (int i = at; i < end && !m->failed; i++) {
@@ -439,6 +508,41 @@ static double map_size(const struct map *m, int at, int end, int from)
 	return most;
 }
 
+/* Where the nest of a stage begins. */
+static int nest_of(const struct group *group, int i)
+{
+	int at = 0;
+
+	while (nest_end(group, at) <= i)
+		at = nest_end(group, at);
+	return at;
+}
+
+static bool reads_tensor(const struct stage *stage, const struct tensor *t)
+{
+	for (int i = 0; i < stage->reads.n; i++)
+		if (stage->reads.item[i]->tensor == t)
+			return true;
+	return false;
+}
+
+/* Whether the loops that the nests share may be those of each of them, so that strips are longer: no nest needs a value
+ * that another one has made and that is in no memory, and a round of the loops is short. */
+static bool may_part(const struct map *m, int at, int end, int depth)
+{
+	for (int i = at; i < end; i++) {
+		const struct stage *stage = m->b->group->stages.item[i];
+
+		if (stage->form == FORM_SCATTER)
+			return false;
+		for (int k = at; k < end; k++)
+			if (m->b->group->stages.item[k]->local && nest_of(m->b->group, k) != nest_of(m->b->group, i) &&
+			    reads_tensor(stage, m->b->group->stages.item[k]->eq->tensor))
+				return false;
+	}
+	return map_size(m, at, end, depth) < STRIP_ELEMENTS;
+}
+
 static bool make_map(struct map *m, struct body *b, int at, int end, int from)
 {
 	int depth = b->group->depth;
@@ -457,13 +561,16 @@ static bool make_map(struct map *m, struct body *b, int at, int end, int from)
 				list_add(m->arena, &m->used, e->arg[a]);
 		}
 	for (int i = at; i < end; i++)
-		list_add(m->arena, &m->used, b->group->stages.item[i]->eq->value);
+		list_add(m->arena, &m->used, value_of(b->group->stages.item[i]));
 	if (nest_end(b->group, at) == end) {
 		make_nest(m, at, end, from, free_slots(b, at), false);
 	} else {
-		open_space(m, free_space(m, at, end, from, depth), false);
+		bool part = may_part(m, at, end, depth);
+		int shared = part ? from : depth;
+
+		open_space(m, free_space(m, at, end, from, shared), false);
 		for (int i = at; i < end && !m->failed; i = nest_end(b->group, i))
-			make_nest(m, i, nest_end(b->group, i), depth, free_slots(b, i), true);
+			make_nest(m, i, nest_end(b->group, i), shared, free_slots(b, i), true);
 		close_space(m);
 	}
 	return !m->failed && assign_slots(m);

@@ -25,6 +25,7 @@ struct map_memory {
 	const struct equation *eq; /* that reads it, or whose tensor it is */
 	const char *local;	   /* written to a local variable of this name, if not NULL */
 	struct affine flat;	   /* steps by slot */
+	int64_t first[MAX_SLOTS];  /* written: the first index of a piece of a loop */
 };
 
 /* Loops; adjoining ones that are one to all operands have become one. */
@@ -77,6 +78,10 @@ struct map {
 	int conditional;	 /* sides of choices around what is being made */
 	bool failed;		 /* there is no such instruction, or too many */
 	bool flat;		 /* one loop, over `count` elements */
+	struct map_piece {
+		int slot;
+		int64_t from, extent; /* extent 0: whole loops */
+	} piece;		 /* of the loop that is being gone through */
 	int first, end;		 /* the stages */
 	int from;		 /* slots before this one are loops of text */
 	expr_list used;		 /* every operand, as often as it is one */

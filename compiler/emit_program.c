@@ -304,7 +304,7 @@ static const char *start_of(struct map *m, const struct map_memory *memory)
 		return arena_printf(m->arena, "%s%s", cast, find_arg(b, t)->name);
 	start_stage(b, memory->eq, m->from);
 	for (int s = 0; s < memory->eq->nfree && !memory->read; s++)
-		subs[s] = ex_index(b->e->g, s);
+		subs[s] = ex2(b->e->g, EX_ADD, ex_index(b->e->g, s), ex_int(b->e->g, memory->first[s]));
 	text_printf(&out, "%s&", cast);
 	print_element(b, &out, t, memory->read ? memory->read->arg : subs);
 	return out.at;

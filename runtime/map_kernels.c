@@ -122,6 +122,26 @@ static void map_space(struct frame *f, const int32_t *w)
 
 /* ---- memory ---- */
 
+INLINE void every_second(real *to, const real *from, int n)
+{
+	int i = 0;
+#if TILE_BYTES == 64
+	if (sizeof(real) == 4) {
+		const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+		for (; i < n; i += WIDTH) {
+			const int rest = n - i, span = 2 * rest - 1, high = span - WIDTH;
+			const vec a = load_part(from + 2 * i, first_lanes(span < WIDTH ? span : WIDTH));
+			const vec b = load_part(from + 2 * i + WIDTH,
+						first_lanes(high < 0 ? 0 : high < WIDTH ? high : WIDTH));
+			store_part(to + i, (vec)_mm512_permutex2var_ps((__m512)a, even, (__m512)b),
+				   first_lanes(rest < WIDTH ? rest : WIDTH));
+		}
+	}
+#endif
+	for (; i < n; i++)
+		to[i] = from[2 * i];
+}
+
 /* n elements, `step` apart, one after the other. */
 INLINE void gather_row(real *to, const real *from, int n, ptrdiff_t step)
 {
@@ -132,11 +152,13 @@ INLINE void gather_row(real *to, const real *from, int n, ptrdiff_t step)
 		if (i < n)
 			store_part(to + i, load_part(from + i, first_lanes(n - i)), first_lanes(n - i));
 	} else if (step == 2) {
-		for (; i < n; i++)
-			to[i] = from[2 * i];
+		every_second(to, from, n);
 	} else if (step == 0) {
-		for (; i < n; i++)
-			to[i] = from[0];
+		const vec all = *from + (vec){0};
+		for (; i + WIDTH <= n; i += WIDTH)
+			*(vec *)(to + i) = all;
+		if (i < n)
+			store_part(to + i, all, first_lanes(n - i));
 	} else {
 		for (; i < n; i++)
 			to[i] = from[i * step];
@@ -165,6 +187,12 @@ static real *load_level(const struct frame *f, int level, real *to, const real *
 		gather_row(to, from, n, *step);
 		return to + n;
 	}
+	if (level + 2 == f->strip->levels && step[1] == 1) {
+		const int row = rows_of(f, f->strip, level + 1);
+		for (int i = 0; i < n; i++, to += row, from += *step)
+			gather_row(to, from, row, 1);
+		return to;
+	}
 	for (int i = 0; i < n; i++)
 		to = load_level(f, level + 1, to, from + i * (ptrdiff_t)*step, step + 1);
 	return to;
@@ -181,6 +209,12 @@ static const real *store_level(const struct frame *f, int level, real *to, const
 	if (level + 1 == f->strip->levels) {
 		scatter_row(to, from, n, *step);
 		return from + n;
+	}
+	if (level + 2 == f->strip->levels && step[1] == 1) {
+		const int row = rows_of(f, f->strip, level + 1);
+		for (int i = 0; i < n; i++, from += row, to += *step)
+			gather_row(to, from, row, 1);
+		return from;
 	}
 	for (int i = 0; i < n; i++)
 		from = store_level(f, level + 1, to + i * (ptrdiff_t)*step, from, step + 1);
@@ -252,6 +286,65 @@ static real *load_inside(const struct frame *f, const struct inside *in, int lev
 	return to;
 }
 
+/* A box: in each level of the strip, what lies in [from, to) of it. size: elements of what is within a level. */
+struct box {
+	int from[NN_MAP_INDICES], to[NN_MAP_INDICES], size[NN_MAP_INDICES];
+};
+
+/* Whether the conditions make a box: each depends on one level of the strip at most. */
+static bool find_box(const struct frame *f, const struct inside *in, const int32_t *value, struct box *box)
+{
+	const struct space *s = f->strip;
+	const int levels = s->levels - s->strip;
+	for (int l = levels - 1, size = 1; l >= 0; l--) {
+		box->size[l] = size;
+		size *= box->to[l] = rows_of(f, s, s->strip + l);
+		box->from[l] = 0;
+	}
+	for (int c = 0; c < in->n; c++) {
+		const int32_t *factor = in->first + c * in->factors, v = value[c];
+		int on = 0;
+		for (int l = 0, met = 0; l < levels; l++) {
+			if (factor[l] == 0)
+				continue;
+			if (met++)
+				return false;
+			on = l;
+		}
+		const int by = factor[on];
+		if (by == 0 && v < 0)
+			box->to[on] = 0;
+		else if (by > 0 && v < 0 && (-v + by - 1) / by > box->from[on])
+			box->from[on] = (-v + by - 1) / by;
+		else if (by < 0 && v / -by + 1 < box->to[on])
+			box->to[on] = v < 0 ? 0 : v / -by + 1;
+	}
+	for (int l = 0; l < levels; l++)
+		if (box->from[l] >= box->to[l])
+			box->from[l] = box->to[l] = 0;
+	return true;
+}
+
+static real *load_box(const struct frame *f, const struct inside *in, const struct box *box, int level, real *to,
+		      const real *from, const int32_t *step)
+{
+	const struct space *s = f->strip;
+	const int n = rows_of(f, s, s->strip + level), start = box->from[level], end = box->to[level];
+	const int size = box->size[level];
+	fill_row(in, to, start * size);
+	to += start * size;
+	from += start * (ptrdiff_t)*step;
+	if (s->strip + level + 1 == s->levels) {
+		gather_row(to, from, end - start, *step);
+		to += end - start;
+	} else {
+		for (int i = start; i < end; i++, from += *step)
+			to = load_box(f, in, box, level + 1, to, from, step + 1);
+	}
+	fill_row(in, to, (n - end) * size);
+	return to + (n - end) * size;
+}
+
 static void map_load_inside(struct frame *f, const int32_t *w)
 {
 	const struct space *s = f->strip;
@@ -263,6 +356,7 @@ static void map_load_inside(struct frame *f, const int32_t *w)
 				  .factors = f->n_index + 1,
 				  .first = condition + 1 + s->base + s->strip};
 	int32_t value[CONDITIONS];
+	struct box box;
 	if (*f->slot[w[4]].at == 0) {
 		fill_row(&in, f->slot[w[1]].at, f->n);
 		return;
@@ -276,7 +370,10 @@ static void map_load_inside(struct frame *f, const int32_t *w)
 		for (int k = 0; k < f->n_index; k++)
 			value[c] += condition[1 + k] * f->index[k];
 	}
-	load_inside(f, &in, s->strip, value, f->slot[w[1]].at, f->slot[w[2]].at, step);
+	if (find_box(f, &in, value, &box))
+		load_box(f, &in, &box, 0, f->slot[w[1]].at, f->slot[w[2]].at, step);
+	else
+		load_inside(f, &in, s->strip, value, f->slot[w[1]].at, f->slot[w[2]].at, step);
 }
 
 /* ---- integers ---- */

@@ -36,7 +36,7 @@ write_model() { # NUMBER
 		  return y
 		}
 		def spread(x[n]) {
-		  y[i < n + 9] = x[i - 4 else 0.5] - x[2 * i - n else 1] * x[i - 20 else x[i else 2]]
+		  y[i < n + 9] = x[i - 4 else 0.5] - x[2 * i - n else 1] + x[i - 20 else x[i else 2]]
 		  return y
 		}
 		def functions(x[..]) = exp(-x) + log(1 + x^2) + sqrt(1 + x^2) + abs(x) * sin(x) + floor(3 * x) + erf(x) +
