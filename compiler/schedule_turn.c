@@ -52,20 +52,27 @@ static struct equation *turn_back(struct operands *w, const struct equation *eq,
 			      ex_read(w->g, (struct tensor *)turned, sub, NULL), eq->at);
 }
 
-/* About the cycles of an equation: of a sum of products as a tile, of anything else for each element. */
-static double cycles_of(struct operands *w, struct equation *eq, bool one_row)
+/* Add about the cycles of an equation, of all rows and of one: of a sum of products as a tile, of anything else for each
+ * element. */
+static void add_cycles(struct operands *w, struct equation *eq, double cycles[2])
 {
-	double moved = 1, cycles;
-	bool dot;
+	struct stage *stage = eq->n > eq->nfree ? make_stage(w->g, eq, w->steps) : NULL;
 
-	for (int s = 0; s < eq->nfree; s++)
-		moved *= one_row && eq->index[s].rows ? 1 : (double)eq->index[s].extent;
-	if (eq->n == eq->nfree)
-		return moved * move_cycles(w);
-	cycles = tile_cycles(w->p, make_stage(w->g, eq, w->steps), 0, one_row, &dot);
-	for (int s = eq->nfree; s < eq->n; s++)
-		moved *= (double)eq->index[s].extent;
-	return cycles < INFINITY ? cycles : moved;
+	for (int one_row = 0; one_row < 2; one_row++) {
+		double moved = 1, tiled;
+		bool dot;
+
+		for (int s = 0; s < eq->nfree; s++)
+			moved *= one_row && eq->index[s].rows ? 1 : (double)eq->index[s].extent;
+		if (!stage) {
+			cycles[one_row] += moved * move_cycles(w);
+			continue;
+		}
+		tiled = tile_cycles(w->p, stage, 0, one_row, &dot);
+		for (int s = eq->nfree; s < eq->n; s++)
+			moved *= (double)eq->index[s].extent;
+		cycles[one_row] += tiled < INFINITY ? tiled : moved;
+	}
 }
 
 /* One way to compute the equation: what is added before it, and itself. */
@@ -85,11 +92,9 @@ static struct variant make_variant(struct operands *w, struct equation *eq)
 	made = with_operands(w);
 	form.last = made ? made : eq;
 	form.added = made ? w->added : (equation_list){0};
-	for (int one_row = 0; one_row < 2; one_row++) {
-		form.cycles[one_row] = cycles_of(w, form.last, one_row);
-		for (int i = 0; i < form.added.n; i++)
-			form.cycles[one_row] += cycles_of(w, form.added.item[i], one_row);
-	}
+	add_cycles(w, form.last, form.cycles);
+	for (int i = 0; i < form.added.n; i++)
+		add_cycles(w, form.added.item[i], form.cycles);
 	return form;
 }
 
@@ -128,10 +133,9 @@ struct equation *in_best_order(struct operands *w, struct equation *eq)
 			w->eq = eq;
 			other = put_last(w, s);
 			form = make_variant(w, other);
-			for (int one_row = 0; one_row < (w->part == PART_INFERENCE ? 2 : 1); one_row++) {
-				form.cycles[one_row] += cycles_of(w, turn_back(w, eq, other->tensor, s), one_row);
+			add_cycles(w, turn_back(w, eq, other->tensor, s), form.cycles);
+			for (int one_row = 0; one_row < (w->part == PART_INFERENCE ? 2 : 1); one_row++)
 				better &= form.cycles[one_row] < 0.8 * best.cycles[one_row];
-			}
 			if (!better)
 				continue;
 			best = form;
