@@ -255,7 +255,9 @@ static void add_equation(struct operands *w, struct equation *eq)
 		made = in_best_order(w, sum);
 	if (!sum || !has_tile(w, made)) {
 		back = NULL;
-		made = in_best_order(w, eq);
+		w->eq = eq;
+		made = write_out_sum(w);
+		made = in_best_order(w, made ? made : eq);
 	}
 	for (int k = 0; k < w->added.n; k++)
 		list_add(arena, w->out, w->added.item[k]);

@@ -50,6 +50,8 @@ double move_cycles(const struct operands *w);
 /* schedule_phases.c: the equation as a sum over phases of its indices, and *back, which is to stand behind it; NULL where
  * it is none. */
 struct equation *in_phases(struct operands *w, struct equation **back);
+/* The equation as a map, if it divides free indices and sums over few terms; or NULL. */
+struct equation *write_out_sum(struct operands *w);
 /* schedule_turn.c: the equation in that form, or one that makes the same from the results in another order. */
 struct equation *in_best_order(struct operands *w, struct equation *eq);
 

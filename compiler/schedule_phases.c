@@ -8,12 +8,17 @@
  *
  * A phase has a few places that no j has, before the first and behind the last; nothing reads them.
  *
+ * A sum of few terms that is no sum of products, as the gradient of a pool whose windows overlap, is written out instead:
+ * as one expression it stands in the loops over quotients and remainders that schedule_pieces.c makes.
+ *
  * requires  an equation that is not in a scan
  * gives     the sum over phases, and the equation that puts them together; NULL where no index is divided, or not always
  *           in the same way */
 #include "schedule_operands.h"
 
 #include "expr.h"
+
+enum { MOST_TERMS = 8 };
 
 /* How the sum divides its free indices: 0, or j = by*q + r - before wherever it does. */
 struct phases {
@@ -116,6 +121,32 @@ static struct equation *make_phases(struct operands *w, const struct phases *pha
 	t->batched = eq->tensor->batched;
 	t->of = NULL;
 	return graph_equation(w->g, t, RED_SUM, sum.nfree, n, index, value, eq->at);
+}
+
+struct equation *write_out_sum(struct operands *w)
+{
+	const struct equation *eq = w->eq;
+	struct expr *map[MAX_SLOTS] = {0}, *value = NULL;
+	struct phases phases;
+	int64_t terms = 1;
+
+	if (eq->kind != EQ_MAP || eq->red != RED_SUM || w->steps || !find_phases(w, &phases))
+		return NULL;
+	for (int s = eq->nfree; s < eq->n; s++)
+		if (eq->index[s].rows || (terms *= eq->index[s].extent) > MOST_TERMS)
+			return NULL;
+	for (int64_t k = 0; k < terms; k++) {
+		struct expr *term;
+		int64_t rest = k;
+
+		for (int s = eq->n - 1; s >= eq->nfree; s--) {
+			map[s] = ex_int(w->g, rest % eq->index[s].extent);
+			rest /= eq->index[s].extent;
+		}
+		term = ex_substitute(w->g, eq->value, map, eq->n);
+		value = value ? ex2(w->g, EX_ADD, value, term) : term;
+	}
+	return graph_equation(w->g, eq->tensor, RED_NONE, eq->nfree, eq->nfree, eq->index, value, eq->at);
 }
 
 struct equation *in_phases(struct operands *w, struct equation **back)
