@@ -247,11 +247,13 @@ static void write_nests(struct body *b)
 		}
 	}
 	for (int at = 0; at < group->stages.n; at = nest_end(group, at)) {
+		b->n_complete = at;
 		if (nest_end(group, at) < group->stages.n || at > 0)
 			start_stage(b, group->stages.item[at]->eq, group->depth);
 		if (nest_end(group, 0) == group->stages.n || !write_map(b, at, nest_end(group, at), group->depth))
 			write_nest(b, at, nest_end(group, at), group->depth);
 	}
+	b->n_complete = 0;
 	close_loops(b, blocks);
 }
 

@@ -166,6 +166,7 @@ struct body {
 	LIST(struct temp) temps;
 	LIST(struct local) locals;
 	LIST(struct local) bases;  /* what tensors are called in names */
+	int n_complete;		   /* stages of nests that stand before */
 	const char *suffix;	   /* of variables for parts of an element that is written out: "_3" */
 	const struct equation *eq; /* whose slots the following are */
 	const char *slot_name[64]; /* C text of an index's value; NULL where it is constant */

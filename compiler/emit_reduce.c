@@ -88,7 +88,50 @@ static const char *lane_total(struct body *b, const char *sums, int first, int n
 	return arena_printf(b->e->arena, n == lanes ? "%s + %s" : "(%s + %s)", left, right);
 }
 
-/* Several sums side by side, added up in a fixed order at the end: independent additions, which fill a vector. */
+/* The lanes start as the whole does. */
+static void write_lane_starts(struct body *b, const struct equation *eq, const char *values, const char *lane, int lanes)
+{
+	struct emitter *e = b->e;
+
+	if (eq->red == RED_SUM) {
+		write_line(e, "%s %s[%d] = {%s};", e->real, values, lanes, real_literal(e, 0));
+		return;
+	}
+	write_line(e, "%s %s[%d];", e->real, values, lanes);
+	open_block(e, "for (int %s = 0; %s < %d; %s++) {", lane, lane, lanes, lane);
+	write_line(e, "%s[%s] = %s;", values, lane, neutral_start(b, eq));
+	close_block(e, "}");
+}
+
+/* A term taken into a lane; an extreme without a branch. */
+static void write_lane(struct body *b, const struct equation *eq, const char *element, const char *term)
+{
+	const char *value;
+
+	if (eq->red == RED_SUM) {
+		write_line(b->e, "%s += %s;", element, term);
+		return;
+	}
+	value = new_name(b->e, &b->scope, "value");
+	write_line(b->e, "const %s %s = %s;", b->e->real, value, term);
+	write_line(b->e, "%s = %s %s %s ? %s : %s;", element, value, eq->red == RED_MAX ? ">" : "<", element, value,
+		   element);
+}
+
+static void write_lane_end(struct body *b, const struct equation *eq, const char *name, const char *values,
+			   const char *lane, int lanes)
+{
+	if (eq->red == RED_SUM) {
+		write_line(b->e, "%s += %s;", name, lane_total(b, values, 0, lanes, lanes));
+		return;
+	}
+	open_block(b->e, "for (int %s = 0; %s < %d; %s++) {", lane, lane, lanes, lane);
+	write_accumulate(b, eq, name, name, arena_printf(b->e->arena, "%s[%s]", values, lane), NULL);
+	close_block(b->e, "}");
+}
+
+/* Several sums or extremes side by side, put together in a fixed order at the end: independent operations, which fill a
+ * vector. */
 static void write_lanes(struct body *b, struct accumulation *acc, const char *name)
 {
 	struct emitter *e = b->e;
@@ -103,30 +146,30 @@ static void write_lanes(struct body *b, struct accumulation *acc, const char *na
 	index = b->slot_name[slot];
 	sums = new_name(e, &b->scope, arena_printf(e->arena, "%s_lane", name));
 	lane = new_name(e, &b->scope, "lane");
-	write_line(e, "%s %s[%d] = {%s};", e->real, sums, lanes, real_literal(e, 0));
+	write_lane_starts(b, eq, sums, lane, lanes);
 	write_line(e, "int %s = %s;", index, from);
 	m = mark(b);
 	open_block(e, "for (; %s + %d <= %s; %s += %d) {", index, lanes, to, index, lanes);
 	open_block(e, "for (int %s = 0; %s < %d; %s++) {", lane, lane, lanes, lane);
 	b->slot_name[slot] = arena_printf(e->arena, "%s + %s", index, lane);
-	write_line(e, "%s[%s] += %s;", sums, lane, term_text(b, stage));
+	write_lane(b, eq, arena_printf(e->arena, "%s[%s]", sums, lane), term_text(b, stage));
 	forget(b, m, true);
 	close_block(e, "}");
 	close_block(e, "}");
 	b->slot_name[slot] = index;
 	if (strchr(to, '_') || strcmp(from, "0") != 0 || eq->index[slot].rows || eq->index[slot].extent % lanes) {
 		open_block(e, "for (; %s < %s; %s++) {", index, to, index);
-		write_line(e, "%s += %s;", name, term_text(b, stage));
+		write_accumulate(b, eq, name, name, term_text(b, stage), NULL);
 		forget(b, m, true);
 		close_block(e, "}");
 	}
-	write_line(e, "%s += %s;", name, lane_total(b, sums, 0, lanes, lanes));
+	write_lane_end(b, eq, name, sums, lane, lanes);
 }
 
 /* One loop makes as many terms as there are lanes: their sum. */
 static bool is_one_round(const struct stage *stage)
 {
-	return stage->n_loop - stage->n_free == 1 && !stage->conditions.n &&
+	return stage->eq->red == RED_SUM && stage->n_loop - stage->n_free == 1 && !stage->conditions.n &&
 	       stage->eq->index[stage->loop[stage->n_free]].extent == stage->lanes &&
 	       !stage->eq->index[stage->loop[stage->n_free]].rows;
 }

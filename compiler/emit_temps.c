@@ -83,9 +83,10 @@ static bool stays_inside(const struct body *b, const struct expr *read)
 	return true;
 }
 
+/* By a nest that is not complete yet. */
 static bool made_here(const struct body *b, const struct tensor *t)
 {
-	for (int i = 0; i < b->group->stages.n; i++)
+	for (int i = b->n_complete; i < b->group->stages.n; i++)
 		if (root_of(b->group->stages.item[i]->eq->tensor) == root_of(t) ||
 		    (b->group->stages.item[i]->eq->tensor->role == ROLE_NEXT &&
 		     b->group->stages.item[i]->eq->tensor->of == root_of(t)))

@@ -13,6 +13,26 @@ enum { LEAST_PLACES = 8 /* of a window, for a vector along them */ };
 
 static struct expr *multiply(struct graph *g, struct expr *a, struct expr *b) { return a ? ex2(g, EX_MUL, a, b) : b; }
 
+static void take_factor(struct operands *w, struct product *product, struct expr *e);
+
+/* A product or 0: one of the factors that have the indices of the test is the one that is 0. */
+static bool take_choice(struct operands *w, struct product *product, struct expr *e)
+{
+	struct product before = *product;
+
+	take_factor(w, product, e->arg[1]);
+	for (int i = before.factors.n; i < product->factors.n; i++) {
+		struct expr **factor = &product->factors.item[i];
+
+		if (e->arg[0]->slots & ~(*factor)->slots)
+			continue;
+		*factor = ex_select(w->g, e->arg[0], *factor, e->arg[2]);
+		return true;
+	}
+	*product = before;
+	return false;
+}
+
 static void take_factor(struct operands *w, struct product *product, struct expr *e)
 {
 	if (!(e->slots & w->bound)) {
@@ -35,6 +55,11 @@ static void take_factor(struct operands *w, struct product *product, struct expr
 			take_factor(w, product, e->arg[0]);
 			return;
 		}
+		list_add(&w->g->ctx->arena, &product->factors, e);
+		return;
+	case EX_SELECT:
+		if (ex_is_num(e->arg[2], 0) && take_choice(w, product, e))
+			return;
 		/* fall through */
 	default: list_add(&w->g->ctx->arena, &product->factors, e);
 	}
@@ -111,7 +136,7 @@ static int64_t reach(struct operands *w, struct expr *e, int s)
 	for (int i = 0; i < reads.n; i++) {
 		const struct expr *read = reads.item[i];
 
-		for (int a = 0; a < read->tensor->rank; a++)
+		for (int a = read->tensor->rank - 1; a >= 0; a--) /* a remainder before its quotient */
 			if (read->arg[a]->slots >> s & 1)
 				return axis_stride(read->tensor, a);
 	}

@@ -292,6 +292,9 @@ static void order_reduction(struct graph *g, struct stage *stage)
 	add_bound_loops(stage, inner);
 	if (eq->red == RED_SUM && eq->tensor->elem == ELEM_REAL && !strict)
 		stage->lanes = lanes_for(&eq->index[inner]);
+	if ((eq->red == RED_MAX || eq->red == RED_MIN) && eq->tensor->elem == ELEM_REAL && !strict &&
+	    eq->index[inner].extent >= LONG_SUM)
+		stage->lanes = 8;
 	for (int i = 0; i < reads.n; i++) {
 		int64_t stride = read_stride(reads.item[i], inner);
 

@@ -351,6 +351,26 @@ START_TEST(few_units_run_in_vectors)
 }
 END_TEST
 
+/* What attention adds to one weight from queries, keys and values: each a product of tiles, though 0 for other rows. */
+START_TEST(products_of_slices_are_tiles)
+{
+	const char *model = "input x[32, 64]\ny = x -> a: attention(4)\noutput y\nloss sum(y^2)\ntrain sgd(lr=0.1)\n";
+	const char *c = c_of(build(model));
+
+	ck_assert_ptr_nonnull(strstr(function(c, "compute_a_in_proj_weight_grad_from_v_sum"), "tile_"));
+}
+END_TEST
+
+/* The largest of many in lanes; and what is one number for a row stands before the loop over its elements. */
+START_TEST(rows_run_in_vectors)
+{
+	const char *c = c_of(build("input x[64]\ny = softmax(x)\nz = x -> n: layernorm\noutput y, z\n"));
+
+	ck_assert_ptr_nonnull(strstr(function(c, "compute_y"), "_lane[lane] = value > "));
+	ck_assert_ptr_nonnull(strstr(function(c, "compute_z"), "\t\tconst double power = 1.0 / sqrt("));
+}
+END_TEST
+
 START_TEST(writing_out_has_a_limit)
 {
 	options.unroll = NNC_UNROLL_ALL;
@@ -522,6 +542,8 @@ int main(void)
 	tcase_add_test(tests, writing_out_has_a_limit);
 	tcase_add_test(tests, strict_says_so);
 	tcase_add_test(tests, few_units_run_in_vectors);
+	tcase_add_test(tests, products_of_slices_are_tiles);
+	tcase_add_test(tests, rows_run_in_vectors);
 	tcase_add_test(tests, inference_only);
 	tcase_add_test(tests, weights_embedded);
 	tcase_add_test(tests, weights_embedded_as_float);
