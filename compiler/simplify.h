@@ -1,6 +1,6 @@
 /* simplify.h - what the files of the simplifier share: simplify.c (the order, dead equations), propagate.c (copies,
  * constants, equal equations), inline.c (element-wise producers into their only reader), absorb.c (scales into weights),
- * uniform.c (what the elements of an update share). */
+ * join.c (sums of sums), uniform.c (what the elements of an update share). */
 #ifndef NNC_SIMPLIFY_H
 #define NNC_SIMPLIFY_H
 
@@ -28,6 +28,8 @@ void find_usage(struct graph *g);
 void remove_dead(struct graph *g);
 void propagate(struct graph *g);
 void inline_producers(struct graph *g);
+/* Requires: find_usage. Sums that become one are dead. */
+void join_sums(struct graph *g);
 void gather_uniform_factors(struct graph *g);
 /* The same as simplify, of part inference where the params are known. */
 void simplify_known(struct graph *g);
