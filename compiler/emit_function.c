@@ -101,6 +101,17 @@ static void collect_args(struct body *b)
 	}
 }
 
+/* Of tiles: memory for a panel. */
+static void add_panels(struct body *b)
+{
+	for (int i = 0; i < b->group->stages.n; i++) {
+		const struct tile *tile = tile_of(b->group->stages.item[i], b->one_row);
+
+		if (tile && tile->panel)
+			add_arg(b, tile->memory)->written = true;
+	}
+}
+
 static void name_args(struct body *b)
 {
 	for (int pass = 0; pass < 2; pass++) /* what is written has first choice */
@@ -273,6 +284,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 	int n;
 
 	collect_args(&b);
+	add_panels(&b);
 	collect_sites(e, group, &b.sites);
 	n = b.args.n;
 	key = function_key(&b);

@@ -292,7 +292,7 @@ static void write_plain_loops(struct body *b)
 void write_loops(struct body *b)
 {
 	const struct stage *first = b->group->stages.item[0];
-	const struct tile *tile = b->one_row ? first->row_tile : first->tile;
+	const struct tile *tile = tile_of(first, b->one_row);
 	int names = b->scope.names.n;
 	bool none = b->e->options->freestanding && !b->e->options->tiles;
 	bool either = !b->e->options->freestanding && b->e->p->n_machine > 1; /* else it is known which there are */
@@ -309,6 +309,8 @@ void write_loops(struct body *b)
 		return;
 	text_add(b->e->out, "#else\n");
 	release_names(&b->scope, names);
+	if (tile->panel)
+		write_line(b->e, "(void)%s;", find_arg(b, tile->memory)->name);
 	write_plain_loops(b);
 	text_add(b->e->out, "#endif\n");
 }

@@ -85,6 +85,17 @@ static const char *product(struct emitter *e, const char *a, const char *b)
 
 static const char *number(struct emitter *e, int64_t n) { return arena_printf(e->arena, "%lld", (long long)n); }
 
+/* Elements that lie side by side in a panel, of the first of the operand's indices, and of both. */
+static const char *panel_run(struct body *b, const struct tile *tile, const struct tile_names *names)
+{
+	return tile->panel == PANEL_A ? names->row[0] : product(b->e, names->col[0], names->lanes);
+}
+
+static const char *panel_width(struct body *b, const struct tile *tile, const struct tile_names *names)
+{
+	return product(b->e, panel_run(b, tile, names), tile->panel == PANEL_A ? names->row[1] : names->col[1]);
+}
+
 /* The steps of two sides: "{784, 1}", "{784}". */
 static void write_pair(struct text *out, const char *field, const char *first, const char *second)
 {
@@ -96,6 +107,17 @@ static void write_pair(struct text *out, const char *field, const char *first, c
 
 /* Whether the outermost sum is repeated by the call: all are but a dot product's only one. */
 static bool repeats(const struct tile *tile) { return tile->n_sum > (tile->dot ? 1 : 0); }
+
+/* From one value of a sum to the next in the panel. */
+static const char *panel_step(struct body *b, const struct tile *tile, const struct tile_names *names, int sum)
+{
+	const char *step = panel_width(b, tile, names);
+	int64_t inner = 1;
+
+	for (int k = 0; k < sum; k++)
+		inner *= tile->sum[k].extent;
+	return product(b->e, number(b->e, inner), step);
+}
 
 static void write_sums(struct body *b, struct text *out, const struct tile *tile, const struct tile_names *names,
 		       bool of_b)
@@ -109,7 +131,10 @@ static void write_sums(struct body *b, struct text *out, const struct tile *tile
 								  : &none;
 
 		text_add(out, k ? ", " : "");
-		text_add(out, tile->dot && k == 0 ? names->lanes : number(b->e, of_b ? x->b : x->a));
+		if (tile->panel == (of_b ? PANEL_B : PANEL_A) && x != &none)
+			text_add(out, panel_step(b, tile, names, (int)(x - tile->sum)));
+		else
+			text_add(out, tile->dot && k == 0 ? names->lanes : number(b->e, of_b ? x->b : x->a));
 	}
 	text_add(out, "}");
 }
@@ -152,9 +177,15 @@ static const char *write_shape(struct body *b, const struct tile *tile, const st
 	const char *vector = tile->dot ? NULL : names->lanes;
 
 	text_printf(&out, ".split = {%s, %s}", names->row[0], names->col[0]);
-	write_pair(&out, "a_row", number(b->e, row[0].a), number(b->e, row[1].a));
+	if (tile->panel == PANEL_A)
+		write_pair(&out, "a_row", "1", row[1].a ? panel_run(b, tile, names) : "0");
+	else
+		write_pair(&out, "a_row", number(b->e, row[0].a), number(b->e, row[1].a));
 	write_pair(&out, "t_row", number(b->e, row[0].t), number(b->e, row[1].t));
-	write_pair(&out, "b_col", vector ? vector : number(b->e, col[0].b), number(b->e, col[1].b));
+	if (tile->panel == PANEL_B)
+		write_pair(&out, "b_col", vector, col[1].b ? panel_run(b, tile, names) : "0");
+	else
+		write_pair(&out, "b_col", vector ? vector : number(b->e, col[0].b), number(b->e, col[1].b));
 	write_pair(&out, "t_col", vector ? vector : number(b->e, col[0].t), number(b->e, col[1].t));
 	write_trips(b, &out, tile, names);
 	write_sums(b, &out, tile, names, false);
@@ -256,6 +287,14 @@ static const char *start_text(struct body *b, const struct tile *tile, int which
 	return strcmp(out.at, "0") == 0 ? name : arena_printf(b->e->arena, "%s + %s", name, out.at);
 }
 
+/* Where a tile reads one of its factors. */
+static const char *operand_text(struct body *b, const struct tile *tile, int which)
+{
+	if (tile->panel == (which ? PANEL_B : PANEL_A))
+		return find_arg(b, tile->memory)->name;
+	return start_text(b, tile, which);
+}
+
 /* ---- in process: the routine is a function of the runtime (runtime/tile.h) ---- */
 
 /* Offsets of the first `room` places along a side. */
@@ -265,6 +304,17 @@ static void write_offsets(struct text *out, int n, int split, int64_t first, int
 	for (int i = 0; i < n; i++)
 		text_printf(out, i ? ", %lld" : "%lld", (long long)(i % split * first + i / split * second));
 	text_add(out, "}");
+}
+
+static int64_t sum_step(const struct tile *tile, int sum, bool of_b)
+{
+	int64_t step = panel_places(tile, 0);
+
+	if (tile->panel != (of_b ? PANEL_B : PANEL_A))
+		return of_b ? tile->sum[sum].b : tile->sum[sum].a;
+	for (int k = 0; k < sum; k++)
+		step *= tile->sum[k].extent;
+	return step;
 }
 
 /* A sum's field, outermost first. */
@@ -279,7 +329,7 @@ static void write_loops_of_sum(struct body *b, struct text *out, const struct ti
 			b->takes_n = true;
 			trips = "n";
 		}
-		text_add(out, which == 0 ? trips : number(b->e, !x ? 0 : which == 1 ? x->a : x->b));
+		text_add(out, which == 0 ? trips : number(b->e, !x ? 0 : sum_step(tile, k, which == 2)));
 		text_add(out, k ? ", " : "}");
 	}
 }
@@ -304,9 +354,15 @@ static const char *write_call_shape(struct body *b, const struct tile *tile, boo
 	for (int which = 0; which < 3; which++)
 		write_loops_of_sum(b, &out, tile, which);
 	text_add(&out, ", 0, 0, 0");
-	write_offsets(&out, rows, row[0], tile->row[0].a, tile->row[1].a);
+	if (tile->panel == PANEL_A)
+		write_offsets(&out, rows, row[0], 1, row[0]);
+	else
+		write_offsets(&out, rows, row[0], tile->row[0].a, tile->row[1].a);
 	write_offsets(&out, rows, row[0], tile->row[0].t, tile->row[1].t);
-	write_offsets(&out, cols, col[0], b_first, tile->col[1].b);
+	if (tile->panel == PANEL_B)
+		write_offsets(&out, cols, col[0], size->lanes, (int64_t)size->lanes * col[0]);
+	else
+		write_offsets(&out, cols, col[0], b_first, tile->col[1].b);
 	write_offsets(&out, cols, col[0], t_first, tile->col[1].t);
 	constant = !(tile->n_sum && tile->sum[tile->n_sum - 1].rows && has_run_time_rows(b->group));
 	write_line(b->e, "%sconst nn_tile %s = {%s};", constant ? "static " : "", name, out.at);
@@ -315,8 +371,8 @@ static const char *write_call_shape(struct body *b, const struct tile *tile, boo
 
 static void call_routine(struct body *b, const struct tile *tile, const char *shape)
 {
-	write_line(b->e, "nn_tile_%s(&%s, %s, %s, %s);", tile->dot ? "dot" : "run", shape, start_text(b, tile, 0),
-		   start_text(b, tile, 1), start_text(b, tile, 2));
+	write_line(b->e, "nn_tile_%s(&%s, %s, %s, %s);", tile->dot ? "dot" : "run", shape, operand_text(b, tile, 0),
+		   operand_text(b, tile, 1), start_text(b, tile, 2));
 }
 
 static void declare_routines(struct emitter *e)
@@ -328,11 +384,16 @@ static void declare_routines(struct emitter *e)
 	write_line(e, "} nn_tile;");
 	write_line(e, "void nn_tile_run(const nn_tile *tile, const %s *a, const %s *b, %s *t);", e->real, e->real,
 		   e->real);
+	write_line(e, "typedef struct nn_panel {");
+	write_line(e, "\tint turned, run, groups, k[3];");
+	write_line(e, "\tptrdiff_t step[3], place, group;");
+	write_line(e, "} nn_panel;");
+	write_line(e, "void nn_tile_fill(const nn_panel *panel, const %s *from, %s *to);", e->real, e->real);
 	write_line(e, "void nn_tile_dot(const nn_tile *tile, const %s *a, const %s *b, %s *t);", e->real, e->real,
 		   e->real);
 }
 
-/* ---- a tile and the loops around it ---- */
+/* ---- panels ---- */
 
 /* The number of the routine with the tile's lanes on every machine, from 1. */
 static int find_routine(struct emitter *e, const struct tile *tile)
@@ -348,6 +409,103 @@ static int find_routine(struct emitter *e, const struct tile *tile)
 	return e->tile_lanes.n;
 }
 
+/* Where the sums of a panel stand: the outermost one may be the rows of the batch, and is the call's. */
+static int panel_loop(const struct tile *tile, int sum)
+{
+	return tile->sum[sum].rows ? TILE_SUMS - 1 : sum;
+}
+
+static const struct tile_axis *panel_sum(const struct tile *tile, int loop)
+{
+	static const struct tile_axis none = {.extent = 1};
+
+	for (int k = 0; k < tile->n_sum; k++)
+		if (panel_loop(tile, k) == loop)
+			return &tile->sum[k];
+	return &none;
+}
+
+static void write_panel_list(struct text *out, const struct tile *tile, const char *field, int n, bool steps)
+{
+	text_printf(out, "%s = {", field);
+	for (int k = 0; k < n; k++) {
+		const struct tile_axis *x = panel_sum(tile, k);
+
+		text_printf(out, k ? ", %lld" : "%lld",
+			    (long long)(!steps ? x->extent : tile->panel == PANEL_B ? x->b : x->a));
+	}
+	text_add(out, "}");
+}
+
+/* How a panel is filled. */
+static const char *write_panel_shape(struct body *b, const struct tile *tile, const struct tile_names *names)
+{
+	const struct tile_axis *side = tile->panel == PANEL_B ? tile->col : tile->row;
+	const char *name = new_name(b->e, &b->scope, "order");
+	struct text out = {.arena = b->e->arena};
+	int64_t place[2];
+
+	for (int k = 0; k < 2; k++)
+		place[k] = tile->panel == PANEL_B ? side[k].b : side[k].a;
+	write_panel_list(&out, tile, ".trips", TILE_SUMS - 1, false);
+	write_panel_list(&out, tile, ", .step", TILE_SUMS, true);
+	text_printf(&out, ", .run = %s", panel_run(b, tile, names));
+	write_pair(&out, "place", number(b->e, place[0]), number(b->e, place[1]));
+	write_line(b->e, "static const struct panel %s = {%s};", name, out.at);
+	return name;
+}
+
+/* The order of an nn_panel, whose loops are written outermost first. */
+static const char *write_call_panel(struct body *b, const struct tile *tile)
+{
+	bool of_b = tile->panel == PANEL_B, constant = true;
+	const struct tile_axis *side = of_b ? tile->col : tile->row;
+	const struct tile_size *size = &tile->size[0];
+	const char *name = new_name(b->e, &b->scope, "order");
+	struct text out = {.arena = b->e->arena};
+
+	text_printf(&out, "%d, %d, %d", tile->turned, of_b ? size->col[0] * size->lanes : size->row[0],
+		    of_b ? size->col[1] : size->row[1]);
+	for (int which = 0; which < 2; which++) {
+		text_add(&out, ", {");
+		for (int k = 2; k >= 0; k--) {
+			const struct tile_axis *x = k < tile->n_sum ? &tile->sum[k] : NULL;
+			const char *trips = number(b->e, x ? x->extent : 1);
+
+			if (x && x->rows && has_run_time_rows(b->group)) {
+				constant = false;
+				trips = "n";
+			}
+			text_add(&out, which == 0 ? trips : number(b->e, !x ? 0 : of_b ? x->b : x->a));
+			text_add(&out, k ? ", " : "}");
+		}
+	}
+	text_printf(&out, ", %lld, %lld", (long long)(of_b ? side[0].b : side[0].a),
+		    (long long)(of_b ? side[1].b : side[1].a));
+	write_line(b->e, "%sconst nn_panel %s = {%s};", constant ? "static " : "", name, out.at);
+	return name;
+}
+
+static void fill_panel(struct body *b, const struct tile *tile, const struct tile_names *names, const char *order)
+{
+	struct emitter *e = b->e;
+	const struct tile_axis *repeated = panel_sum(tile, TILE_SUMS - 1);
+	const char *from = start_text(b, tile, tile->panel == PANEL_B), *to = find_arg(b, tile->memory)->name;
+	const char *repeat = number(e, repeated->extent);
+
+	if (repeated->rows && has_run_time_rows(b->group)) {
+		b->takes_n = true;
+		repeat = "n";
+	}
+	if (e->options->tiles)
+		write_line(e, "nn_tile_fill(&%s, %s, %s);", order, from, to);
+	else
+		write_line(e, "fill_%d(&%s, %d, %s, %s, %s, %s);", find_routine(e, tile), order, tile->turned,
+			   tile->panel == PANEL_B ? names->col[1] : names->row[1], repeat, from, to);
+}
+
+/* ---- a tile and the loops around it ---- */
+
 static void write_call(struct body *b, const struct tile *tile, const struct tile_names *names, const char *shape,
 		       bool one_row)
 {
@@ -359,8 +517,8 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 		col[k] = tile->col[k].rows ? "1" : col[k];
 	}
 	write_line(e, "tile_%d(&%s, %d, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape, tile->dot,
-		   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile), start_text(b, tile, 0),
-		   start_text(b, tile, 1), start_text(b, tile, 2));
+		   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile), operand_text(b, tile, 0),
+		   operand_text(b, tile, 1), start_text(b, tile, 2));
 }
 
 /* The call of a tile, of one row of the batch where there are few. */
@@ -377,16 +535,24 @@ void write_tiles(struct body *b, const struct tile *tile)
 {
 	struct emitter *e = b->e;
 	struct tile_names names = {0};
-	const char *shape[2] = {0};
+	const char *shape[2] = {0}, *panel = NULL;
 
 	e->uses_tiles = true;
+	if (tile->panel)
+		e->uses_panels = e->uses_memcpy = true;
 	name_numbers(b, tile, &names);
 	shape[0] = e->options->tiles ? write_call_shape(b, tile, false) : write_shape(b, tile, &names);
 	name_steps(b, tile, &names);
 	if (names.few && e->options->tiles)
 		shape[1] = write_call_shape(b, tile, true);
-	for (int k = 0; k < tile->n_loop; k++)
-		open_tile_loop(b, tile, &names, k);
+	if (tile->panel)
+		panel = e->options->tiles ? write_call_panel(b, tile) : write_panel_shape(b, tile, &names);
+	for (int k = 0; k <= tile->n_loop; k++) {
+		if (tile->panel && k == tile->outside)
+			fill_panel(b, tile, &names, panel);
+		if (k < tile->n_loop)
+			open_tile_loop(b, tile, &names, k);
+	}
 	if (names.few) {
 		open_block(e, "if (%s == 1) {", names.few);
 		write_tile(b, tile, &names, shape, true);
@@ -459,22 +625,33 @@ static const char *const head[] = {
 	"#define TILE_NUMBERS_16(from, by) TILE_NUMBERS_8(from, by), TILE_NUMBERS_8(from + 8 * by, by)",
 };
 
+static const char *const panel_head[] = {
+	"struct panel { /* an operand, in the order in which a tile reads it */",
+	"\tint trips[3], step[4]; /* of the sums, as those of a tile */",
+	"\tint run, place[2];      /* elements side by side, as many of one index, then groups of them */",
+	"};",
+	"#define PANEL_LANES_2(from, by) from, (from) + (by)",
+	"#define PANEL_LANES_4(from, by) PANEL_LANES_2(from, by), PANEL_LANES_2((from) + 1, by)",
+	"#define PANEL_LANES_8(from, by) PANEL_LANES_4(from, by), PANEL_LANES_4((from) + 2, by)",
+	"#define PANEL_LANES_16(from, by) PANEL_LANES_8(from, by), PANEL_LANES_8((from) + 4, by)",
+};
+
 static bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
 
 /* What TILE_LIST_1 and its like stand for: as many numbers as there are lanes. */
-static void define_list(struct emitter *e, int routine)
+static void define_list(struct emitter *e, const char *name, const char *numbers, const char *args, int routine)
 {
 	const struct tile_lanes *lanes = &e->tile_lanes.item[routine - 1];
 
-	text_printf(e->out, "#define TILE_LIST_%d(from, by) ", routine);
+	text_printf(e->out, "#define %s_%d(from%s) ", name, routine, strstr(args, "by") ? ", by" : "");
 	text_add(e->out, e->p->n_machine > 1 ? "TILE_PICK(" : "");
 	for (int t = 0; t < e->p->n_machine; t++)
-		text_printf(e->out, "%sTILE_NUMBERS_%d(from, by)", t ? ", " : "", (int)lanes->on[t]);
+		text_printf(e->out, "%s%s_%d(%s)", t ? ", " : "", numbers, (int)lanes->on[t], args);
 	text_add(e->out, e->p->n_machine > 1 ? ")\n" : "\n");
 }
 
-/* The template with its words replaced. */
-static void write_template(struct emitter *e, int routine)
+/* A template with its words replaced. */
+static void write_template(struct emitter *e, const char *template, int routine)
 {
 	const struct {
 		const char *word, *text;
@@ -485,7 +662,7 @@ static void write_template(struct emitter *e, int routine)
 		{"INTEGER", e->real_kind == NNC_FLOAT ? "int32_t" : "int64_t"},
 	};
 
-	for (const char *at = strstr(tile_template_text(), "*/\n") + 3; *at;) {
+	for (const char *at = strstr(template, "*/\n") + 3; *at;) {
 		size_t n = 0, letters = 0;
 
 		while (at[n] && !is_capital(at[n]))
@@ -520,6 +697,8 @@ static void write_head(struct emitter *e, bool all)
 			    known[only].macros, known[only].name, known[only].needs);
 	for (size_t i = 0; i < sizeof head / sizeof *head; i++)
 		text_printf(e->out, "%s\n", head[i]);
+	for (size_t i = 0; e->uses_panels && i < sizeof panel_head / sizeof *panel_head; i++)
+		text_printf(e->out, "%s\n", panel_head[i]);
 }
 
 void write_tile_routines(struct emitter *e)
@@ -536,8 +715,12 @@ void write_tile_routines(struct emitter *e)
 	write_head(e, all);
 	for (int routine = 1; routine <= e->tile_lanes.n; routine++) {
 		write_blank(e);
-		define_list(e, routine);
-		write_template(e, routine);
+		define_list(e, "TILE_LIST", "TILE_NUMBERS", "from, by", routine);
+		if (e->uses_panels)
+			define_list(e, "PANEL_PAIRS", "PANEL_LANES", arena_printf(e->arena, "from, lanes_%d", routine), routine);
+		write_template(e, tile_template_text(), routine);
+		if (e->uses_panels)
+			write_template(e, panel_template_text(), routine);
 	}
 	if (all && e->uses_blocks)
 		text_add(e->out, "#define BLOCK_PICK TILE_PICK\n#else\n"

@@ -22,7 +22,7 @@ int first_round(const struct call_plan *plan, int at)
 	return at;
 }
 
-static int last_round(const struct call_plan *plan, int at)
+int last_round(const struct call_plan *plan, int at)
 {
 	const group_list *groups = &plan->groups;
 	const void *rounds = rounds_around(groups->item[at]);

@@ -151,6 +151,23 @@ static void add_value(struct placing *w, const struct group *group, int at, int 
 	}
 }
 
+/* Memory that a tile fills and reads while it runs. */
+static void add_panel(struct placing *w, const struct stage *stage, int position)
+{
+	const struct tile *tile = tile_of(stage, is_one_row(w->call));
+	struct buffer *b;
+
+	if (!tile || !tile->panel)
+		return;
+	b = arena_alloc(w->arena, sizeof *b);
+	*b = (struct buffer){.size = tensor_size(tile->memory),
+			     .born = first_round(w->plan, position),
+			     .dies = last_round(w->plan, position)};
+	layout_of(tile->memory)->buffer = b;
+	list_add(w->arena, &w->values, tile->memory);
+	list_add(w->arena, &w->buffers, b);
+}
+
 /* ---- offsets ---- */
 
 /* What leads where most is alive; of values that share a buffer the first. */
@@ -324,6 +341,7 @@ static void place_call(struct program *p, enum call call)
 			if (group->stages.item[i]->eq->tensor->role == ROLE_NEXT)
 				place_next(&w, group, i, at);
 			add_value(&w, group, i, first_round(plan, at));
+			add_panel(&w, group->stages.item[i], at);
 		}
 	for (int i = 0; call == CALL_STEP && i < p->g->grads.n; i++) { /* those that no equation gives: cleared */
 		struct layout *layout = layout_of(p->g->grads.item[i]);

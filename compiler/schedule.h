@@ -59,6 +59,9 @@ struct tile_loop {
 	int number;						     /* which row or column index */
 };
 
+/* The operand that is copied into a panel, in the order in which a tile reads it. */
+enum panel { PANEL_NONE, PANEL_A, PANEL_B };
+
 /* A sum of products in tiles; see schedule_tile.c. */
 struct tile {
 	const struct expr *a, *b; /* the factors; b is read by vectors */
@@ -67,9 +70,15 @@ struct tile {
 	struct tile_axis sum[TILE_SUMS]; /* innermost first */
 	int n_sum;
 	struct tile_size size[TARGET_COUNT];
+	enum panel panel;
+	int outside;	       /* the first loops, which move the operand of the panel: it is filled inside of them */
+	bool turned;	       /* while it is: what lies side by side are elements of the innermost sum */
+	struct tensor *memory; /* for it */
 	int n_loop;
 	struct tile_loop loop[MAX_SLOTS]; /* outermost first; a stage's tile has memory for n_loop of them only */
 };
+/* Elements of a panel for each step of the sums. */
+int64_t panel_places(const struct tile *tile, int target);
 
 /* Where the loop over an index is cut: pieces [at[k], at[k + 1]). In piece `whole`, if by > 0, the index is taken as
  * at[whole] + by*q + r with a loop over q, and in it one over r. */
@@ -111,6 +120,11 @@ struct stage {
 	bool clears;	  /* SCATTER: nothing has set the tensor before */
 	bool local;	  /* only this group reads it, element by element: it needs no memory */
 };
+
+static inline const struct tile *tile_of(const struct stage *stage, bool one_row)
+{
+	return one_row ? stage->row_tile : stage->tile;
+}
 
 /* Equations that become one function: loops that are fused. */
 struct group {
@@ -378,9 +392,10 @@ void guard_conditions(struct graph *g, condition_list *list, const struct index 
 /* Whether so many multiply-adds are enough for tiles, and the options allow them. */
 bool may_tile(const struct program *p, double work);
 /* schedule_tile.c: the stage in tiles, or NULL where that has no form or no gain. open: slots of loops around it. */
-struct tile *plan_tile(struct program *p, const struct stage *stage, uint64_t open, bool one_row);
+struct tile *plan_tile(struct program *p, const struct stage *stage, enum part part, uint64_t open, bool one_row);
 /* About what that would take, one step of scans; INFINITY: there is none. */
-double tile_cycles(struct program *p, const struct stage *stage, uint64_t open, bool one_row, bool *dot);
+double tile_cycles(struct program *p, const struct stage *stage, enum part part, uint64_t open, bool one_row,
+		   bool *dot);
 /* The machines that the program is for. */
 void find_machines(struct program *p, const nnc_tiles *tiles);
 /* Elements of its index by which a loop goes on. */
@@ -413,9 +428,10 @@ void place(struct program *p);
 void place_fixed(struct program *p); /* place_fixed.c: of what does not depend on lifetimes */
 /* overwrite.c: whether stage `at` of the group may store where `old` is. */
 bool may_overwrite(const struct group *group, int at, const struct tensor *old);
-/* lifetime.c: layout.dies of what the call makes and reads, results apart; the first group that is run again and again
- * with group `at`. */
+/* lifetime.c: layout.dies of what the call makes and reads, results apart; the first and last group that are run again
+ * and again with group `at`. */
 void find_lifetimes(const struct call_plan *plan);
 int first_round(const struct call_plan *plan, int at);
+int last_round(const struct call_plan *plan, int at);
 
 #endif

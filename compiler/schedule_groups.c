@@ -219,9 +219,9 @@ static void plan_tiles(struct grouping *w, struct stage *stage)
 		return;
 	for (int s = 0; s < stage->eq->n; s++)
 		open |= (uint64_t)is_step(stage->eq, steps, s) << s;
-	stage->tile = plan_tile(w->p, stage, open, false);
+	stage->tile = plan_tile(w->p, stage, w->part, open, false);
 	if (w->part == PART_INFERENCE)
-		stage->row_tile = plan_tile(w->p, stage, open, true);
+		stage->row_tile = plan_tile(w->p, stage, w->part, open, true);
 }
 
 static void add_equation(struct grouping *w, struct equation *eq, group_list *out)

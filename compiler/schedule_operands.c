@@ -81,7 +81,7 @@ static double sum_cycles(struct operands *w, struct expr *a, struct expr *b, boo
 			open |= (uint64_t)1 << s;
 			steps *= (double)eq->index[s].extent;
 		}
-	cycles = tile_cycles(w->p, stage, open, one_row, dot) * steps;
+	cycles = tile_cycles(w->p, stage, w->part, open, one_row, dot) * steps;
 	return cycles < INFINITY ? cycles : work_of(eq, one_row);
 }
 
@@ -238,7 +238,7 @@ static bool has_tile(struct operands *w, const struct equation *last)
 		struct equation *eq = i < 0 ? (struct equation *)last : w->added.item[i];
 
 		if (eq->red == RED_SUM &&
-		    tile_cycles(w->p, make_stage(w->g, eq, w->steps), 0, false, &dot) < INFINITY)
+		    tile_cycles(w->p, make_stage(w->g, eq, w->steps), w->part, 0, false, &dot) < INFINITY)
 			return true;
 	}
 	return false;

@@ -68,7 +68,7 @@ static void add_cycles(struct operands *w, struct equation *eq, double cycles[2]
 			cycles[one_row] += moved * move_cycles(w);
 			continue;
 		}
-		tiled = tile_cycles(w->p, stage, 0, one_row, &dot);
+		tiled = tile_cycles(w->p, stage, w->part, 0, one_row, &dot);
 		for (int s = eq->nfree; s < eq->n; s++)
 			moved *= (double)eq->index[s].extent;
 		cycles[one_row] += tiled < INFINITY ? tiled : moved;

@@ -93,7 +93,8 @@ static int add_symbols(TCCState *tcc, const struct jit_host *host)
 		if (add_symbol(tcc, symbols[i].name, symbols[i].function) < 0)
 			return -1;
 	if (tiles && (add_symbol(tcc, "nn_tile_run", tiles->run) < 0 ||
-		      add_symbol(tcc, "nn_tile_dot", tiles->dot) < 0 || add_symbol(tcc, "nn_map_run", tiles->map) < 0))
+		      add_symbol(tcc, "nn_tile_dot", tiles->dot) < 0 ||
+		      add_symbol(tcc, "nn_tile_fill", tiles->fill) < 0 || add_symbol(tcc, "nn_map_run", tiles->map) < 0))
 		return -1;
 	return host && host->parts ? tcc_add_symbol(tcc, "nn_parts", host->parts) : 0;
 }

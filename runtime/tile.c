@@ -6,12 +6,14 @@
 #define DECLARE(set, real)                                                                                             \
 	void tile_run_##set##_##real(const nn_tile *t, const real *scalar, const real *vector, real *result);          \
 	void tile_dot_##set##_##real(const nn_tile *t, const real *scalar, const real *vector, real *result);          \
+	void tile_fill_##set##_##real(const nn_panel *panel, const real *from, real *to);                              \
 	void tile_map_##set##_##real(const int32_t *program, int n, int n_number, const real *number, int n_memory,    \
 				     real *const *memory)
 #define SET(set, real, bytes, registers)                                                                               \
 	{                                                                                                              \
 #set, bytes / (int)sizeof(real), registers, (tile_function *)tile_run_##set##_##real,                  \
-			(tile_function *)tile_dot_##set##_##real, (tile_function *)tile_map_##set##_##real             \
+			(tile_function *)tile_dot_##set##_##real, (tile_function *)tile_fill_##set##_##real,           \
+			(tile_function *)tile_map_##set##_##real                                                       \
 	}
 
 #if defined(__x86_64__)

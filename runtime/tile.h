@@ -31,6 +31,15 @@ typedef struct nn_tile {
 	ptrdiff_t vector[NN_TILE_VECTORS], result_vector[NN_TILE_VECTORS];
 } nn_tile;
 
+/* A copy of an operand in the order in which a tile reads it: for each step of the bound loops `groups` times `run`
+ * elements, which lie `place` apart, the groups `group` apart. turned: it is the elements of the innermost loop that lie
+ * side by side; there are at least a vector of them, and `run` is a multiple of one. */
+typedef struct nn_panel {
+	int32_t turned, run, groups;
+	int32_t k[NN_TILE_LOOPS];
+	ptrdiff_t step[NN_TILE_LOOPS], place, group;
+} nn_panel;
+
 /* void nn_tile_run(const nn_tile *tile, const real *scalar, const real *vector, real *result);
  *
  * The sum runs over k in order, one accumulator an element, and starts at 0 (so `accumulate` adds a whole sum). In

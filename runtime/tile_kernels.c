@@ -99,6 +99,81 @@ void TILE_FUNCTION(run)(const nn_tile *t, const real *scalar, const real *vector
 		kernel(t, scalar + i * t->scalar_step, vector + i * t->vector_step, result + i * t->result_step);
 }
 
+/* ---- panels ---- */
+
+typedef float floats __attribute__((vector_size(TILE_BYTES)));
+typedef double doubles __attribute__((vector_size(TILE_BYTES)));
+typedef int32_t float_numbers __attribute__((vector_size(TILE_BYTES)));
+typedef int64_t double_numbers __attribute__((vector_size(TILE_BYTES)));
+
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(numbers, x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define SHUFFLE(numbers, x, y, ...) __builtin_shuffle(x, y, (numbers){__VA_ARGS__})
+#endif
+/* Pairs of numbers n apart, from i on: 2, 4, 8 or 16 numbers. */
+#define PAIRS_2(i, n) (i), (i) + (n)
+#define PAIRS_4(i, n) PAIRS_2(i, n), PAIRS_2(i + 1, n)
+#define PAIRS_8(i, n) PAIRS_4(i, n), PAIRS_4(i + 2, n)
+#define PAIRS_16(i, n) PAIRS_8(i, n), PAIRS_8(i + 4, n)
+#if TILE_BYTES == 64
+#define FLOAT_PAIRS(i) PAIRS_16(i, 16)
+#define DOUBLE_PAIRS(i) PAIRS_8(i, 8)
+#elif TILE_BYTES == 32
+#define FLOAT_PAIRS(i) PAIRS_8(i, 8)
+#define DOUBLE_PAIRS(i) PAIRS_4(i, 4)
+#else
+#define FLOAT_PAIRS(i) PAIRS_4(i, 4)
+#define DOUBLE_PAIRS(i) PAIRS_2(i, 2)
+#endif
+
+/* The elements of the first halves of x and y in turn, or those of the second ones. */
+INLINE vec interleave(vec x, vec y, bool second)
+{
+	enum { FLOATS = TILE_BYTES / 4, DOUBLES = TILE_BYTES / 8 };
+	if (sizeof(real) == 4)
+		return second ? (vec)SHUFFLE(float_numbers, (floats)x, (floats)y, FLOAT_PAIRS(FLOATS / 2))
+			      : (vec)SHUFFLE(float_numbers, (floats)x, (floats)y, FLOAT_PAIRS(0));
+	return second ? (vec)SHUFFLE(double_numbers, (doubles)x, (doubles)y, DOUBLE_PAIRS(DOUBLES / 2))
+		      : (vec)SHUFFLE(double_numbers, (doubles)x, (doubles)y, DOUBLE_PAIRS(0));
+}
+
+/* Square of the elements at from[i * step + j] as to[j * width + i]: rows are interleaved until they are columns. */
+INLINE void turn(const real *from, ptrdiff_t step, real *to, ptrdiff_t width)
+{
+	vec row[WIDTH], pair[WIDTH];
+	UNROLL for (int i = 0; i < WIDTH; i++) row[i] = *(const vec *)(from + i * step);
+	UNROLL for (int parts = 1; parts < WIDTH; parts *= 2)
+	{
+		UNROLL for (int i = 0; i < WIDTH / 2; i++)
+		{
+			pair[2 * i] = interleave(row[i], row[i + WIDTH / 2], false);
+			pair[2 * i + 1] = interleave(row[i], row[i + WIDTH / 2], true);
+		}
+		UNROLL for (int i = 0; i < WIDTH; i++) row[i] = pair[i];
+	}
+	UNROLL for (int i = 0; i < WIDTH; i++) *(vec *)(to + i * width) = row[i];
+}
+
+void TILE_FUNCTION(fill)(const nn_panel *p, const real *from, real *to)
+{
+	const int width = p->run * p->groups, k_end = p->k[2];
+	for (int k0 = 0; k0 < p->k[0]; k0++)
+		for (int k1 = 0; k1 < p->k[1]; k1++, to += (ptrdiff_t)width * k_end) {
+			const real *at = from + k0 * p->step[0] + k1 * p->step[1];
+			for (int k2 = 0; k2 < k_end && p->turned; k2 += WIDTH) {
+				const int k = k2 < k_end - WIDTH ? k2 : k_end - WIDTH;
+				for (int i = 0; i < width; i += WIDTH)
+					turn(at + k + i % p->run * p->place + i / p->run * p->group, p->place,
+					     to + (ptrdiff_t)k * width + i, width);
+			}
+			for (int k = 0; k < k_end && !p->turned; k++)
+				for (int i = 0; i < p->groups; i++)
+					memcpy(to + (ptrdiff_t)k * width + i * p->run,
+					       at + k * p->step[2] + i * p->group, (size_t)p->run * sizeof(real));
+		}
+}
+
 /* ---- dot products ---- */
 
 /* The lanes added in pairs, halves apart: by shorter and shorter vectors. */

@@ -12,7 +12,7 @@ typedef void tile_function(void);
 struct tile_set {
 	const char *instructions; /* "avx512", "avx2" or "base" */
 	int width, registers;	  /* of vectors: reals in one, how many there are */
-	tile_function *run, *dot;
+	tile_function *run, *dot, *fill;
 	tile_function *map;	  /* of map.h */
 };
 

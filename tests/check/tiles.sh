@@ -3,19 +3,21 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 tiles=0
+count=0 tiles=0 panels=0
 
 write_model() { # NUMBER
-	local n
-	n=$(draw 1 3)
-	case $(($1 % 4)) in
+	local n batch
+	n=$(draw 1 3) batch=$(draw 1 9)
+	case $(($1 % 5)) in
 	0) input="$(draw 20 70)" net="a: dense($(draw 17 60)) -> tanh -> b: dense($(draw 5 40))" ;;
 	1) input="$(draw 1 3), $(draw 9 24), $(draw 9 24)"
 		net="a: conv2d($(draw 3 9), $(draw 2 3), stride=$(draw 1 2), pad=$(draw 0 1)) -> relu -> b: conv2d($(draw 2 6), 3, pad=1)" ;;
 	2) input="$(draw 5 19), $((n * $(draw 4 9)))" net="a: attention($n, causal=yes)" ;;
 	3) input="$(draw 3 6), $(draw 5 20)" net="a: gru($(draw 17 40)) -> b: started($(draw 40 60))" ;;
+	4) input="$(draw 70 140)" batch="$(draw 33 50)" # operands are copied into panels, turned and not
+		net="a: dense(256) -> tanh -> b: dense($(draw 60 130))" ;;
 	esac
-	write_net "$input" "$net" 'sgd(lr=0.01)' "$(draw 1 9)" <<-END
+	write_net "$input" "$net" 'sgd(lr=0.01)' "$batch" <<-END
 		def started(x[T, n], units) {
 		  param w[units, units] ~ glorot
 		  first = x[0] -> dense(units)
@@ -28,18 +30,21 @@ write_model() { # NUMBER
 	END
 }
 
+gcc -O1 -I"$ROOT/compiler" -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" "$B/libnnrun.a" "$B/libnnc.a" -o in_process \
+	${SANITIZE-} -ltcc -ldl -lpthread -ljansson -lz -lm
 declare -A target=([-march=x86-64]=sse2 [-march=x86-64-v3]=avx2 [-march=x86-64-v4]=avx512)
 machines=('-march=x86-64')
 [ "$(uname -m)" = x86_64 ] || machines=('-O2')
 ! grep -q ' fma .* avx2 ' /proc/cpuinfo || machines+=('-march=x86-64-v3')
 ! grep -q ' avx512vl' /proc/cpuinfo || machines+=('-march=x86-64-v4')
 gcc -O1 -DMODEL=m_model -I"$ROOT/runtime" -c "$ROOT/tests/check/steps.c"
-for i in $(seq 1 $((4 + 0${SLOW:+40}))); do
+for i in $(seq 1 $((5 + 0${SLOW:+40}))); do
 	write_model "$i"
 	reals=(float double)
 	[ -n "${SLOW-}" ] || reals=("${reals[(i + seed) % 2]}")
 	for real in "${reals[@]}"; do
 		"$NNC" --prefix=m --real=$real model.nn -o m.c || fail "seed $seed, model $i does not compile: $(cat model.nn)"
+		panels=$((panels + $(grep -c '^	*fill_' m.c || true)))
 		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
 		tcc -DNN_PLAIN_LOOPS -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 		./steps 8 >plain
@@ -58,9 +63,17 @@ for i in $(seq 1 $((4 + 0${SLOW:+40}))); do
 			[ $real = double ] && bound=1e-11 || bound=1e-4
 			same "seed $seed, model $i, $real, $cc $machine $file: $(cat model.nn)" plain tiled $bound
 		done
+		# In process as well; and to the bit with --fp=strict.
+		./in_process 8 model.nn 0 fast $real >tiled
+		same "seed $seed, model $i, $real, in process: $(cat model.nn)" plain tiled $bound
+		"$NNC" --prefix=m --real=$real --fp=strict model.nn -o m.c
+		gcc -O2 "$machine" -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
+		./steps 8 >tiled
+		./in_process 8 model.nn 0 strict $real | cmp - tiled || fail "seed $seed, model $i, strict: $(cat model.nn)"
 	done
 	count=$((count + 1))
 done
+[ $panels -gt 2 ] || fail "only $panels operands were copied into panels"
 [ $tiles -gt 2 ] || fail "only $tiles sums were tiled"
 echo "$count models (seed $seed): tiles give the numbers of plain loops on: ${machines[*]}"
 

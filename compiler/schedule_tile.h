@@ -1,0 +1,68 @@
+/* schedule_tile.h - what the files that plan tiles share: schedule_tile.c finds the problem and goes through the
+ * choices, schedule_tile_cost.c says what one costs, schedule_tile_loops.c puts the loops around it. */
+#ifndef NNC_SCHEDULE_TILE_H
+#define NNC_SCHEDULE_TILE_H
+
+#include <stdlib.h>
+
+#include "schedule.h"
+
+enum {
+	LARGEST_SIDE = 28,    /* rows or columns of a tile */
+	L1_BYTES = 32 * 1024, /* of a common machine */
+	L2_BYTES = 1024 * 1024,
+	MOST_ORDERED = 6 /* loops of which every order is tried */
+};
+
+/* A sum of products as extents and strides. */
+struct problem {
+	struct program *program;
+	struct graph *g;
+	const struct stage *stage;
+	const struct expr *a, *b;
+	struct tile_axis axis[MAX_SLOTS]; /* those that run, in the order of slots */
+	int n;
+	int real_size;
+	bool strict;
+	bool panels; /* there is memory for them */
+};
+
+static inline bool is_sum(const struct tile_axis *x) { return x->t == 0; }
+static inline bool is_row(const struct tile_axis *x) { return x->t && x->a && !x->b; }
+static inline bool is_column(const struct tile_axis *x) { return x->t && x->b && !x->a; }
+
+/* A tile that is being considered: places in problem.axis, -1: none. */
+struct choice {
+	bool dot;
+	enum panel panel;
+	int vector, row[2], col[2]; /* of an outer product col[0] is the vector */
+};
+
+static inline int64_t rounds(int64_t extent, int64_t step) { return (extent + step - 1) / step; }
+
+/* Where a sum stands among the others, innermost lowest: the vector's, then short steps before long ones; the rows of
+ * the batch outermost. Where bits count, the order in which they are written. */
+static inline int64_t sum_rank(const struct problem *p, const struct choice *c, int axis)
+{
+	const struct tile_axis *x = &p->axis[axis];
+
+	if (p->strict)
+		return -axis;
+	if (c->dot && axis == c->vector)
+		return -1;
+	return x->rows ? INT64_MAX : llabs(x->a) + llabs(x->b);
+}
+
+/* schedule_tile_cost.c: the best sizes for a choice on a target; the cycles of all tiles, or INFINITY where none fits. */
+double best_size(const struct problem *p, const struct choice *c, const struct machine *target, struct tile_size *best);
+/* Whether the copy of B turns it: the innermost sum lies side by side there, columns do not. */
+bool is_turned(const struct problem *p, const struct choice *c);
+/* Whether a panel may help the choice. */
+bool may_copy(const struct problem *p, const struct choice *c);
+
+/* schedule_tile_loops.c: the order of the tile's sums; false where it cannot run them. */
+bool order_sums(const struct problem *p, const struct choice *c, struct tile *tile);
+/* The loops around the tile of a choice, whose sizes it has, in the best order. */
+void order_loops(const struct problem *p, const struct choice *c, struct tile *tile);
+
+#endif

@@ -1,0 +1,167 @@
+/* schedule_tile_loops.c - the loops around a tile, in the order that moves the least memory.
+ *
+ * For each cache the outermost loop is found whose tensors fit; what is outside of it brings them anew. Where an operand
+ * is copied into panels, the loops that move it come first, so that a panel is one tile's operand, and is copied once. */
+#include "schedule_tile.h"
+
+#include <math.h>
+
+/* Bytes of an operand that the loops [from, n) and a tile go through; their product where indices overlap. */
+static double footprint(const struct problem *p, const struct tile *tile, int from, int operand)
+{
+	const struct tensor *of[] = {p->a->tensor, p->b->tensor, p->stage->eq->tensor};
+	double bytes = p->real_size;
+
+	for (int i = 0; i < p->n; i++) {
+		const struct tile_axis *x = &p->axis[i];
+		int64_t move[] = {x->a, x->b, x->t}, extent = x->extent;
+
+		for (int k = 0; k < from; k++)
+			if (tile->loop[k].axis.slot == x->slot)
+				extent = loop_step(tile, &tile->loop[k], 0);
+		bytes *= move[operand] ? (double)extent : 1;
+	}
+	return fmin(bytes, (double)tensor_size(of[operand]) * p->real_size);
+}
+
+/* Cycles that it takes to bring what the loops in this order need into the nearest cache. */
+static double traffic(const struct problem *p, const struct tile *tile)
+{
+	static const struct {
+		double bytes, cycles;
+	} caches[] = {{L1_BYTES, 0.005}, {L2_BYTES, 0.05}};
+	double cycles = 0;
+
+	for (size_t c = 0; c < sizeof caches / sizeof *caches; c++) {
+		int from = 0;
+
+		while (from < tile->n_loop &&
+		       footprint(p, tile, from, 0) + footprint(p, tile, from, 1) + footprint(p, tile, from, 2) >
+			       caches[c].bytes)
+			from++;
+		for (int operand = 0; operand < 3; operand++) {
+			double bytes = footprint(p, tile, from, operand);
+			bool same = true; /* so far, the loops do not move it */
+
+			for (int k = from - 1; k >= 0; k--) {
+				const struct tile_axis *x = &tile->loop[k].axis;
+				int64_t move[] = {x->a, x->b, x->t};
+
+				same &= move[operand] == 0;
+				if (!same)
+					bytes *= (double)rounds(x->extent, loop_step(tile, &tile->loop[k], 0));
+			}
+			cycles += bytes * caches[c].cycles;
+		}
+	}
+	return cycles;
+}
+
+static bool moves_panel(const struct tile *tile, const struct tile_loop *loop)
+{
+	return tile->panel && (tile->panel == PANEL_A ? loop->axis.a : loop->axis.b);
+}
+
+static bool panels_come_first(const struct tile *tile)
+{
+	for (int k = 1; k < tile->n_loop; k++)
+		if (moves_panel(tile, &tile->loop[k]) && !moves_panel(tile, &tile->loop[k - 1]))
+			return false;
+	return true;
+}
+
+/* Every order of the loops from `at` on. */
+static void try_orders(const struct problem *p, struct tile *tile, int at, struct tile *best, double *least)
+{
+	double cost;
+
+	if (at == tile->n_loop) {
+		if (!panels_come_first(tile))
+			return;
+		cost = traffic(p, tile);
+		if (cost < 0.98 * *least) {
+			*least = cost;
+			*best = *tile;
+		}
+		return;
+	}
+	for (int k = at; k < tile->n_loop; k++) {
+		struct tile_loop loop = tile->loop[k], first = tile->loop[at];
+
+		tile->loop[at] = loop;
+		tile->loop[k] = first;
+		try_orders(p, tile, at + 1, best, least);
+		tile->loop[k] = loop;
+		tile->loop[at] = first;
+	}
+}
+
+int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, int target)
+{
+	const struct tile_size *size = &tile->size[target];
+
+	switch (loop->side) {
+	case SIDE_ROW: return size->row[loop->number];
+	case SIDE_COLUMN: return size->col[loop->number];
+	case SIDE_VECTOR: return (int64_t)size->col[0] * size->lanes;
+	default: return 1;
+	}
+}
+
+/* An index that some target's tile does not cover has a loop. */
+static void add_loop(const struct problem *p, const struct choice *c, struct tile *tile, int axis)
+{
+	struct tile_loop loop = {.axis = p->axis[axis]};
+	bool covered = !loop.axis.rows;
+
+	for (int k = 0; k < 2; k++)
+		if (axis == c->row[k])
+			loop.side = SIDE_ROW, loop.number = k;
+		else if (axis == c->col[k])
+			loop.side = k == 0 && !c->dot ? SIDE_VECTOR : SIDE_COLUMN, loop.number = k;
+	for (int t = 0; t < p->program->n_machine; t++)
+		covered &= loop_step(tile, &loop, t) == loop.axis.extent;
+	if (!covered)
+		tile->loop[tile->n_loop++] = loop;
+}
+
+bool order_sums(const struct problem *p, const struct choice *c, struct tile *tile)
+{
+	int64_t rank[TILE_SUMS];
+
+	for (int i = 0; i < p->n; i++) {
+		int at = tile->n_sum;
+
+		if (!is_sum(&p->axis[i]))
+			continue;
+		if (tile->n_sum == p->program->machine[0].sums)
+			return false;
+		for (; at > 0 && rank[at - 1] > sum_rank(p, c, i); at--) {
+			rank[at] = rank[at - 1];
+			tile->sum[at] = tile->sum[at - 1];
+		}
+		rank[at] = sum_rank(p, c, i);
+		tile->sum[at] = p->axis[i];
+		tile->n_sum++;
+	}
+	for (int i = 0; i + 1 < tile->n_sum; i++) /* only the outermost may have a bound that is not constant */
+		if (tile->sum[i].rows)
+			return false;
+	return true;
+}
+
+
+void order_loops(const struct problem *p, const struct choice *c, struct tile *tile)
+{
+	struct tile scratch;
+	double least = INFINITY;
+
+	for (int i = 0; i < p->n; i++)
+		if (!is_sum(&p->axis[i]))
+			add_loop(p, c, tile, i);
+	scratch = *tile;
+	if (tile->n_loop <= MOST_ORDERED)
+		try_orders(p, &scratch, 0, tile, &least);
+	while (tile->outside < tile->n_loop && moves_panel(tile, &tile->loop[tile->outside]))
+		tile->outside++;
+}
