@@ -15,6 +15,7 @@ static void write_blocks(struct public_call *c, struct invocation make, struct i
 	struct block_place place;
 	long long all = (long long)index->extent;
 	const char *i, *rows;
+	int names;
 
 	if (strchr(block, '(')) {
 		const char *name = new_name(e, &c->scope, "block");
@@ -22,6 +23,7 @@ static void write_blocks(struct public_call *c, struct invocation make, struct i
 		write_line(e, "const int %s = %s;", name, block);
 		block = name;
 	}
+	names = c->scope.names.n; /* the size stays declared behind the loop */
 	i = place.at = new_name(e, &c->scope, index->name);
 	rows = place.rows = new_name(e, &c->scope, "rows");
 	open_block(e, "for (int %s = 0, %s; %s < %lld; %s += %s) {", i, rows, i, all, i, rows);
@@ -30,12 +32,11 @@ static void write_blocks(struct public_call *c, struct invocation make, struct i
 	write_invocation(c, &make);
 	write_invocation(c, &use);
 	close_block(e, "}");
+	release_names(&c->scope, names);
 }
 
 void write_sweep(struct public_call *c, const struct invocation *make, const struct invocation *use)
 {
-	int names = c->scope.names.n;
-
 	if (make->alone) {
 		open_block(c->e, "if (n == 1) {");
 		write_invocation(c, make->alone);
@@ -49,7 +50,6 @@ void write_sweep(struct public_call *c, const struct invocation *make, const str
 	}
 	if (make->alone)
 		close_block(c->e, "}");
-	release_names(&c->scope, names);
 }
 
 const char *block_start(struct public_call *c, const struct invocation *call, const struct arg *arg)

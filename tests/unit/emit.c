@@ -321,6 +321,17 @@ static int count(const char *text, const char *word)
 	return n;
 }
 
+/* The sizes of the blocks in which gradients are made and used are declared side by side. */
+START_TEST(blocks_have_their_names)
+{
+	const char *c = c_of(build("input x[20, 512]\nh = x\nrepeat 3 { h = h -> d: dense(512) -> relu }\n"
+				   "loss sum(h^2)\ntrain sgd(lr=0.1) batch=64\n"));
+
+	ck_assert_int_eq(count(c, "\n\tconst int block = "), 1);
+	ck_assert_int_eq(count(c, "\n\tconst int block2 = "), 1);
+}
+END_TEST
+
 START_TEST(equal_layers_share_code)
 {
 	const char *c;
@@ -540,6 +551,7 @@ int main(void)
 	tcase_add_test(tests, same_text_again);
 	tcase_add_test(tests, conditions_become_bounds);
 	tcase_add_test(tests, equal_layers_share_code);
+	tcase_add_test(tests, blocks_have_their_names);
 	tcase_add_test(tests, writing_out_has_a_limit);
 	tcase_add_test(tests, strict_says_so);
 	tcase_add_test(tests, few_units_run_in_vectors);
