@@ -39,6 +39,7 @@ int main(void)
 		same("moments", s.m.flat, r.m.flat, sizeof s.m.flat / sizeof *s.m.flat);
 		same("velocities", s.v.flat, r.v.flat, sizeof s.v.flat / sizeof *s.v.flat);
 	}
+	near("work, smaller than the gradients", sizeof w < sizeof g, 1, 0);
 	near_unused();
 	return wrong;
 }
