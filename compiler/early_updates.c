@@ -12,6 +12,7 @@ struct unit {
 	int from, to, at;
 	struct sweep *sweep; /* it follows its gradient, or NULL */
 	bool last;	     /* it can wait for the end */
+	struct unit *next;   /* behind the same group */
 };
 
 static const struct scan *outermost_scan(const struct group *group)
@@ -106,31 +107,71 @@ static void note_update(const struct group *group, int at)
 	}
 }
 
-static bool is_read(const struct group *group, const struct tensor *root)
+/* What units that stand early, of those looked at so far, need and replace: marks of roots, in layout->number. */
+enum { NEEDED = 1, REPLACED = 2 };
+
+static void clear_marks(const struct group *group)
 {
-	for (int i = 0; i < group->stages.n; i++)
-		for (int k = 0; k < group->stages.item[i]->reads.n; k++)
-			if (root_of(group->stages.item[i]->reads.item[k]->tensor) == root)
+	for (int i = 0; i < group->stages.n; i++) {
+		const struct stage *stage = group->stages.item[i];
+		expr_list reads = stage->reads;
+
+		layout_of(root_of(stage->eq->tensor))->number = 0;
+		if (stage->eq->tensor->role == ROLE_NEXT)
+			layout_of(stage->eq->tensor->of)->number = 0;
+		for (int k = 0; k < reads.n; k++)
+			layout_of(root_of(reads.item[k]->tensor))->number = 0;
+	}
+}
+
+static void mark_unit(const group_list *update, const struct unit *unit)
+{
+	for (int at = unit->from; at < unit->to; at++) {
+		const struct group *group = update->item[at];
+
+		for (int i = 0; i < group->stages.n; i++) {
+			const struct stage *stage = group->stages.item[i];
+			expr_list reads = stage->reads;
+
+			if (stage->eq->tensor->role == ROLE_NEXT)
+				layout_of(stage->eq->tensor->of)->number |= REPLACED;
+			for (int k = 0; k < reads.n; k++)
+				layout_of(root_of(reads.item[k]->tensor))->number |= NEEDED;
+		}
+	}
+}
+
+/* Whether a unit must come before one of these: it makes what that one reads, or reads what that one replaces. */
+static bool precedes_marked(const group_list *update, const struct unit *unit)
+{
+	for (int at = unit->from; at < unit->to; at++) {
+		const struct group *group = update->item[at];
+
+		for (int i = 0; i < group->stages.n; i++) {
+			const struct stage *stage = group->stages.item[i];
+			expr_list reads = stage->reads;
+
+			if (layout_of(root_of(stage->eq->tensor))->number & NEEDED)
 				return true;
+			for (int k = 0; k < reads.n; k++)
+				if (layout_of(root_of(reads.item[k]->tensor))->number & REPLACED)
+					return true;
+		}
+	}
 	return false;
 }
 
-/* Whether a unit must come before a later one: it makes what that one reads, or reads what that one replaces. */
-static bool precedes(const group_list *update, const struct unit *unit, const struct unit *later)
+/* What need not be early stands at the end, in one call where it can be. */
+static void find_last(const struct program *p, struct unit *unit, int n)
 {
-	for (int a = unit->from; a < unit->to; a++)
-		for (int b = later->from; b < later->to; b++) {
-			const struct group *one = update->item[a], *other = update->item[b];
-
-			for (int i = 0; i < one->stages.n; i++)
-				if (is_read(other, root_of(one->stages.item[i]->eq->tensor)))
-					return true;
-			for (int i = 0; i < other->stages.n; i++)
-				if (other->stages.item[i]->eq->tensor->role == ROLE_NEXT &&
-				    is_read(one, other->stages.item[i]->eq->tensor->of))
-					return true;
-		}
-	return false;
+	for (int k = 0; k < n; k++)
+		for (int at = unit[k].from; at < unit[k].to; at++)
+			clear_marks(p->update.item[at]);
+	for (int k = n - 1; k >= 0; k--) {
+		unit[k].last = !p->g->early_updates && !unit[k].sweep && !precedes_marked(&p->update, &unit[k]);
+		if (!unit[k].last)
+			mark_unit(&p->update, &unit[k]);
+	}
 }
 
 /* The group of the training behind which each unit comes, at the earliest. */
@@ -150,19 +191,36 @@ static int find_units(const group_list *update, struct unit *unit)
 	return n;
 }
 
+/* The sweep of an update that is one group, with the gradient that only it reads: that dies where it was made. Its
+ * number among the groups of the training, or -1. */
+static int find_sweep(struct program *p, struct unit *u)
+{
+	struct group *use = p->update.item[u->from];
+
+	for (int i = 0; i < use->stages.n; i++) {
+		expr_list reads = use->stages.item[i]->reads;
+
+		for (int k = 0; k < reads.n; k++) {
+			const struct tensor *read = reads.item[k]->tensor;
+			int at = read->role == ROLE_GRAD ? layout_of(root_of(read))->dies : -1;
+
+			if (at >= 0)
+				u->sweep = plan_sweep(p, p->training.item[at], use, at < u->at);
+			if (u->sweep)
+				return at;
+		}
+	}
+	return -1;
+}
+
 /* Updates that follow their gradients. follows: by number of the gradient's group, that it stands with its update. */
 static void find_sweeps(struct program *p, struct unit *unit, int n, bool *follows)
 {
 	for (int k = 0; k < n; k++) {
-		struct unit *u = &unit[k];
-		int at = u->at;
+		int at = unit[k].to > unit[k].from + 1 ? -1 : find_sweep(p, &unit[k]);
 
-		if (u->to > u->from + 1)
-			continue;
-		for (; at >= 0 && !u->sweep; at--)
-			u->sweep = plan_sweep(p, p->training.item[at], p->update.item[u->from], at < u->at);
-		if (u->sweep)
-			follows[at + 1] = true;
+		if (at >= 0)
+			follows[at] = true;
 	}
 }
 
@@ -185,6 +243,8 @@ void order_step(struct program *p, group_list *out)
 {
 	struct arena *arena = &p->g->ctx->arena;
 	struct unit *unit = arena_array(arena, (size_t)p->update.n + 1, sizeof *unit);
+	struct unit **first =
+		arena_array(arena, (size_t)p->training.n + 1, sizeof *first); /* behind each group, and none */
 	bool *follows = arena_array(arena, (size_t)p->training.n + 1, sizeof *follows);
 	int n;
 
@@ -193,19 +253,17 @@ void order_step(struct program *p, group_list *out)
 	note_training(&p->training);
 	n = find_units(&p->update, unit);
 	find_sweeps(p, unit, n, follows);
-	for (int k = n - 1; k >= 0; k--) { /* what need not be early stands at the end, in one call where it can be */
-		bool early = p->g->early_updates || unit[k].sweep;
-
-		for (int j = k + 1; j < n && !early; j++)
-			early = !unit[j].last && precedes(&p->update, &unit[k], &unit[j]);
-		unit[k].last = !early;
+	find_last(p, unit, n);
+	for (int k = n - 1; k >= 0; k--) {
+		unit[k].next = first[unit[k].at + 1];
+		first[unit[k].at + 1] = &unit[k];
 	}
 	for (int at = -1; at < p->training.n; at++) {
 		if (at >= 0 && !follows[at])
 			list_add(arena, out, p->training.item[at]);
-		for (int k = 0; k < n; k++)
-			if (unit[k].at == at && !unit[k].last)
-				add_unit(p, &unit[k], out);
+		for (const struct unit *u = first[at + 1]; u; u = u->next)
+			if (!u->last)
+				add_unit(p, u, out);
 	}
 	for (int k = 0; k < n; k++)
 		if (unit[k].last)

@@ -451,7 +451,7 @@ static const char *write_panel_shape(struct body *b, const struct tile *tile, co
 	write_panel_list(&out, tile, ", .step", TILE_SUMS, true);
 	text_printf(&out, ", .run = %s", panel_run(b, tile, names));
 	write_pair(&out, "place", number(b->e, place[0]), number(b->e, place[1]));
-	write_line(b->e, "static const struct panel %s = {%s};", name, out.at);
+	write_line(b->e, "static const struct filling %s = {%s};", name, out.at);
 	return name;
 }
 
@@ -626,7 +626,7 @@ static const char *const head[] = {
 };
 
 static const char *const panel_head[] = {
-	"struct panel { /* an operand, in the order in which a tile reads it */",
+	"struct filling { /* an operand, in the order in which a tile reads it */",
 	"\tint trips[3], step[4]; /* of the sums, as those of a tile */",
 	"\tint run, place[2];      /* elements side by side, as many of one index, then groups of them */",
 	"};",

@@ -144,3 +144,13 @@ void visit_equations(struct equation *const *item, int n, void (*fn)(void *user,
 			fn(user, item[i]);
 	}
 }
+
+bool same_data(const struct tensor *a, const struct tensor *b)
+{
+	if (a->rank != b->rank || a->elem != b->elem || a->classes != b->classes)
+		return false;
+	for (int i = 0; i < a->rank; i++)
+		if (a->axis[i].extent != b->axis[i].extent)
+			return false;
+	return memcmp(a->data, b->data, (size_t)tensor_size(a) * sizeof *a->data) == 0;
+}

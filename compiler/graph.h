@@ -230,6 +230,8 @@ struct tensor *graph_tensor(struct graph *g, enum role role, const char *name, e
 void graph_rename(struct graph *g, struct tensor *t, const char *name);
 const char *part_name(enum part part);              /* "init", "forward" ..., as in the text */
 int64_t tensor_size(const struct tensor *t);        /* elements, sample axis included at its full extent */
+/* Whether two tables of constants are alike: shape, type and all numbers. */
+bool same_data(const struct tensor *a, const struct tensor *b);
 int64_t tensor_sample_size(const struct tensor *t); /* elements of one sample */
 /* An EQ_MAP whose free indices are the tensor's axes; index (copied) has n entries. Not yet in any part. */
 struct equation *graph_equation(struct graph *g, struct tensor *t, enum reducer red, int nfree, int n,

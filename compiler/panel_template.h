@@ -26,7 +26,7 @@ TILE_INLINE void turn_NUMBER(const REAL *restrict from, int step, REAL *restrict
 		*(any_vector_NUMBER *)(to + i * width) = row[i];
 }
 
-TILE_INLINE void fill_NUMBER(const struct panel *panel, int turned, int groups, int repeat, const REAL *restrict from,
+TILE_INLINE void fill_NUMBER(const struct filling *panel, int turned, int groups, int repeat, const REAL *restrict from,
 			    REAL *restrict to)
 {
 	const int width = panel->run * groups, trips = panel->trips[0];

@@ -183,16 +183,6 @@ static bool *find_used(struct graph *g)
 	return use.used;
 }
 
-static bool same_data(const struct tensor *a, const struct tensor *b)
-{
-	if (a->rank != b->rank || a->elem != b->elem || a->classes != b->classes)
-		return false;
-	for (int i = 0; i < a->rank; i++)
-		if (a->axis[i].extent != b->axis[i].extent)
-			return false;
-	return memcmp(a->data, b->data, (size_t)tensor_size(a) * sizeof *a->data) == 0;
-}
-
 /* Inference and the rest have names of their own, but a constant is declared for both. So where both have an equal one
  * by the same name, one declaration stands for both; a name that is something else's as well is made new.
  * Clears `used` of those that need no declaration. */

@@ -247,6 +247,17 @@ static void sort_rule_states(struct program *p)
 			add_rule_state(p, of[p->params.item[i]->id].item[k]);
 }
 
+/* A table, unless there is one like it, as inference and training have of a constant of the text. */
+static void add_table(struct program *p, struct tensor *t)
+{
+	for (int i = 0; i < p->tables.n; i++)
+		if (same_data(t, p->tables.item[i])) {
+			layout_of(t)->root = p->tables.item[i];
+			return;
+		}
+	list_add(&p->g->ctx->arena, &p->tables, t);
+}
+
 static void sort_tensors(struct program *p)
 {
 	struct graph *g = p->g;
@@ -269,7 +280,7 @@ static void sort_tensors(struct program *p)
 		case ROLE_SETTING: list_add(arena, &p->settings, t); break;
 		case ROLE_INPUT: list_add(arena, &p->inputs, t); break;
 		case ROLE_TARGET: list_add(arena, &p->targets, t); break;
-		case ROLE_DATA: list_add(arena, &p->tables, t); break;
+		case ROLE_DATA: add_table(p, t); break;
 		case ROLE_STATE:
 			if (!t->owner || !t->rule)
 				list_add(arena, &p->states, t);
@@ -277,6 +288,8 @@ static void sort_tensors(struct program *p)
 		default: break;
 		}
 	}
+	for (int i = 0; i < g->tensors.n; i++) /* views of tables */
+		layout_of(g->tensors.item[i])->root = root_of(root_of(g->tensors.item[i]));
 	sort_rule_states(p);
 }
 

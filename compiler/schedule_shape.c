@@ -75,6 +75,31 @@ static bool is_flat_equation(struct graph *g, const struct equation *eq)
 	return eq->value->op != EX_INDEX;
 }
 
+/* Whether the group reads a tensor element by element, too: then one pointer to it is not enough. */
+static bool is_read_by_element(const struct group *group, const struct tensor *t)
+{
+	for (int i = 0; i < group->stages.n; i++) {
+		expr_list reads = group->stages.item[i]->reads;
+
+		for (int k = 0; k < reads.n; k++)
+			if (reads.item[k]->tensor == t && reads.item[k]->slots)
+				return true;
+	}
+	return false;
+}
+
+/* Whether a stage reads one element of a tensor that is gone through as well. */
+static bool reads_both_ways(const struct group *group, const struct stage *stage)
+{
+	for (int k = 0; k < stage->reads.n; k++) {
+		const struct expr *read = stage->reads.item[k];
+
+		if (!read->slots && tensor_size(read->tensor) > 1 && is_read_by_element(group, read->tensor))
+			return true;
+	}
+	return false;
+}
+
 static bool is_flat_group(struct graph *g, const struct group *group)
 {
 	const struct equation *first = group->stages.item[0]->eq;
@@ -84,7 +109,8 @@ static bool is_flat_group(struct graph *g, const struct group *group)
 	for (int i = 0; i < group->stages.n; i++) {
 		const struct stage *stage = group->stages.item[i];
 
-		if (stage->form != FORM_MAP || (i > 0 && !stage->joins) || !is_flat_equation(g, stage->eq))
+		if (stage->form != FORM_MAP || (i > 0 && !stage->joins) || !is_flat_equation(g, stage->eq) ||
+		    reads_both_ways(group, stage))
 			return false;
 	}
 	return true;
