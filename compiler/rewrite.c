@@ -228,3 +228,18 @@ void collect_reads(struct graph *g, struct expr *e, expr_list *out)
 		if (all.item[i]->op == EX_READ)
 			list_add(&g->ctx->arena, out, all.item[i]);
 }
+
+static void note_draw(void *user, struct expr *e)
+{
+	bool *found = user;
+
+	*found |= e->op == EX_DRAW;
+}
+
+bool ex_has_draw(struct graph *g, struct expr *e)
+{
+	bool found = false;
+
+	ex_visit(g, e, note_draw, &found);
+	return found;
+}

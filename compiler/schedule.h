@@ -355,6 +355,8 @@ void finish_groups(struct program *p, group_list *list);
 struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps);
 /* schedule_terms.c: the equation, or what stands for it where it is a sum of a few terms. */
 struct equation *write_out_terms(struct graph *g, struct equation *eq);
+/* The same with so many terms, all that it has. */
+struct equation *with_terms(struct graph *g, const struct equation *eq, int64_t terms);
 /* schedule_merge.c: the equation with bound indices that move like one as one. */
 struct equation *merge_bound(struct graph *g, struct equation *eq);
 /* Multiply-adds (or terms) of an equation for one row and step. */

@@ -126,7 +126,6 @@ static struct equation *make_phases(struct operands *w, const struct phases *pha
 struct equation *write_out_sum(struct operands *w)
 {
 	const struct equation *eq = w->eq;
-	struct expr *map[MAX_SLOTS] = {0}, *value = NULL;
 	struct phases phases;
 	int64_t terms = 1;
 
@@ -135,18 +134,7 @@ struct equation *write_out_sum(struct operands *w)
 	for (int s = eq->nfree; s < eq->n; s++)
 		if (eq->index[s].rows || (terms *= eq->index[s].extent) > MOST_TERMS)
 			return NULL;
-	for (int64_t k = 0; k < terms; k++) {
-		struct expr *term;
-		int64_t rest = k;
-
-		for (int s = eq->n - 1; s >= eq->nfree; s--) {
-			map[s] = ex_int(w->g, rest % eq->index[s].extent);
-			rest /= eq->index[s].extent;
-		}
-		term = ex_substitute(w->g, eq->value, map, eq->n);
-		value = value ? ex2(w->g, EX_ADD, value, term) : term;
-	}
-	return graph_equation(w->g, eq->tensor, RED_NONE, eq->nfree, eq->nfree, eq->index, value, eq->at);
+	return with_terms(w->g, eq, terms);
 }
 
 struct equation *in_phases(struct operands *w, struct equation **back)

@@ -6,6 +6,8 @@
  * of bounded size: a group that is too large for one is cut into ranges of elements. */
 #include "schedule.h"
 
+#include "expr.h"
+
 enum {
 	FLAT_MINIMUM = 16,  /* elements per row from which an element-wise group is a loop */
 	LINES_OF_SUMS = 64, /* sums over the rows that are written out */
@@ -20,17 +22,6 @@ enum {
 static bool is_rows(const struct stage *stage, int slot) { return stage->eq->index[slot].rows; }
 
 /* ---- written out, flat, or loops ---- */
-
-static bool has_draw(struct graph *g, struct expr *e)
-{
-	expr_list all = {0};
-
-	collect_exprs(g, e, &all);
-	for (int i = 0; i < all.n; i++)
-		if (all.item[i]->op == EX_DRAW)
-			return true;
-	return false;
-}
 
 /* An element's own part of a rank-0 equation that belongs to a parameter: flat like the other parameters'. */
 static bool is_element_of_param(const struct tensor *t)
@@ -144,7 +135,7 @@ static bool can_be_written_out(struct graph *g, const struct stage *stage)
 	}
 	if (g->ctx->options->unroll == NNC_UNROLL_AUTO && stage->form == FORM_ROW && stage_cost(stage) > LINES_OF_SUMS)
 		return false;
-	return stage->form != FORM_SCATTER && !has_draw(g, eq->value);
+	return stage->form != FORM_SCATTER && !ex_has_draw(g, eq->value);
 }
 
 /* How much text a group is, written out: its multiply-adds, more where a term has more than the two reads of one. */

@@ -29,14 +29,11 @@ static int count_terms(const struct equation *eq)
 	return elements >= LEAST_ELEMENTS && elements * terms <= WRITE_OUT_LIMIT ? (int)terms : 0;
 }
 
-struct equation *write_out_terms(struct graph *g, struct equation *eq)
+struct equation *with_terms(struct graph *g, const struct equation *eq, int64_t terms)
 {
-	struct expr *map[64] = {0}, *sum = NULL;
-	int terms = count_terms(eq);
+	struct expr *map[MAX_SLOTS] = {0}, *sum = NULL;
 
-	if (!terms)
-		return eq;
-	for (int k = 0; k < terms; k++) {
+	for (int64_t k = 0; k < terms; k++) {
 		struct expr *term;
 		int64_t rest = k;
 
@@ -48,4 +45,11 @@ struct equation *write_out_terms(struct graph *g, struct equation *eq)
 		sum = sum ? ex2(g, EX_ADD, sum, term) : term;
 	}
 	return graph_equation(g, eq->tensor, RED_NONE, eq->nfree, eq->nfree, eq->index, sum, eq->at);
+}
+
+struct equation *write_out_terms(struct graph *g, struct equation *eq)
+{
+	int terms = count_terms(eq);
+
+	return terms ? with_terms(g, eq, terms) : eq;
 }

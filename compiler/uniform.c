@@ -23,20 +23,7 @@ struct quotient {
 	bool full;
 };
 
-static void find_draw(void *user, struct expr *e)
-{
-	bool *found = user;
-	*found |= e->op == EX_DRAW;
-}
-
-static bool is_uniform(struct graph *g, struct expr *e)
-{
-	bool draws = false;
-
-	if (!e->slots)
-		ex_visit(g, e, find_draw, &draws);
-	return !e->slots && !draws;
-}
+static bool is_uniform(struct graph *g, struct expr *e) { return !e->slots && !ex_has_draw(g, e); }
 
 static void take_factors(struct quotient *q, struct graph *g, struct expr *e, bool divides)
 {
