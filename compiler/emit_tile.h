@@ -1,0 +1,53 @@
+/* emit_tile.h - what the files that write tiles share: emit_tile.c the loops around calls of one routine, emit_panel.c
+ * operands in the order in which tiles read them, emit_tile_call.c calls of the runtime's routine, emit_tile_routine.c
+ * the routine for files of C. */
+#ifndef NNC_EMIT_TILE_H
+#define NNC_EMIT_TILE_H
+
+#include "emit_parts.h"
+
+/* What the numbers of a tile are called in the function: literals or enumerators. */
+struct tile_names {
+	const char *lanes, *row[2], *col[2], *step[64]; /* step: of tile->loop[k] */
+	const char *few;				/* the rows of the batch by which a loop goes on, or NULL */
+};
+
+/* ---- emit_tile.c ---- */
+
+/* Where a tile starts in a tensor: which: 0 A, 1 B, 2 T. */
+const char *start_text(struct body *b, const struct tile *tile, int which);
+/* Where a tile reads one of its factors. */
+const char *operand_text(struct body *b, const struct tile *tile, int which);
+/* a * b in C, short where one is 1. */
+const char *product(struct emitter *e, const char *a, const char *b);
+const char *number(struct emitter *e, int64_t n);
+/* A number that depends on the machine: one where all agree. */
+const char *pick(struct emitter *e, const int64_t *number);
+/* The steps of two sides: "{784, 1}", "{784}". */
+void write_pair(struct text *out, const char *field, const char *first, const char *second);
+
+/* ---- emit_panel.c ---- */
+
+/* Elements that lie side by side in a panel, of the first of the operand's indices. */
+const char *panel_run(struct body *b, const struct tile *tile, const struct tile_names *names);
+/* From one value of a sum to the next in the panel. */
+const char *panel_step(struct body *b, const struct tile *tile, const struct tile_names *names, int sum);
+/* How a panel is filled: the name of what says so. */
+const char *write_panel_shape(struct body *b, const struct tile *tile, const struct tile_names *names);
+void fill_panel(struct body *b, const struct tile *tile, const struct tile_names *names, const char *order);
+
+/* ---- emit_tile_call.c ---- */
+
+/* The name of an nn_tile; few: of one row of the batch. */
+const char *write_call_shape(struct body *b, const struct tile *tile, bool few);
+void call_routine(struct body *b, const struct tile *tile, const char *shape);
+/* The name of an nn_panel. */
+const char *write_call_panel(struct body *b, const struct tile *tile);
+void declare_routines(struct emitter *e);
+
+/* ---- emit_tile_routine.c ---- */
+
+/* The number of the routine with the tile's lanes on every machine, from 1. */
+int find_routine(struct emitter *e, const struct tile *tile);
+
+#endif
