@@ -98,10 +98,8 @@ static nnr_status read_elements(struct reader *reader, const struct idx *idx, st
 	const unsigned char *at = (const unsigned char *)reader->bytes.at + idx->head;
 	size_t n = (size_t)(idx->rows * idx->count), size = type_size(idx->type);
 	char why[400];
-	if (column->storage == STORED_BYTE && column->tensor->elem == NN_REAL) { /* nothing can be wrong with it */
-		memcpy(column->owned, at, n);
-		return NNR_OK;
-	}
+	if (column->storage == STORED_BYTE && column->tensor->elem == NN_REAL)
+		return NNR_OK; /* nothing can be wrong with it */
 	for (size_t i = 0; i < n; i++) {
 		double value = read_element(at + i * size, idx->type);
 		const char *refused =
@@ -109,11 +107,9 @@ static nnr_status read_elements(struct reader *reader, const struct idx *idx, st
 		if (refused)
 			return host_fail(&reader->host, NNR_INVALID, reader->file, "row %zu (byte %zu): %s",
 					 i / idx->count, idx->head + i * size, refused);
-		if (column->storage == STORED_BYTE)
-			((unsigned char *)column->owned)[i] = at[i];
-		else if (column->storage == STORED_INT)
+		if (column->storage == STORED_INT)
 			((int32_t *)column->owned)[i] = (int32_t)value;
-		else
+		else if (column->storage == STORED_REAL)
 			store_real(nn, column->owned, i, value);
 	}
 	return NNR_OK;
@@ -134,11 +130,16 @@ nnr_status read_idx(struct reader *reader)
 	status = set_rows(reader, (int64_t)idx.rows);
 	if (status != NNR_OK)
 		return status;
-	enum storage storage = idx.type == IDX_U8		  ? STORED_BYTE
-			       : column->tensor->elem == NN_INT32 ? STORED_INT
-								  : STORED_REAL;
-	if (!allocate_column(reader, column, storage))
+	if (idx.type == IDX_U8)
+		column->storage = STORED_BYTE;
+	else if (!allocate_column(reader, column, column->tensor->elem == NN_INT32 ? STORED_INT : STORED_REAL))
 		return NNR_MEMORY;
+	status = read_elements(reader, &idx, column);
+	if (status == NNR_OK && idx.type == IDX_U8) { /* the file's own bytes stay */
+		column->owned = reader->bytes.at;
+		column->at = reader->bytes.at + idx.head;
+		reader->bytes = (struct bytes){0};
+	}
 	reader->next++;
-	return read_elements(reader, &idx, column);
+	return status;
 }

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { FIRST_ROOM = 1 << 16 };
+enum { FIRST_ROOM = 1 << 16, PACKED_ROOM = 1 << 17 /* packed bytes that zlib reads at a time */ };
 
 static nnr_status fail_errno(const struct host *host, const char *path, const char *what)
 {
@@ -76,6 +76,8 @@ nnr_status read_file(const struct host *host, const char *path, bool gz, struct 
 	gzFile stream = gz ? gzdopen(fd, "rb") : NULL;
 	nnr_status status = NNR_MEMORY;
 	if (gz && !stream)
+		host_fail(host, status, path, "out of memory");
+	else if (stream && gzbuffer(stream, PACKED_ROOM))
 		host_fail(host, status, path, "out of memory");
 	else
 		status = read_all(host, path, fd, stream, bytes);
