@@ -196,7 +196,8 @@ static const char *write_body(struct body *b)
 
 static struct body new_body(struct emitter *e, struct group *group, enum call call)
 {
-	return (struct body){.e = e, .group = group, .call = call, .one_row = is_one_row(call)};
+	return (struct body){
+		.e = e, .group = group, .call = call, .one_row = is_one_row(call) && !serves_one_row(group)};
 }
 
 /* ---- the comment above ---- */
@@ -250,16 +251,16 @@ static const struct tensor *main_tensor(const struct group *group)
 	return t;
 }
 
-static const char *function_name(struct emitter *e, const struct group *group, enum call call)
+static const char *function_name(struct emitter *e, const struct group *group, enum call call, bool one_row)
 {
 	const struct tensor *t = main_tensor(group);
 	const char *name = t->role == ROLE_NEXT ? t->of->name : t->name;
 
 	return new_name(e, &e->globals,
 			arena_printf(e->arena, "%s_%s%s", verb(group, t), name,
-				     call == CALL_STREAM		     ? "_step"
-				     : call == CALL_FORWARD1 || group->alone ? "_row"
-									     : ""));
+				     call == CALL_STREAM       ? "_step"
+				     : one_row || group->alone ? "_row"
+							       : ""));
 }
 
 /* ---- finding ---- */
@@ -297,7 +298,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 	}
 
 	function = arena_alloc(e->arena, sizeof *function);
-	function->name = function_name(e, group, call);
+	function->name = function_name(e, group, call, b.one_row);
 	function->keeps = arena_array(e->arena, (size_t)n + 1, sizeof *function->keeps);
 	table_set(&e->functions, arena_copy(e->arena, key, strlen(key)), function);
 	text = write_body(&b);

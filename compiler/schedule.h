@@ -77,6 +77,8 @@ struct tile {
 	int n_loop;
 	struct tile_loop loop[MAX_SLOTS]; /* outermost first; a stage's tile has memory for n_loop of them only */
 };
+/* Whether one is the other but for loops over rows. */
+bool same_but_for_rows(const struct tile *a, const struct tile *b);
 /* Elements of a panel for each step of the sums. */
 int64_t panel_places(const struct tile *tile, int target);
 
@@ -109,8 +111,8 @@ struct stage {
 		conditions;   /* the term counts only where all hold: bounds of the accumulating loops, else tests */
 	int n_loop, loop[64]; /* slots, those of the group's shared loops not among them */
 	int n_free;	      /* the first n_free of loop are free indices that run outside of the accumulation */
-	struct tile *tile;    /* NULL, or how a machine with vectors computes it; and where there is but one row */
-	struct tile *row_tile;
+	struct tile *tile;    /* NULL, or how a machine with vectors computes it; and where there is but one row: */
+	struct tile *row_tile; /* the same pointer where tiles do not care */
 	int lanes;	  /* DOT: partial sums that run side by side in the innermost loop; 1: none */
 	int64_t from, to; /* written out: this range of elements of a row; to 0: all */
 	struct cut cut[MOST_CUTS]; /* of the nest of loops that begins here, outermost first */
@@ -145,6 +147,8 @@ struct group {
 	struct expr *zero;   /* or NULL: where this is 0, the outermost loop has nothing to do */
 };
 typedef LIST(struct group *) group_list;
+/* Whether what computes a batch would be written alike for a sample alone. */
+bool serves_one_row(const struct group *group);
 
 /* An update that follows its gradient block by block; see schedule_sweep.c. */
 struct sweep {

@@ -222,6 +222,17 @@ static void plan_tiles(struct grouping *w, struct stage *stage)
 	stage->tile = plan_tile(w->p, stage, w->part, open, false);
 	if (w->part == PART_INFERENCE)
 		stage->row_tile = plan_tile(w->p, stage, w->part, open, true);
+	if (stage->tile && stage->row_tile && same_but_for_rows(stage->tile, stage->row_tile))
+		stage->row_tile = stage->tile;
+}
+
+bool serves_one_row(const struct group *group)
+{
+	bool serves = !group->written_out;
+
+	for (int i = 0; i < group->stages.n && serves; i++)
+		serves = group->stages.item[i]->tile == group->stages.item[i]->row_tile;
+	return serves;
 }
 
 static void add_equation(struct grouping *w, struct equation *eq, group_list *out)

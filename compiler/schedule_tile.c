@@ -216,6 +216,46 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	return memcpy(arena_alloc(&p->g->ctx->arena, size), &whole, size);
 }
 
+static bool same_axis(const struct tile_axis *x, const struct tile_axis *y)
+{
+	return x->extent == y->extent && x->rows == y->rows && x->a == y->a && x->b == y->b && x->t == y->t;
+}
+
+static int skip_rows(const struct tile *tile, int k)
+{
+	while (k < tile->n_loop && tile->loop[k].axis.rows)
+		k++;
+	return k;
+}
+
+/* Loops over rows that a panel is filled within would fill it for each of them. */
+static bool same_loops(const struct tile *a, const struct tile *b)
+{
+	int i = skip_rows(a, 0), k = skip_rows(b, 0);
+
+	for (; i < a->n_loop && k < b->n_loop; i = skip_rows(a, i + 1), k = skip_rows(b, k + 1)) {
+		const struct tile_loop *x = &a->loop[i], *y = &b->loop[k];
+
+		if (x->axis.slot != y->axis.slot || !same_axis(&x->axis, &y->axis) || x->side != y->side ||
+		    x->number != y->number || (i < a->outside) != (k < b->outside))
+			return false;
+	}
+	return i >= a->n_loop && k >= b->n_loop;
+}
+
+bool same_but_for_rows(const struct tile *a, const struct tile *b)
+{
+	bool same = a->a == b->a && a->b == b->b && a->dot == b->dot && a->n_sum == b->n_sum && a->panel == b->panel &&
+		    a->turned == b->turned && memcmp(a->size, b->size, sizeof a->size) == 0;
+
+	for (int k = 0; k < 2 && same; k++)
+		same = a->row[k].slot == b->row[k].slot && a->col[k].slot == b->col[k].slot && !a->row[k].rows &&
+		       !a->col[k].rows && same_axis(&a->row[k], &b->row[k]) && same_axis(&a->col[k], &b->col[k]);
+	for (int k = 0; k < a->n_sum && same; k++)
+		same = same_axis(&a->sum[k], &b->sum[k]);
+	return same && same_loops(a, b);
+}
+
 static void swap_factors(struct problem *p)
 {
 	const struct expr *a = p->a;
@@ -266,11 +306,8 @@ static bool same_axes(const struct problem *p, const struct tile_memo *memo)
 {
 	bool same = p->n == memo->n && p->panels == memo->panels;
 
-	for (int i = 0; same && i < p->n; i++) {
-		const struct tile_axis *x = &p->axis[i], *y = &memo->axis[i];
-
-		same = x->extent == y->extent && x->rows == y->rows && x->a == y->a && x->b == y->b && x->t == y->t;
-	}
+	for (int i = 0; same && i < p->n; i++)
+		same = same_axis(&p->axis[i], &memo->axis[i]);
 	return same;
 }
 
