@@ -42,6 +42,8 @@ void open_bounded(struct body *b, struct accumulation *acc, int k, const char **
 /* emit_reduce.c: the accumulator of a DOT stage, complete; the loops of the others. */
 const char *write_dot(struct body *b, struct stage *stage);
 void write_row(struct body *b, struct stage *stage);
+/* 0 in all of a tensor. */
+void clear_tensor(struct body *b, const struct tensor *t);
 void write_scatter(struct body *b, struct stage *stage);
 
 #endif

@@ -260,7 +260,7 @@ void write_row(struct body *b, struct stage *stage)
 }
 
 /* How many elements a row of the batch has, or the whole where it has none. */
-static void clear_tensor(struct body *b, const struct tensor *t)
+void clear_tensor(struct body *b, const struct tensor *t)
 {
 	const char *name = find_arg(b, t)->name, *type = elem_type(b->e, t->elem);
 	bool rows = t->rank && t->axis[0].rows && !b->one_row && has_run_time_rows(b->group);

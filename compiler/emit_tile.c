@@ -6,6 +6,8 @@
  * one machine, and the file says so where another one compiles it. */
 #include "emit_tile.h"
 
+#include "emit_loops.h"
+
 #include <string.h>
 
 /* ---- numbers that depend on the machine ---- */
@@ -158,6 +160,7 @@ static const char *write_shape(struct body *b, const struct tile *tile, const st
 	write_trips(b, &out, tile, names);
 	write_sums(b, &out, tile, names, false);
 	write_sums(b, &out, tile, names, true);
+	text_add(&out, tile->adds ? ", .adds = 1" : "");
 	write_line(b->e, "static const struct tile %s = {%s};", name, out.at);
 	return name;
 }
@@ -304,6 +307,8 @@ void write_tiles(struct body *b, const struct tile *tile)
 		shape[1] = write_call_shape(b, tile, true);
 	if (tile->panel)
 		panel = e->options->tiles ? write_call_panel(b, tile) : write_panel_shape(b, tile, &names);
+	if (tile->adds)
+		clear_tensor(b, b->eq->tensor);
 	for (int k = 0; k <= tile->n_loop; k++) {
 		if (tile->panel && k == tile->outside)
 			fill_panel(b, tile, &names, panel);

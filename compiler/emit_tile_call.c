@@ -54,7 +54,7 @@ const char *write_call_shape(struct body *b, const struct tile *tile, bool few)
 	}
 	rows = row[0] * row[1];
 	cols = col[0] * col[1];
-	text_printf(&out, "%d, %d, %d, 0, 1", rows, cols, size->lanes);
+	text_printf(&out, "%d, %d, %d, %d, 1", rows, cols, size->lanes, tile->adds);
 	for (int which = 0; which < 3; which++)
 		write_loops_of_sum(b, &out, tile, which);
 	text_add(&out, ", 0, 0, 0");

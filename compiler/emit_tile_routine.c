@@ -57,6 +57,7 @@ static const char *const head[] = {
 	"\tint trips[3];               /* of the inner sums, innermost first */",
 	"\tint a_sum[4], b_sum[4];     /* their steps; the last is the outermost sum's */",
 	"\tint tail;                   /* dot products: elements beyond whole vectors */",
+	"\tint adds;                   /* to what T was */",
 	"};",
 	"#define TILE_AT(step, i, split) ((i) % (split) * (step)[0] + (i) / (split) * (step)[1])",
 	"#if defined(__clang__)",

@@ -66,6 +66,7 @@ enum panel { PANEL_NONE, PANEL_A, PANEL_B };
 struct tile {
 	const struct expr *a, *b; /* the factors; b is read by vectors */
 	bool dot;
+	bool adds; /* to the result, which is 0 at first: some sums are loops around it */
 	struct tile_axis row[2], col[2];
 	struct tile_axis sum[TILE_SUMS]; /* innermost first */
 	int n_sum;

@@ -127,8 +127,7 @@ static bool is_constant(struct operands *w, struct expr *e)
 	return true;
 }
 
-/* How far a slot moves the first read of e that it moves: copies keep the order of what they copy. */
-static int64_t reach(struct operands *w, struct expr *e, int s)
+int64_t reach(struct operands *w, struct expr *e, int s)
 {
 	expr_list reads = {0};
 
@@ -155,8 +154,9 @@ static uint64_t own_slots(const struct operands *w, const struct expr *e, const 
 }
 
 /* The slots that e depends on in the order of the axes: the sample's, those of steps, the others as e reads them; or,
- * to end with `inner`, bound ones before those that the result has, in its order. Then those that are summed over. */
-static int order_slots(struct operands *w, struct expr *e, uint64_t summed, int inner, int slot[64])
+ * to end with `inner`, bound ones, as the other factor reads them so that they move like one, before those that the
+ * result has, in its order. Then those that are summed over. */
+static int order_slots(struct operands *w, struct expr *e, struct expr *other, uint64_t summed, int inner, int slot[64])
 {
 	int64_t rank[64];
 	int n = 0;
@@ -167,7 +167,7 @@ static int order_slots(struct operands *w, struct expr *e, uint64_t summed, int 
 			       : w->eq->index[s].rows		? INT64_MAX
 			       : is_step(w->eq, w->steps, s)	? INT64_MAX - 1
 			       : inner >= 0 && s < w->eq->nfree ? -s
-								: reach(w, e, s);
+								: reach(w, inner >= 0 && other->slots >> s & 1 ? other : e, s);
 
 		if (!(e->slots >> s & 1))
 			continue;
@@ -181,7 +181,7 @@ static int order_slots(struct operands *w, struct expr *e, uint64_t summed, int 
 	return n;
 }
 
-struct operand copy_by_indices(struct operands *w, struct expr *e, const struct expr *other, int inner, double work)
+struct operand copy_by_indices(struct operands *w, struct expr *e, struct expr *other, int inner, double work)
 {
 	const struct equation *eq = w->eq;
 	struct operand operand = {.first = w->steps && is_constant(w, e)};
@@ -191,7 +191,7 @@ struct operand copy_by_indices(struct operands *w, struct expr *e, const struct 
 	struct tensor *t;
 	uint64_t summed = own_slots(w, e, other);
 	double size = 1;
-	int slot[64], n = order_slots(w, e, summed, inner, slot), rank = 0;
+	int slot[64], n = order_slots(w, e, other, summed, inner, slot), rank = 0;
 
 	for (int a = 0; a < n; a++) {
 		map[slot[a]] = ex_index(w->g, a);
@@ -348,7 +348,7 @@ static bool is_affine_read(const struct expr *e)
 	return flat_subscript(e->tensor, e->arg, &flat);
 }
 
-struct operand find_operand(struct operands *w, struct expr *e, const struct expr *other, double work,
+struct operand find_operand(struct operands *w, struct expr *e, struct expr *other, double work,
 			    condition_list *covers)
 {
 	bool zero = e->op == EX_READ && e->guarded && ex_is_num(e->arg[e->tensor->rank], 0);

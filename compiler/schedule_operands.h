@@ -35,11 +35,13 @@ struct operand {
 void find_product(struct operands *w, struct product *product);
 /* What tiles can read instead of factor e beside `other`, where the sum has so much work. *covers: conditions under
  * which alone it is not 0 anyway. */
-struct operand find_operand(struct operands *w, struct expr *e, const struct expr *other, double work,
+struct operand find_operand(struct operands *w, struct expr *e, struct expr *other, double work,
 			    condition_list *covers);
+/* How far a slot moves the first read of e that it moves: copies keep the order of what they copy. */
+int64_t reach(struct operands *w, struct expr *e, int s);
 /* A copy of e with an axis for every index that it depends on, the last one `inner` if not negative; no operand where
  * that would be large, or is not possible. */
-struct operand copy_by_indices(struct operands *w, struct expr *e, const struct expr *other, int inner, double work);
+struct operand copy_by_indices(struct operands *w, struct expr *e, struct expr *other, int inner, double work);
 
 /* The equation w->eq in the form that tiles take, what it needs in w->added; NULL where it has that form, or cannot have
  * it. */

@@ -245,7 +245,7 @@ struct sweep *plan_sweep(struct program *p, struct group *make, struct group *us
 	sweep = arena_alloc(&p->g->ctx->arena, sizeof *sweep);
 	*sweep = (struct sweep){.make = make, .use = use};
 	choose_blocks(p, stage, sweep);
-	if (!moves_by_pointers(stage, make))
+	if (!moves_by_pointers(stage, make) || (stage->tile && stage->tile->adds))
 		sweep->room = stage->eq->index[0].extent;
 	sweep->alone = update_alone(p, stage->eq, use);
 	if (sweep->alone && p->g->batch == 1)

@@ -11,7 +11,8 @@
  * used many times. It comes in two forms. In the outer product a column is a vector along an index with unit stride in
  * T and B, and A's values are broadcast. In the dot product the vectors lie along a sum with unit stride in A and B,
  * and each result is added up at the end. Tiles at the end of an index start earlier and compute some elements twice,
- * which needs no code of its own; so a tile never adds to what T was, and all sums run inside of it.
+ * which needs no code of its own. Sums run inside of the tile, or the outermost ones around it: then it adds to what T was,
+ * and its sizes divide their indices, so that nothing is added twice.
  *
  * Every combination of vector index, tiled indices and sizes is costed and the cheapest taken, for each kind of machine
  * that the generated file may be compiled for; the order of the loops around is chosen by the memory that it moves. */
@@ -86,17 +87,20 @@ static bool may_merge(const struct tile_axis *outer, const struct tile_axis *inn
 	       outer->b == inner->extent * inner->b && outer->t == inner->extent * inner->t;
 }
 
+/* Where bits count, only neighbours: sums keep their order. */
 static void merge_axes(struct problem *p)
 {
-	for (int i = p->n - 1; i > 0; i--) {
-		struct tile_axis *outer = &p->axis[i - 1], *inner = &p->axis[i];
-
-		if (inner->rows || !may_merge(outer, inner))
-			continue;
-		inner->extent *= outer->extent;
-		memmove(outer, inner, (size_t)(p->n - i) * sizeof *outer);
-		p->n--;
-	}
+	for (int inner = p->n - 1; inner >= 0; inner--)
+		for (int outer = p->n - 1; outer >= 0; outer--) {
+			if (outer == inner || p->axis[inner].rows || (p->strict && outer != inner - 1) ||
+			    !may_merge(&p->axis[outer], &p->axis[inner]))
+				continue;
+			p->axis[inner].extent *= p->axis[outer].extent;
+			p->n--;
+			memmove(&p->axis[outer], &p->axis[outer + 1], (size_t)(p->n - outer) * sizeof *p->axis);
+			inner -= outer < inner;
+			outer = p->n;
+		}
 }
 
 /* open: slots that loops around the stage have opened. */
@@ -127,13 +131,46 @@ static bool find_problem(struct problem *p, uint64_t open, bool one_row)
 
 /* ---- choosing ---- */
 
+/* The next sum to run outside: of those that still run inside the outermost one, if another one stays. */
+static uint64_t next_outside(const struct problem *p, const struct choice *c)
+{
+	int outermost = -1, n = 0;
+
+	for (int i = 0; i < p->n; i++) {
+		if (!is_inside(p, c, i))
+			continue;
+		n++;
+		if (outermost < 0 || sum_rank(p, c, i) > sum_rank(p, c, outermost))
+			outermost = i;
+	}
+	return n > 1 ? (uint64_t)1 << outermost : 0;
+}
+
+/* The choice with none, one .. of its sums outside. */
+static void try_sums(const struct problem *p, struct choice *c, struct choice *best, double *least)
+{
+	struct tile_size size;
+	uint64_t more;
+
+	c->outside = 0;
+	do {
+		double cost = best_size(p, c, &p->program->machine[0], &size);
+
+		if (cost < *least) {
+			*least = cost;
+			*best = *c;
+		}
+		more = !p->adds || c->dot || c->panel ? 0 : next_outside(p, c);
+		c->outside |= more;
+	} while (more);
+}
+
 /* All tiles that have v as their vector. */
 static void try_vector(const struct problem *p, int v, struct choice *best, double *least)
 {
 	const struct tile_axis *x = &p->axis[v];
 	struct choice c = {.vector = v, .dot = is_sum(x)};
 	int row[65], col[65], n_row = 0, n_col = 0;
-	struct tile_size size;
 
 	if (x->rows || (c.dot ? x->b != 1 || x->a != 1 || p->strict : x->t != 1 || x->a != 0))
 		return;
@@ -146,23 +183,16 @@ static void try_vector(const struct problem *p, int v, struct choice *best, doub
 	for (int r0 = 0; r0 < n_row; r0++)
 		for (int r1 = r0 + 1; r1 < n_row || r1 == n_row; r1++)
 			for (int c0 = 0; c0 < n_col; c0++) {
-				double cost;
-
 				c.row[0] = row[r0];
 				c.row[1] = r1 < n_row ? row[r1] : -1;
 				c.col[0] = c.dot ? col[c0] : v;
 				c.col[1] = c.dot ? -1 : col[c0];
 				if ((c.row[0] < 0 && r1 < n_row) || (c.row[1] >= 0 && p->axis[c.row[0]].rows))
 					continue; /* of two, the rows of the batch come second */
-				for (c.panel = PANEL_NONE; c.panel <= PANEL_B; c.panel++) {
-					if (c.panel ? !may_copy(p, &c) : x->b != 1)
-						continue;
-					cost = best_size(p, &c, &p->program->machine[0], &size);
-					if (cost < *least) {
-						*least = cost;
-						*best = c;
-					}
-				}
+				c.outside = 0;
+				for (c.panel = PANEL_NONE; c.panel <= PANEL_B; c.panel++)
+					if (c.panel ? may_copy(p, &c) : x->b == 1)
+						try_sums(p, &c, best, least);
 			}
 }
 
@@ -282,7 +312,7 @@ struct tile_memo {
 	const struct tile_memo *next;
 	struct tile_axis *axis;
 	int n;
-	bool panels;
+	bool panels, adds;
 	bool swapped; /* the factors */
 	struct choice choice;
 	double least;
@@ -304,7 +334,7 @@ static uint64_t hash_axes(const struct problem *p)
 
 static bool same_axes(const struct problem *p, const struct tile_memo *memo)
 {
-	bool same = p->n == memo->n && p->panels == memo->panels;
+	bool same = p->n == memo->n && p->panels == memo->panels && p->adds == memo->adds;
 
 	for (int i = 0; same && i < p->n; i++)
 		same = same_axis(&p->axis[i], &memo->axis[i]);
@@ -322,7 +352,7 @@ static const struct tile_memo *search_tiles(struct problem *p)
 	if (found)
 		return found;
 	memo = arena_alloc(arena, sizeof *memo);
-	*memo = (struct tile_memo){.next = *list, .n = p->n, .panels = p->panels, .least = INFINITY};
+	*memo = (struct tile_memo){.next = *list, .n = p->n, .panels = p->panels, .adds = p->adds, .least = INFINITY};
 	memo->axis = arena_array(arena, (size_t)p->n, sizeof *memo->axis);
 	memcpy(memo->axis, p->axis, (size_t)p->n * sizeof *memo->axis);
 	for (int swapped = 0; swapped < 2; swapped++) {
@@ -360,11 +390,13 @@ static double choose_tile(struct problem *p, uint64_t open, bool one_row, struct
 /* Panels stand in the memory of a call that has some, and steps would fill theirs again and again. */
 static struct problem problem_of(struct program *program, const struct stage *stage, enum part part, uint64_t open)
 {
+	bool of_call = part != PART_INIT && part != PART_UPDATE && part != PART_AVERAGE && !open;
+
 	return (struct problem){.program = program,
 				.g = program->g,
 				.stage = stage,
-				.panels = part != PART_INIT && part != PART_UPDATE && part != PART_AVERAGE && !open &&
-					  !program->g->no_operands};
+				.panels = of_call && !program->g->no_operands,
+				.adds = of_call && program->g->ctx->options->fp != NNC_FP_STRICT};
 }
 
 struct tile *plan_tile(struct program *program, const struct stage *stage, enum part part, uint64_t open, bool one_row)

@@ -25,6 +25,7 @@ struct problem {
 	int real_size;
 	bool strict;
 	bool panels; /* there is memory for them */
+	bool adds;   /* tiles may add to the result */
 };
 
 static inline bool is_sum(const struct tile_axis *x) { return x->t == 0; }
@@ -36,7 +37,14 @@ struct choice {
 	bool dot;
 	enum panel panel;
 	int vector, row[2], col[2]; /* of an outer product col[0] is the vector */
+	uint64_t outside;	    /* the sums that run around the tile, which adds to the result */
 };
+
+/* A sum that runs within the tile. */
+static inline bool is_inside(const struct problem *p, const struct choice *c, int axis)
+{
+	return is_sum(&p->axis[axis]) && !(c->outside >> axis & 1);
+}
 
 static inline int64_t rounds(int64_t extent, int64_t step) { return (extent + step - 1) / step; }
 

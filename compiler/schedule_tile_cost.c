@@ -50,26 +50,28 @@ static struct sizes vector_sizes(int64_t extent, int lanes)
 
 /* How an operand lies for the sums of a tile. */
 struct reach {
-	double steps;  /* places, but for windows, which overlap, and for sums that do not move it */
+	double steps;  /* places, but for sums that do not move it; of windows too many, as they overlap */
+	double span;   /* from the first to the last */
 	bool conflict; /* they are too many for the sets of the cache that they share */
 };
 
 static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a; }
 
 /* wide: elements side by side at each step, 1: none. */
-static struct reach find_reach(const struct problem *p, bool of_b, int wide)
+static struct reach find_reach(const struct problem *p, const struct choice *c, bool of_b, int wide)
 {
-	enum { LINE = 64, SETS = 64, WAYS = 8 };
-	struct reach reach = {1, false};
+	enum { LINE = 64, SETS = 64, WAYS = 8, NEAR = 4 /* times as far as what is read: brought ahead all the same */ };
+	struct reach reach = {1, 0, false};
 
 	for (int i = 0; i < p->n; i++) {
 		const struct tile_axis *x = &p->axis[i];
 		int64_t move = llabs(of_b ? x->b : x->a), bytes = move * p->real_size;
 
-		if (!is_sum(x) || move == 0 || (wide > 1 && move < wide))
+		if (!is_inside(p, c, i) || move == 0 || (wide > 1 && move < wide))
 			continue;
 		reach.steps *= (double)x->extent;
-		if (bytes && bytes % LINE == 0)
+		reach.span += (double)(x->extent - 1) * (double)move;
+		if (bytes > NEAR * wide * p->real_size && bytes % LINE == 0)
 			reach.conflict |= x->extent > WAYS * SETS / common_divisor(bytes / LINE, SETS);
 	}
 	return reach;
@@ -91,7 +93,7 @@ static int innermost_sum(const struct problem *p, const struct choice *c)
 	int inner = -1;
 
 	for (int i = 0; i < p->n; i++)
-		if (is_sum(&p->axis[i]) && (inner < 0 || sum_rank(p, c, i) < sum_rank(p, c, inner)))
+		if (is_inside(p, c, i) && (inner < 0 || sum_rank(p, c, i) < sum_rank(p, c, inner)))
 			inner = i;
 	return inner;
 }
@@ -110,13 +112,13 @@ bool may_copy(const struct problem *p, const struct choice *c)
 		return false;
 	if (c->panel == PANEL_A)
 		return c->row[0] >= 0 && p->axis[c->row[0]].a == 1 && !p->axis[c->row[0]].rows &&
-		       (c->row[1] < 0 || !p->axis[c->row[1]].rows) && find_reach(p, false, 1).conflict;
+		       (c->row[1] < 0 || !p->axis[c->row[1]].rows) && find_reach(p, c, false, 1).conflict;
 	if (c->row[0] < 0 || (c->col[1] >= 0 && p->axis[c->col[1]].rows))
 		return false;
 	inner = &p->axis[sum];
 	if (x->b != 1)
 		return inner->b == 1 && !inner->rows && inner->extent >= p->program->machine[0].lanes;
-	return find_reach(p, true, p->program->machine[0].lanes).conflict;
+	return find_reach(p, c, true, p->program->machine[0].lanes).conflict;
 }
 
 static double size_of(const struct problem *p, int operand)
@@ -129,49 +131,79 @@ static double size_of(const struct problem *p, int operand)
 static struct around find_around(const struct problem *p, const struct choice *c, int lanes)
 {
 	struct around around = {.steps = 1, .exits = 1, .tiles = 1, .outside = 1};
+	int inner = innermost_sum(p, c);
 
 	for (int i = 0; i < p->n; i++) {
 		const struct tile_axis *x = &p->axis[i];
 
 		if (c->panel && (is_sum(x) || (c->panel == PANEL_A ? x->a : x->b)))
 			around.outside *= (double)x->extent;
-		if (is_sum(x))
+		if (is_inside(p, c, i))
 			around.steps *= (double)(i == c->vector ? rounds(x->extent, lanes) : x->extent);
 		else if (i != c->row[0] && i != c->row[1] && i != c->col[0] && i != c->col[1])
 			around.tiles *= (double)x->extent;
 	}
-	for (int i = 0; i < p->n; i++)
-		if (is_sum(&p->axis[i]) && !(c->dot && i == c->vector))
-			around.exits = around.steps / (double)p->axis[i].extent;
-	around.a = find_reach(p, false, 1);
-	around.b = find_reach(p, true, c->dot || is_turned(p, c) ? 1 : lanes);
+	if (inner >= 0)
+		around.exits = around.steps / (double)rounds(p->axis[inner].extent, inner == c->vector ? lanes : 1);
+	around.a = find_reach(p, c, false, 1);
+	around.b = find_reach(p, c, true, c->dot || is_turned(p, c) ? 1 : lanes);
 	around.in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1;
 	around.small = size_of(p, 0) + size_of(p, 1) + size_of(p, 2) <= L1_BYTES;
 	around.copied = is_turned(p, c) ? 0.6 : c->panel ? 0.4 : 0;
 	return around;
 }
 
+/* Elements from the first to the last of a side of a tile, in A or B. */
+static double side_span(const struct problem *p, const int axis[2], const int size[2], bool of_b, int lanes)
+{
+	double span = 1;
+
+	for (int k = 0; k < 2; k++) {
+		const struct tile_axis *x = axis[k] < 0 ? NULL : &p->axis[axis[k]];
+		int64_t n = (int64_t)size[k] * (k == 0 ? lanes : 1);
+
+		span += x ? (double)(n - 1) * (double)llabs(of_b ? x->b : x->a) : 0;
+	}
+	return span;
+}
+
 /* Cycles for the bytes that a tile brings into the first cache. */
-static double bring_cost(const struct problem *p, const struct around *around, const struct choice *c, int lanes,
-			 int rows, int cols)
+static double bring_cost(const struct problem *p, const struct around *around, const struct choice *c,
+			 const struct tile_size *size)
 {
 	enum { KEPT = L1_BYTES / 2, SLACK = 60 /* bytes of a cache line beside those that count */ };
-	const double scattered = 0.1, in_turn = 0.04; /* a byte, which in turn is guessed and comes early */
+	const double scattered = 0.1, from_far = 0.1, in_turn = 0.04; /* a byte, which in turn is guessed and comes early */
 	double real = p->real_size;
+	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1], lanes = c->dot ? 1 : size->lanes;
+	double a_span = around->a.span + side_span(p, c->row, size->row, false, 1);
+	double b_span = around->b.span + side_span(p, c->col, size->col, true, lanes);
 	double a = around->a.steps * (rows * real + (around->in_rows && c->panel != PANEL_A ? SLACK : 0));
-	double b = around->b.steps * cols * real * (c->dot ? 1 : lanes);
+	double b = around->b.steps * cols * real * lanes;
 	bool conflict_a = around->a.conflict && c->panel != PANEL_A;
 	bool conflict_b = around->b.conflict && c->panel != PANEL_B;
-	bool keep_a = a <= KEPT && !conflict_a && c->panel != PANEL_B;
-	bool keep_b = b <= KEPT && !conflict_b && c->panel != PANEL_A;
+	bool keep_a, keep_b, far;
 
-	a *= conflict_a ? scattered : in_turn;
-	b *= conflict_b ? scattered : in_turn;
+	a = c->panel == PANEL_A || a_span * real > a ? a : a_span * real;
+	b = c->panel == PANEL_B || b_span * real > b ? b : b_span * real;
+	keep_a = a <= KEPT && !conflict_a && c->panel != PANEL_B;
+	keep_b = b <= KEPT && !conflict_b && c->panel != PANEL_A;
+	far = a + b > L2_BYTES;
+	a *= conflict_a ? scattered : far ? from_far : in_turn;
+	b *= conflict_b ? scattered : far ? from_far : in_turn;
 	if (around->small)
 		return 0;
 	if (keep_a && keep_b)
 		return fmin(a, b);
 	return keep_a ? b : keep_b ? a : a + b;
+}
+
+/* Cycles to have the results so far in registers. */
+static double add_cost(const struct problem *p, int lanes, int rows, int cols)
+{
+	const double in_turn = 0.02;
+	double bytes = (double)rows * cols * lanes * p->real_size;
+
+	return rows * cols * 0.5 + (size_of(p, 2) > L1_BYTES / 2 ? bytes * in_turn : 0);
 }
 
 /* Cycles for a tile, by a count of instructions; the weights are round numbers that rank measured schedules. */
@@ -184,6 +216,18 @@ static double tile_cost(const struct around *around, bool dot, int rows, int col
 	step = results < 8 && step < 4 ? 4 : step;
 	step += 0.3 * cols + (dot ? 0.3 : 0.1) * rows;
 	return around->steps * step + 5 * around->exits + 10 + results * (dot ? 3 : 0.5);
+}
+
+/* Whether tiles of a size cover their indices once: those that add must not do so twice. */
+static bool divides(const struct problem *p, const struct choice *c, const struct tile_size *size)
+{
+	const int axis[] = {c->row[0], c->row[1], c->col[0], c->col[1]};
+	const int step[] = {size->row[0], size->row[1], size->col[0] * size->lanes, size->col[1]};
+
+	for (int k = 0; k < 4; k++)
+		if (axis[k] >= 0 && (p->axis[axis[k]].rows || p->axis[axis[k]].extent % step[k]))
+			return false;
+	return true;
 }
 
 static bool fits(const struct choice *c, int lanes, int rows, int cols, const struct machine *target)
@@ -211,19 +255,21 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 			double tiles = around.tiles * row1.tiles[r1] * col0.tiles[c0] * col1.tiles[c1];
 
 			for (int r0 = 0; r0 < row0.n; r0++) {
+				struct tile_size size = {
+					lanes, {row0.at[r0], row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
 				int rows = row0.at[r0] * row1.at[r1];
 				double cost;
 
-				if (!fits(c, lanes, rows, cols, target))
+				if (!fits(c, lanes, rows, cols, target) || (c->outside && !divides(p, c, &size)))
 					continue;
 				cost = tile_cost(&around, c->dot, rows, cols, target);
-				cost = fmax(cost, cost / 2 + bring_cost(p, &around, c, lanes, rows, cols));
+				cost = fmax(cost, cost / 2 + bring_cost(p, &around, c, &size));
+				cost += c->outside ? add_cost(p, lanes, rows, cols) : 0;
 				cost = cost * tiles * row0.tiles[r0] + around.copied * around.outside;
 				if (cost >= least)
 					continue;
 				least = cost;
-				*best = (struct tile_size){
-					lanes, {row0.at[r0], row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
+				*best = size;
 			}
 		}
 	}

@@ -132,7 +132,7 @@ bool order_sums(const struct problem *p, const struct choice *c, struct tile *ti
 	for (int i = 0; i < p->n; i++) {
 		int at = tile->n_sum;
 
-		if (!is_sum(&p->axis[i]))
+		if (!is_inside(p, c, i))
 			continue;
 		if (tile->n_sum == p->program->machine[0].sums)
 			return false;
@@ -157,8 +157,9 @@ void order_loops(const struct problem *p, const struct choice *c, struct tile *t
 	double least = INFINITY;
 
 	for (int i = 0; i < p->n; i++)
-		if (!is_sum(&p->axis[i]))
+		if (!is_inside(p, c, i))
 			add_loop(p, c, tile, i);
+	tile->adds = c->outside != 0;
 	scratch = *tile;
 	if (tile->n_loop <= MOST_ORDERED)
 		try_orders(p, &scratch, 0, tile, &least);

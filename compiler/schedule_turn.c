@@ -16,8 +16,31 @@
 #include <math.h>
 #include <string.h>
 
-/* The equation with free index `last` as the last one, of another tensor. */
-static struct equation *put_last(struct operands *w, int last)
+/* to[s]: the place of free index s where `last` is the last one. If one factor has all the others, they are in its order,
+ * so that some may move like one. */
+static void find_places(struct operands *w, int last, int to[MAX_SLOTS])
+{
+	const struct equation *eq = w->eq;
+	struct product product = {0};
+	struct expr *factor = NULL;
+	int64_t rank[MAX_SLOTS];
+	uint64_t others = (((uint64_t)1 << eq->nfree) - 1) & ~((uint64_t)1 << last);
+
+	find_product(w, &product);
+	for (int k = 0; k < product.factors.n; k++)
+		if (!(others & ~product.factors.item[k]->slots))
+			factor = product.factors.item[k];
+	for (int s = 0; s < eq->nfree; s++) /* the sample's stays the first */
+		rank[s] = s == last ? -1 : eq->index[s].rows ? INT64_MAX : factor ? reach(w, factor, s) : 0;
+	for (int s = 0; s < eq->nfree; s++) {
+		to[s] = 0;
+		for (int other = 0; other < eq->nfree; other++)
+			to[s] += rank[other] > rank[s] || (rank[other] == rank[s] && other < s);
+	}
+}
+
+/* The equation with its free indices in other places, of another tensor. */
+static struct equation *put_last(struct operands *w, const int place[MAX_SLOTS])
 {
 	const struct equation *eq = w->eq;
 	struct expr *map[MAX_SLOTS];
@@ -26,7 +49,7 @@ static struct equation *put_last(struct operands *w, int last)
 	struct tensor *t;
 
 	for (int s = 0; s < eq->n; s++) {
-		int to = s == last ? eq->nfree - 1 : s > last && s < eq->nfree ? s - 1 : s;
+		int to = s < eq->nfree ? place[s] : s;
 
 		map[s] = ex_index(w->g, to);
 		index[to] = eq->index[s];
@@ -42,12 +65,13 @@ static struct equation *put_last(struct operands *w, int last)
 }
 
 /* The tensor of eq from that of `turned`. */
-static struct equation *turn_back(struct operands *w, const struct equation *eq, const struct tensor *turned, int last)
+static struct equation *turn_back(struct operands *w, const struct equation *eq, const struct tensor *turned,
+				  const int place[MAX_SLOTS])
 {
 	struct expr *sub[MAX_SLOTS];
 
 	for (int s = 0; s < eq->nfree; s++)
-		sub[s == last ? eq->nfree - 1 : s > last ? s - 1 : s] = ex_index(w->g, s);
+		sub[place[s]] = ex_index(w->g, s);
 	return graph_equation(w->g, eq->tensor, RED_NONE, eq->nfree, eq->nfree, eq->index,
 			      ex_read(w->g, (struct tensor *)turned, sub, NULL), eq->at);
 }
@@ -120,7 +144,7 @@ struct equation *in_best_order(struct operands *w, struct equation *eq)
 {
 	struct variant best = make_variant(w, eq);
 	struct tensor *turned = NULL;
-	int order = -1;
+	int place[MAX_SLOTS], order[MAX_SLOTS];
 
 	if (may_turn(w, eq) && is_slow(w, eq, &best))
 		for (int s = 0; s < eq->nfree - 1; s++) {
@@ -131,15 +155,16 @@ struct equation *in_best_order(struct operands *w, struct equation *eq)
 			if (eq->index[s].rows || eq->index[s].extent < w->p->machine[0].lanes)
 				continue;
 			w->eq = eq;
-			other = put_last(w, s);
+			find_places(w, s, place);
+			other = put_last(w, place);
 			form = make_variant(w, other);
-			add_cycles(w, turn_back(w, eq, other->tensor, s), form.cycles);
+			add_cycles(w, turn_back(w, eq, other->tensor, place), form.cycles);
 			for (int one_row = 0; one_row < (w->part == PART_INFERENCE ? 2 : 1); one_row++)
 				better &= form.cycles[one_row] < 0.8 * best.cycles[one_row];
 			if (!better)
 				continue;
 			best = form;
-			order = s;
+			memcpy(order, place, sizeof order);
 			turned = other->tensor;
 		}
 	w->added = best.added;

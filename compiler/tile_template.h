@@ -18,6 +18,12 @@ TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int col
 	TILE_UNROLL
 	for (int i = 0; i < 32; i++)
 		sum[i] = (vector_NUMBER){0};
+	if (tile->adds) {
+		TILE_UNROLL
+		for (int i = 0; i < n; i++)
+			sum[i] = *(const any_vector_NUMBER *)(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
+							     TILE_AT(tile->t_col, i % cols, tile->split[1]));
+	}
 	for (int k3 = 0; k3 < repeat; k3++)
 		for (int k2 = 0; k2 < tile->trips[2]; k2++)
 			for (int k1 = 0; k1 < tile->trips[1]; k1++) {
