@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { LEAST_ELEMENTS = 48 /* of a program */, STRIP_ELEMENTS = 512, MOST_LEVELS = 8 };
+enum { STRIP_ELEMENTS = 512, MOST_LEVELS = 8 };
 
 /* Its value, in the piece of its loops that is being written; the conditions of a sum stay within. */
 static struct expr *value_of(const struct stage *stage)
@@ -552,7 +552,7 @@ static bool make_map(struct map *m, struct body *b, int at, int end, int from)
 	m->flat = b->group->flat;
 	m->needs_local = end < b->group->stages.n;
 	m->local = arena_array(m->arena, (size_t)(end - at), sizeof *m->local);
-	if (map_size(m, at, end, from) < LEAST_ELEMENTS)
+	if (map_size(m, at, end, from) < LEAST_OF_MAP)
 		return false;
 	for (int i = at; i < end; i++)
 		for (int k = 0; k < b->group->stages.item[i]->exprs.n; k++) {

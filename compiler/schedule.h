@@ -28,7 +28,7 @@ struct step_loop {
 
 /* The kinds of machine that a generated file may be compiled for, as in nnc_target. */
 enum target { TARGET_AVX512, TARGET_AVX2, TARGET_SSE2, TARGET_NEON, TARGET_COUNT };
-enum { TILE_SUMS = 4, TILE_MEMOS = 64 };
+enum { TILE_SUMS = 4, TILE_MEMOS = 64, LEAST_OF_MAP = 48 /* elements of what the host's vector instructions do */ };
 
 /* What a tile may look like on a machine. */
 struct machine {
@@ -312,6 +312,7 @@ struct program {
 	int n_machine;			      /* 0: no tiles */
 	const struct tile_memo *tile_memos[TILE_MEMOS]; /* schedule_tile.c: a hash table of the problems it has met */
 	bool in_process; /* for this machine, the first one; libtcc compiles what is not in tiles */
+	bool maps;	 /* or in the host's vector instructions */
 	group_list init, inference, training, update, streaming, average;
 	struct call_plan call[CALL_COUNT];
 	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */

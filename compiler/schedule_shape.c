@@ -176,10 +176,27 @@ static int64_t innermost_extent(const struct stage *stage)
 		       : inner->extent;
 }
 
-/* Whether C compilers would make vectors of the loops of a group: of what is written out they find few. */
+/* Whether a group is large enough for the host's vector instructions (emit_map.c). */
+static bool runs_in_maps(const struct program *p, const struct group *group)
+{
+	for (int i = 0; p->maps && i < group->stages.n; i++) {
+		const struct equation *eq = group->stages.item[i]->eq;
+		bool rows = false;
+
+		for (int s = 0; s < eq->n; s++)
+			rows |= eq->index[s].rows;
+		if (stage_cost(group->stages.item[i]) * (rows ? (double)p->g->batch : 1) >= LEAST_OF_MAP)
+			return true;
+	}
+	return false;
+}
+
+/* Whether there would be vectors for the loops of a group: C compilers find few in what is written out. */
 static bool runs_in_vectors(const struct program *p, const struct group *group)
 {
-	if (p->in_process || p->g->ctx->options->fp == NNC_FP_STRICT)
+	if (p->in_process)
+		return runs_in_maps(p, group);
+	if (p->g->ctx->options->fp == NNC_FP_STRICT)
 		return false;
 	for (int i = 0; i < group->stages.n; i++)
 		if (innermost_extent(group->stages.item[i]) % LEAST_LANES == 0)

@@ -42,6 +42,7 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 	if (tiles) {
 		p->n_machine = 1;
 		p->in_process = true;
+		p->maps = tiles->maps;
 		p->machine[0] = (struct machine){.lanes = tiles->lanes,
 						 .registers = tiles->registers,
 						 .fused = true,
