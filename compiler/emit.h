@@ -23,24 +23,30 @@ struct emit_options {
 const char *emit_text(struct graph *g, const struct emit_options *options);
 
 /* The same in parts, for code in process that is compiled when something first calls it. `functions`: which of
- * nn_model's, a bit each in their order; those that the model has not are ignored. The text with the first of them,
- * init, has the descriptor; in it stands for every function that is left out one that asks the host for it, by nn_late
- * (runtime/late.h). Texts without init have the functions as any_NAME. options and the graph stay as they are until the
- * last part; nothing else is emitted from the graph in between. */
+ * nn_model's, a bit each in their order; those that the model has not are ignored. A text has them as any_NAME. In that
+ * with the first of them, init, stands for every function that is left out one that asks the host for it, by nn_late
+ * (runtime/late.h). There is no descriptor, but describe_parts. options and the graph stay as they are until the last
+ * part; nothing else is emitted from the graph in between. */
 struct emitter;
 struct emitter *begin_parts(struct graph *g, const struct emit_options *options);
 const char *emit_part(struct emitter *e, unsigned functions);
+const struct nn_model *describe_parts(struct emitter *e);
 /* header: the file's name, for its guard; NULL: the graph's name and ".h". */
 const char *emit_header(struct graph *g, const char *header);
 
 /* Bytes of the generated structs. */
 struct struct_sizes {
-	int64_t params, grads, state, work, work1;
+	int64_t params, grads, state, work, work1, totals, stream;
 	int64_t alive;  /* the largest set of values in work that mean something at the same time */
 	int64_t tables; /* constants in the code */
 };
 void measure_structs(struct graph *g, struct struct_sizes *sizes);
 struct program;
 void measure_program(const struct program *p, struct struct_sizes *sizes);
+/* Bytes of the state, and where its fields are in it: one for each of the program's settings, states and rules. */
+struct state_places {
+	int64_t size, *setting, *state, *rule;
+};
+struct state_places locate_state(const struct program *p, int64_t real, struct arena *arena);
 
 #endif

@@ -1,59 +1,8 @@
-/* emit_descriptor.c - the model as data: one const nn_model with names, shapes, offsets, sizes and functions. */
-#include "emit_parts.h"
+/* emit_descriptor.c - the descriptor, one const nn_model: what describe.c says, and functions with untyped parameters. */
+#include "describe.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-/* ---- the fingerprint: names, shapes and the equations of inference ---- */
-
-struct hash {
-	uint64_t value; /* FNV-1a */
-};
-
-static void hash_text(struct hash *hash, const char *text)
-{
-	for (; *text; text++)
-		hash->value = (hash->value ^ (unsigned char)*text) * 1099511628211u;
-	hash->value = (hash->value ^ '\n') * 1099511628211u;
-}
-
-static void hash_tensor(struct emitter *e, struct hash *hash, const struct tensor *t, enum nn_kind kind)
-{
-	hash_text(hash, arena_printf(e->arena, "%d %s%s %lld", (int)kind, t->name, shape_text(e, t, false),
-				     (long long)t->classes));
-}
-
-struct hashing {
-	struct emitter *e;
-	struct hash *hash;
-};
-
-static void hash_equation(void *user, struct equation *eq)
-{
-	struct hashing *h = user;
-	struct text text = {.arena = h->e->arena};
-
-	print_equation(h->e->g, eq, &text);
-	hash_text(h->hash, text.at);
-}
-
-/* What weights belong to: not the batch, nor how they are trained. */
-static uint64_t fingerprint(struct emitter *e)
-{
-	struct hash hash = {14695981039346656037u};
-	const struct program *p = e->p;
-
-	for (int i = 0; i < p->params.n; i++)
-		hash_tensor(e, &hash, p->params.item[i], p->params.item[i]->role == ROLE_FROZEN ? NN_FROZEN : NN_PARAM);
-	for (int i = 0; i < p->states.n; i++)
-		if (!p->states.item[i]->rule)
-			hash_tensor(e, &hash, p->states.item[i], NN_STATE);
-	for (int i = 0; i < p->inputs.n; i++)
-		hash_tensor(e, &hash, p->inputs.item[i], NN_INPUT);
-	visit_equations(e->g->part[PART_INFERENCE].item, e->g->part[PART_INFERENCE].n, hash_equation,
-			&(struct hashing){e, &hash});
-	return hash.value;
-}
 
 /* ---- tensors ---- */
 
@@ -76,95 +25,75 @@ static const char *quoted(struct emitter *e, const char *text)
 	return out.at;
 }
 
-static void write_tensor(struct emitter *e, const struct tensor *t, const char *name, const char *kind,
-			 const char *offset, int step_axis)
+static const char *bytes(struct emitter *e, size_t elements)
 {
+	return elements ? arena_printf(e->arena, "%zu * sizeof(%s)", elements, e->real) : "0";
+}
+
+static void write_tensor(struct emitter *e, const nn_tensor *t, const char *offset)
+{
+	static const char *const kinds[] = {[NN_PARAM] = "NN_PARAM",   [NN_FROZEN] = "NN_FROZEN",
+					    [NN_STATE] = "NN_STATE",   [NN_SETTING] = "NN_SETTING",
+					    [NN_INPUT] = "NN_INPUT",   [NN_TARGET] = "NN_TARGET",
+					    [NN_OUTPUT] = "NN_OUTPUT", [NN_METRIC] = "NN_METRIC"};
 	struct text dims = {.arena = e->arena};
-	bool batched = t->rank && t->axis[0].rows;
-	int rank = t->rank - batched, n = 0;
 
-	for (int a = batched; a < t->rank && n < 8; a++, n++)
-		text_printf(&dims, "%s%lld", n ? ", " : "", (long long)t->axis[a].extent);
-	write_line(e, "{%s, %s, %s, %lld, %d, %d, {%s}, %lld, %s, %d},", quoted(e, name), kind,
-		   t->elem == ELEM_REAL ? "NN_REAL" : "NN_INT32",
-		   (long long)(t->elem == ELEM_BOOL  ? 2
-			       : t->elem == ELEM_INT ? t->classes
-						     : 0),
-		   batched, rank, dims.n ? dims.at : "0", (long long)tensor_sample_size(t), offset, step_axis);
+	for (int n = 0; n < t->rank && n < 8; n++)
+		text_printf(&dims, "%s%d", n ? ", " : "", (int)t->dim[n]);
+	write_line(e, "{%s, %s, %s, %d, %d, %d, {%s}, %zu, %s, %d},", quoted(e, t->name), kinds[t->kind],
+		   t->elem == NN_REAL ? "NN_REAL" : "NN_INT32", (int)t->classes, (int)t->batched, (int)t->rank,
+		   dims.n ? dims.at : "0", t->count, offset, (int)t->step_axis);
 }
 
-static const char *number(struct emitter *e, int64_t value) { return arena_printf(e->arena, "%lld", (long long)value); }
-
-static const char *bytes(struct emitter *e, int64_t elements)
+static void list_fields(struct emitter *e, text_list *out, struct tensor *const *list, int n)
 {
-	return elements ? arena_printf(e->arena, "%lld * sizeof(%s)", (long long)elements, e->real) : "0";
+	for (int i = 0; i < n; i++)
+		list_add(e->arena, out,
+			 arena_printf(e->arena, "offsetof(%s_state, %s)", e->prefix, layout_of(list[i])->c_name));
 }
 
-static const char *field_offset(struct emitter *e, const struct tensor *t)
-{
-	return arena_printf(e->arena, "offsetof(%s_state, %s)", e->prefix, layout_of(t)->c_name);
-}
-
-static int write_state_tensors(struct emitter *e)
+/* The offsets of tensors in the state, in the descriptor's order, as C. */
+static text_list state_offsets(struct emitter *e)
 {
 	const struct program *p = e->p;
-	int n = p->states.n + p->settings.n;
+	text_list out = {0};
 
-	for (int i = 0; i < p->states.n; i++)
-		write_tensor(e, p->states.item[i], p->states.item[i]->name, "NN_STATE",
-			     field_offset(e, p->states.item[i]), -1);
+	list_fields(e, &out, p->states.item, p->states.n);
 	for (int r = 0; r < p->rules.n; r++) {
 		const struct rule_state *rule = &p->rules.item[r];
-		int64_t offset = 0;
+		size_t within = 0;
 
-		for (int i = 0; i < rule->states.n; i++, n++) {
-			const struct tensor *t = rule->states.item[i];
-
-			write_tensor(e, t, t->name, "NN_STATE",
-				     arena_printf(e->arena, "offsetof(%s_state, %s) + %s", e->prefix,
-						  rule_field(e, rule->name), bytes(e, offset)),
-				     -1);
-			offset += tensor_size(t);
+		for (int i = 0; i < rule->states.n; i++) {
+			list_add(e->arena, &out,
+				 arena_printf(e->arena, "offsetof(%s_state, %s) + %s", e->prefix,
+					      rule_field(e, rule->name), bytes(e, within)));
+			within += (size_t)tensor_size(rule->states.item[i]);
 		}
 	}
-	for (int i = 0; i < p->settings.n; i++)
-		write_tensor(e, p->settings.item[i], p->settings.item[i]->name, "NN_SETTING",
-			     field_offset(e, p->settings.item[i]), -1);
-	return n;
+	list_fields(e, &out, p->settings.item, p->settings.n);
+	return out;
 }
 
-static int write_tensors(struct emitter *e)
+static void write_tensors(struct emitter *e, const struct description *d)
 {
-	const struct program *p = e->p;
-	int n = p->params.n + p->inputs.n + p->targets.n + e->g->outputs.n + e->g->metrics.n;
+	text_list in_state = state_offsets(e);
+	int n_state = 0;
 
 	write_blank(e);
 	open_block(e, "static const nn_tensor tensors[] = {");
-	for (int i = 0; i < p->params.n; i++) {
-		struct tensor *t = p->params.item[i];
+	for (int i = 0; i < d->tensors.n; i++) {
+		const nn_tensor *t = &d->tensors.item[i];
+		bool of_state = t->kind == NN_STATE || t->kind == NN_SETTING;
 
-		write_tensor(e, t, t->name, t->role == ROLE_FROZEN ? "NN_FROZEN" : "NN_PARAM",
-			     bytes(e, layout_of(t)->storage[CALL_INIT].offset), -1);
+		write_tensor(e, t,
+			     of_state ? in_state.item[n_state++]
+			     : t->kind == NN_PARAM || t->kind == NN_FROZEN
+				     ? bytes(e, t->offset / d->model.real_size)
+				     : arena_printf(e->arena, "%zu", t->offset));
 	}
-	n += write_state_tensors(e);
-	for (int i = 0; i < p->inputs.n; i++)
-		write_tensor(e, p->inputs.item[i], p->inputs.item[i]->name, "NN_INPUT", number(e, i),
-			     p->stream->present ? p->stream->input_axis[i] : -1);
-	for (int i = 0; i < p->targets.n; i++)
-		write_tensor(e, p->targets.item[i], p->targets.item[i]->name, "NN_TARGET", number(e, i), -1);
-	for (int i = 0; i < e->g->outputs.n; i++)
-		write_tensor(e, e->g->outputs.item[i].value, e->g->outputs.item[i].name, "NN_OUTPUT", number(e, i),
-			     p->stream->present ? p->stream->output_axis[i] : -1);
-	for (int i = 0, at = 0; i < e->g->metrics.n; i++) {
-		const struct tensor *t = e->g->metrics.item[i].value;
-
-		write_tensor(e, t, e->g->metrics.item[i].name, "NN_METRIC", number(e, at), -1);
-		at += (int)tensor_size(t);
-	}
-	if (n == 0)
+	if (d->tensors.n == 0)
 		write_line(e, "{\"\", 0, 0, 0, 0, 0, {0}, 0, 0, -1},");
 	close_block(e, "};");
-	return n;
 }
 
 /* ---- functions with untyped parameters ---- */
@@ -241,7 +170,7 @@ static void write_untyped(struct emitter *e, enum call call)
 	bool returns = call == CALL_LOSS || call == CALL_BACKWARD || call == CALL_STEP;
 
 	write_blank(e);
-	write_line(e, "%svoid any_%s(%s)", writes_descriptor(e) ? "static " : "", call_name(call), parameters);
+	write_line(e, "%svoid any_%s(%s)", e->options->freestanding ? "" : "static ", call_name(call), parameters);
 	open_block(e, "{");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strstr(parameters, arena_printf(e->arena, "*%s", names[i])) && !strstr(text, names[i]))
@@ -273,14 +202,22 @@ static const char *names_of(struct emitter *e, const char *parameters)
 /* A function that is in another part of the text, which the host has to compile: NULL if it cannot. */
 static void write_late(struct emitter *e, enum call call)
 {
-	const char *parameters = untyped_parameters[call];
+	const char *names = names_of(e, untyped_parameters[call]);
+	struct text parameters = {.arena = e->arena};
 
+	for (const char *name = names; *name; name += strspn(name, ", ")) {
+		size_t n = strcspn(name, ",");
+
+		text_printf(&parameters, "%s%s%.*s", parameters.n ? ", " : "",
+			    n == 1 && *name == 'n' ? "int " : "void *", (int)n, name);
+		name += n;
+	}
 	write_blank(e);
-	write_line(e, "static void any_%s(%s)", call_name(call), parameters);
+	write_line(e, "void any_%s(%s)", call_name(call), parameters.at);
 	open_block(e, "{");
-	write_line(e, "void (*function)(%s) = nn_late(&nn_parts, %d);", parameters, (int)call);
+	write_line(e, "void (*function)() = nn_late(&nn_parts, %d);", (int)call);
 	open_block(e, "if (function) {");
-	write_line(e, "function(%s);", names_of(e, parameters));
+	write_line(e, "function(%s);", names);
 	close_block(e, "}");
 	close_block(e, "}");
 }
@@ -294,7 +231,7 @@ static void write_untyped_functions(struct emitter *e)
 	for (enum call call = 0; call < CALL_COUNT; call++)
 		if (writes_call(e, call))
 			write_untyped(e, call);
-	for (enum call call = 0; call < CALL_COUNT && writes_descriptor(e); call++) {
+	for (enum call call = 0; call < CALL_COUNT && writes_call(e, CALL_INIT); call++) {
 		if (!e->p->call[call].present || writes_call(e, call))
 			continue;
 		if (!some_late)
@@ -311,31 +248,30 @@ static const char *function_or_null(struct emitter *e, enum call call)
 
 void write_descriptor(struct emitter *e)
 {
-	const struct training *t = &e->g->training;
-	bool grads = e->p->call[CALL_BACKWARD].present || e->p->call[CALL_UPDATE].present;
-	const char *coupling = grads && writes_descriptor(e) ? find_row_coupling(e->g) : NULL;
 	struct text calls = {.arena = e->arena};
-	int n;
+	struct description d;
+	const nn_model *m = &d.model;
 
 	write_untyped_functions(e);
-	if (!writes_descriptor(e))
+	if (e->options->freestanding)
 		return;
-	n = write_tensors(e);
+	describe_model(e, &d);
+	write_tensors(e, &d);
 	write_blank(e);
 	open_block(e, "const nn_model %s_model = {", e->prefix);
-	write_line(e, "NN_MODEL_ABI, (uint32_t)sizeof(%s), %lld, %d, tensors,", e->real, (long long)e->g->batch, n);
+	write_line(e, "NN_MODEL_ABI, (uint32_t)sizeof(%s), %u, %u, tensors,", e->real, (unsigned)m->batch,
+		   (unsigned)m->n_tensor);
 	write_line(e, "sizeof(%s_params), %s, sizeof(%s_state), sizeof(%s_work), %s,", e->prefix,
-		   grads ? arena_printf(e->arena, "sizeof(%s_grads)", e->prefix) : "0", e->prefix, e->prefix,
-		   has_work1(e->p) ? arena_printf(e->arena, "sizeof(%s_work1)", e->prefix) : "0");
-	write_line(e, "%s,", e->g->metrics.n ? arena_printf(e->arena, "sizeof(%s_totals)", e->prefix) : "0");
-	write_line(e, "%s, %s,", quoted(e, e->g->name), quoted(e, e->g->src ? source_text(e->g->src) : ""));
-	write_line(e, "0x%016" PRIx64 "u, %lld, %lld, %" PRIu64 "u, %d, %d,", fingerprint(e), (long long)t->epochs,
-		   (long long)t->steps, t->seed, t->ordered,
-		   e->p->call[CALL_FORWARD].present && e->p->call[CALL_FORWARD].writes_state);
+		   m->grads_size ? arena_printf(e->arena, "sizeof(%s_grads)", e->prefix) : "0", e->prefix, e->prefix,
+		   m->work1_size ? arena_printf(e->arena, "sizeof(%s_work1)", e->prefix) : "0");
+	write_line(e, "%s,", m->totals_size ? arena_printf(e->arena, "sizeof(%s_totals)", e->prefix) : "0");
+	write_line(e, "%s, %s,", quoted(e, m->name), quoted(e, m->source));
+	write_line(e, "0x%016" PRIx64 "u, %d, %d, %" PRIu64 "u, %d, %d,", m->fingerprint, (int)m->epochs, (int)m->steps,
+		   m->seed, (int)m->ordered, (int)m->moves);
 	for (enum call call = 0; call < CALL_COUNT; call++)
 		text_printf(&calls, "%s%s", call ? ", " : "", function_or_null(e, call));
 	write_line(e, "%s,", calls.at);
-	write_line(e, "%s,", e->p->stream->present ? arena_printf(e->arena, "sizeof(%s_stream)", e->prefix) : "0");
-	write_line(e, "%s,", coupling ? quoted(e, coupling) : "NULL");
+	write_line(e, "%s,", m->stream_size ? arena_printf(e->arena, "sizeof(%s_stream)", e->prefix) : "0");
+	write_line(e, "%s,", m->coupling ? quoted(e, m->coupling) : "NULL");
 	close_block(e, "};");
 }

@@ -183,33 +183,20 @@ static void write_prototypes(struct emitter *e)
 	}
 }
 
-/* The shared text of runtime/model.h. In process there is nothing to include and nobody to read comments, and without
- * the descriptor nn_run is all of it that is used. */
-static void write_shared(struct emitter *e)
+/* In process there is nothing to include and nobody to read comments, and no descriptor: of the shared text nn_run is
+ * used, and of the structs those that the functions take. */
+void write_types(struct emitter *e)
 {
-	const char *text = model_header_text(), *end = text + strlen(text), *next;
+	const char *text = strstr(model_header_text(), "typedef struct nn_run"), *end = strstr(text, "enum nn_kind");
 
-	if (!e->options->freestanding) {
-		text_add(e->out, text);
-		return;
-	}
-	if (!writes_descriptor(e)) {
-		text = strstr(text, "typedef struct nn_run");
-		end = strstr(text, "enum nn_kind");
-	}
-	for (; text < end; text = next) {
-		size_t n = strcspn(text, "/\n#");
+	while (text < end) {
+		const char *comment = strstr(text, "/*");
 
-		text_add_bytes(e->out, text, n);
-		text += n;
-		next = text + 1;
-		if (strncmp(text, "/*", 2) == 0)
-			next = strstr(text, "*/") + 2;
-		else if (strncmp(text, "#include", 8) == 0)
-			next = text + strcspn(text, "\n");
-		else
-			text_add_bytes(e->out, text, text < end);
+		comment = comment && comment < end ? comment : end;
+		text_add_bytes(e->out, text, (size_t)(comment - text));
+		text = comment < end ? strstr(comment, "*/") + 2 : end;
 	}
+	write_structs(e);
 }
 
 void write_header_text(struct emitter *e, const char *file)
@@ -224,16 +211,13 @@ void write_header_text(struct emitter *e, const char *file)
 	write_line(e, "#ifndef NNC_%s", guard);
 	write_line(e, "#define NNC_%s", guard);
 	write_blank(e);
-	write_shared(e);
+	text_add(e->out, model_header_text());
 	write_blank(e);
-	if (!e->options->freestanding) {
-		text_add(e->out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-	}
+	text_add(e->out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
 	write_constants(e);
 	write_structs(e);
-	if (!e->options->freestanding)
-		write_prototypes(e);
-	if (e->p->n_param && !e->options->freestanding) {
+	write_prototypes(e);
+	if (e->p->n_param) {
 		write_comment(
 			e,
 			arena_printf(
@@ -246,10 +230,8 @@ void write_header_text(struct emitter *e, const char *file)
 		write_blank(e);
 	}
 	write_comment(e, "All of the above as data, for a host that loads the code at run time.");
-	if (writes_descriptor(e))
-		write_line(e, "extern const nn_model %s_model;", e->prefix);
+	write_line(e, "extern const nn_model %s_model;", e->prefix);
 	write_blank(e);
-	if (!e->options->freestanding)
-		text_add(e->out, "#ifdef __cplusplus\n}\n#endif\n");
+	text_add(e->out, "#ifdef __cplusplus\n}\n#endif\n");
 	write_line(e, "#endif");
 }

@@ -304,10 +304,9 @@ struct signature make_signature(struct emitter *e, enum call call, struct scope 
 const char *rule_field(const struct emitter *e, const char *rule);
 const char *call_name(enum call call);
 void write_header_text(struct emitter *e, const char *file); /* emit_header.c */
+void write_types(struct emitter *e);			     /* the same, in process */
 void write_structs(struct emitter *e);			     /* emit_structs.c */
 void write_descriptor(struct emitter *e);		     /* emit_descriptor.c: and the untyped functions */
-/* It stands with init; other parts of the text have functions only. */
-static inline bool writes_descriptor(const struct emitter *e) { return e->calls >> CALL_INIT & 1; }
 static inline bool writes_call(const struct emitter *e, enum call call)
 {
 	return e->p->call[call].present && e->calls >> call & 1;

@@ -6,12 +6,16 @@ struct room {
 	int64_t size, align;
 };
 
-static void add_field(struct room *room, int64_t count, int64_t size)
+/* Its offset. */
+static int64_t add_field(struct room *room, int64_t count, int64_t size)
 {
+	int64_t at = (room->size + size - 1) / size * size;
+
 	if (!count)
-		return;
-	room->size = (room->size + size - 1) / size * size + count * size;
+		return at;
+	room->size = at + count * size;
 	room->align = size > room->align ? size : room->align;
+	return at;
 }
 
 static int64_t whole(const struct room *room)
@@ -21,17 +25,48 @@ static int64_t whole(const struct room *room)
 
 static int64_t elem_size(enum elem elem, int64_t real) { return elem == ELEM_REAL ? real : 4; }
 
-static int64_t state_size(const struct program *p, int64_t real)
+struct state_places locate_state(const struct program *p, int64_t real, struct arena *arena)
 {
 	struct room room = {.size = RUN_SIZE, .align = 8};
+	struct state_places at = {.setting = arena_array(arena, (size_t)p->settings.n, sizeof *at.setting),
+				  .state = arena_array(arena, (size_t)p->states.n, sizeof *at.state),
+				  .rule = arena_array(arena, (size_t)p->rules.n, sizeof *at.rule)};
 
-	add_field(&room, p->settings.n, real);
+	for (int i = 0; i < p->settings.n; i++)
+		at.setting[i] = add_field(&room, 1, real);
 	for (int i = 0; i < p->states.n; i++)
-		add_field(&room, tensor_size(p->states.item[i]), elem_size(p->states.item[i]->elem, real));
+		at.state[i] = add_field(&room, tensor_size(p->states.item[i]),
+					elem_size(p->states.item[i]->elem, real));
 	for (int i = 0; i < p->rules.n; i++)
-		add_field(&room, p->rules.item[i].size, real);
+		at.rule[i] = add_field(&room, p->rules.item[i].size, real);
 	add_field(&room, p->scratch, real);
 	add_field(&room, p->scratch_int, 4);
+	at.size = whole(&room);
+	return at;
+}
+
+static int64_t totals_size(const struct program *p, int64_t real)
+{
+	struct room room = {.align = 1};
+
+	add_field(&room, p->call[CALL_METRICS2].present ? 2 : 1, 4);
+	for (int i = 0; i < p->totals.n; i++) {
+		const struct tensor *t = p->totals.item[i].tensor;
+
+		add_field(&room, tensor_size(t), elem_size(t->elem, real < 8 ? 8 : real));
+	}
+	return whole(&room);
+}
+
+static int64_t stream_size(const struct program *p, int64_t real)
+{
+	struct room room = {.align = 1};
+
+	for (int i = 0; i < p->stream->kept.n; i++) {
+		const struct tensor *t = p->stream->kept.item[i];
+
+		add_field(&room, tensor_sample_size(t), elem_size(t->elem, real));
+	}
 	return whole(&room);
 }
 
@@ -50,7 +85,8 @@ void measure_program(const struct program *p, struct struct_sizes *sizes)
 	int64_t real = real_sizes[p->g->ctx->options->real];
 	bool trains = p->call[CALL_BACKWARD].present || p->call[CALL_UPDATE].present;
 
-	*sizes = (struct struct_sizes){.params = (p->n_param ? p->n_param : 1) * real, .state = state_size(p, real)};
+	*sizes = (struct struct_sizes){.params = (p->n_param ? p->n_param : 1) * real, 
+				      .state = locate_state(p, real, &p->g->ctx->arena).size};
 	if (trains)
 		sizes->grads = (p->n_trained ? p->n_trained : 1) * real;
 	sizes->work = work_size(p->work, p->work_int, real);
@@ -60,6 +96,10 @@ void measure_program(const struct program *p, struct struct_sizes *sizes)
 		if (p->call[c].present && !is_one_row((enum call)c) && alive > sizes->alive)
 			sizes->alive = alive;
 	}
+	if (p->g->metrics.n)
+		sizes->totals = totals_size(p, real);
+	if (p->stream->present)
+		sizes->stream = stream_size(p, real);
 	if (has_work1(p))
 		sizes->work1 = work_size(p->work1, p->work1_int, real);
 	for (int i = 0; i < p->tables.n; i++)

@@ -10,7 +10,7 @@ static const char *field_shape(struct emitter *e, const struct tensor *t, int fi
 	struct text out = {.arena = e->arena};
 
 	for (int a = first; a < t->rank; a++)
-		if (t->axis[a].rows)
+		if (t->axis[a].rows && !e->options->freestanding)
 			text_printf(&out, "[%s_BATCH]", e->upper);
 		else
 			text_printf(&out, "[%lld]", (long long)t->axis[a].extent);
@@ -46,6 +46,13 @@ static void write_named_and_flat(struct emitter *e, const char *opening, struct 
 	close_block(e, closing);
 }
 
+/* In process there are no names for numbers. */
+static const char *length(struct emitter *e, const char *name, int64_t number)
+{
+	return e->options->freestanding ? arena_printf(e->arena, "%lld", (long long)number)
+					: arena_printf(e->arena, "%s_%s", e->upper, name);
+}
+
 static void write_params(struct emitter *e)
 {
 	const struct program *p = e->p;
@@ -57,14 +64,14 @@ static void write_params(struct emitter *e)
 	write_comment(e, e->computed ? "What inference needs of the model's params, computed by nnc: not what a file of"
 				       " weights holds."
 				     : "Learnt values, then frozen ones: what a file of weights holds.");
-	write_named_and_flat(e, type, p->params.item, p->params.n, arena_printf(e->arena, "%s_NPARAM", e->upper),
+	write_named_and_flat(e, type, p->params.item, p->params.n, length(e, "NPARAM", p->n_param ? p->n_param : 1),
 			     arena_printf(e->arena, "} %s_params;", e->prefix));
 	write_blank(e);
-	if (!e->p->call[CALL_BACKWARD].present && !e->p->call[CALL_UPDATE].present)
+	if (!writes_call(e, CALL_BACKWARD) && !writes_call(e, CALL_UPDATE))
 		return;
 	type = arena_printf(e->arena, "typedef union %s_grads {", e->prefix);
 	write_comment(e, "Gradients of the learnt values, at the same offsets.");
-	write_named_and_flat(e, type, p->params.item, n_trained, arena_printf(e->arena, "%s_NGRAD", e->upper),
+	write_named_and_flat(e, type, p->params.item, n_trained, length(e, "NGRAD", p->n_trained),
 			     arena_printf(e->arena, "} %s_grads;", e->prefix));
 	write_blank(e);
 }
@@ -103,7 +110,7 @@ static void write_totals(struct emitter *e)
 {
 	const struct program *p = e->p;
 
-	if (!e->g->metrics.n)
+	if (!writes_call(e, CALL_METRICS) && !writes_call(e, CALL_METRICS2) && !writes_call(e, CALL_METRICS_FINISH))
 		return;
 	write_comment(e, "What metrics adds up over an evaluated set; all bytes 0 at first.");
 	open_block(e, "typedef struct %s_totals {", e->prefix);
@@ -112,7 +119,7 @@ static void write_totals(struct emitter *e)
 		write_line(e, "int32_t rows2; /* of the second pass */");
 	for (int i = 0; i < p->totals.n; i++) {
 		const struct tensor *t = p->totals.item[i].tensor;
-		const char *place = place_text(e, t->at);
+		const char *place = e->options->freestanding ? "" : place_text(e, t->at);
 
 		write_line(e, "%s %s%s;%s%s%s", t->elem == ELEM_REAL ? total_type(e) : elem_type(e, t->elem),
 			   layout_of(t)->c_name, field_shape(e, t, 0), *place ? " /* " : "", place,
@@ -145,7 +152,7 @@ static void write_stream(struct emitter *e)
 		write_comment(e, arena_printf(e->arena, "There is no %s_stream_step: %s.", e->prefix, stream->refused));
 	if (stream->refused)
 		write_blank(e);
-	if (!stream->present)
+	if (!writes_call(e, CALL_STREAM))
 		return;
 	write_comment(
 		e, "Where a sequence stands that is gone through step by step; one for each sequence. All of it is 0 "

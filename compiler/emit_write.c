@@ -87,10 +87,11 @@ static void write_formatted(struct emitter *e, const char *format, va_list args)
 	struct text *out = e->out;
 	size_t room = (size_t)(WIDTH - TAB * (e->depth < 8 ? e->depth : 8)), begin = out->n, text;
 
-	indent(e, e->depth);
+	if (!e->options->freestanding) /* in process nobody reads it */
+		indent(e, e->depth);
 	text = out->n;
 	text_vprintf(out, format, args);
-	if (out->n - text <= room) {
+	if (out->n - text <= room || e->options->freestanding) {
 		text_add_bytes(out, "\n", 1);
 		count_statement(e);
 		return;

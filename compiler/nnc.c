@@ -191,6 +191,7 @@ struct view_request {
 	const nnc_tiles *tiles;
 	unsigned functions;
 	const char *result;
+	const struct nn_model *descriptor;
 };
 
 /* Run work, which sets request->result. */
@@ -246,6 +247,11 @@ static void view_in_process(nnc_model *m, void *argument)
 	m->parts = parts;
 }
 
+static void view_descriptor(nnc_model *m, void *argument)
+{
+	((struct view_request *)argument)->descriptor = m->parts ? describe_parts(m->parts) : NULL;
+}
+
 static void view_header(nnc_model *m, void *argument)
 {
 	struct view_request *request = argument;
@@ -278,6 +284,12 @@ const char *nnc_emit_header(nnc_model *m, const char *header)
 const char *nnc_emit_in_process(nnc_model *m, const nnc_tiles *tiles, unsigned functions)
 {
 	return view(m, view_in_process, (struct view_request){.tiles = tiles, .functions = functions});
+}
+
+const struct nn_model *nnc_descriptor(nnc_model *m)
+{
+	struct view_request request = {0};
+	return run_guarded(m, view_descriptor, &request) ? request.descriptor : NULL;
 }
 
 const char *nnc_library_help(nnc_model *m, const char *name)

@@ -104,11 +104,12 @@ const char *nnc_emit_header(nnc_model *model, const char *header);
  * until nnc_free. There is no forward1, as forward takes one row as well.
  *
  * The text may be had in parts, each when something first calls what is in it. `functions` tells which functions of
- * nn_model are wanted, a bit each in the order of its fields; those that the model has not are left out. The text with
- * init has the descriptor, and in place of a function that is in another part one that calls what
- * `void *nn_late(void *parts, int number)` returns for it (NULL: nothing), with the address of `nn_parts`. A text
- * without init has its functions under the names any_forward and so on. */
+ * nn_model are wanted, a bit each in the order of its fields; those that the model has not are left out. Their names are
+ * any_init, any_forward and so on. The text with init has in place of a function that is in another part one that calls
+ * what `void *nn_late(void *parts, int number)` returns for it (NULL: nothing), with the address of `nn_parts`. */
 const char *nnc_emit_in_process(nnc_model *model, const nnc_tiles *tiles, unsigned functions);
+/* The descriptor of that code without its functions, which are NULL in it; until nnc_free. */
+const struct nn_model *nnc_descriptor(nnc_model *model);
 /* Whether it has a function `step`: a loss, and a train line. */
 bool nnc_trains(const nnc_model *model);
 /* Bytes that it holds. */

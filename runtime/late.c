@@ -18,7 +18,7 @@
 
 enum { KEEP_LIMIT = 8 << 20 }; /* bytes of a graph that is kept */
 
-/* The fields of nn_model that `function` fills. */
+/* The fields of nn_model that functions have, and what they are called in the text. */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -37,11 +37,9 @@ static const struct {
 	{"any_average", offsetof(nn_model, average)},
 };
 
-static void *function_of(const nn_model *code, int k)
+static void set_function(nn_model *code, int k, void *function)
 {
-	void *function;
-	memcpy(&function, (const char *)code + fields[k].offset, sizeof function);
-	return function;
+	memcpy((char *)code + fields[k].offset, &function, sizeof function);
 }
 
 struct late *late_compile(const struct host *host, const char *name, const char *text, size_t size,
@@ -73,6 +71,7 @@ void late_free(struct late *late)
 	for (int i = 0; i < late->n_part; i++)
 		jit_free(late->part[i]);
 	nnc_free(late->compiled);
+	host_free(&late->host, late->descriptor);
 	pthread_mutex_destroy(&late->lock);
 	host_free(&late->host, late);
 }
@@ -111,8 +110,41 @@ static nnr_status compile_part(struct late *late, unsigned functions)
 	return NNR_OK;
 }
 
-nnr_status late_start(struct late *late, const char *symbol, const nnc_options *options, unsigned functions,
-		      const nn_model **descriptor)
+static size_t room_of(const char *text) { return text ? strlen(text) + 1 : 0; }
+
+static const char *put(char **at, const char *text)
+{
+	size_t n = room_of(text);
+	char *copy = *at;
+	*at += n;
+	return n ? memcpy(copy, text, n) : NULL;
+}
+
+/* With all that it points to, in one block; NULL: out of memory, which is reported. */
+static nn_model *copy_descriptor(const struct host *host, const nn_model *from)
+{
+	size_t size = sizeof *from + from->n_tensor * sizeof *from->tensor;
+	size += room_of(from->name) + room_of(from->source) + room_of(from->coupling);
+	for (uint32_t i = 0; i < from->n_tensor; i++)
+		size += room_of(from->tensor[i].name);
+	nn_model *model = host_alloc(host, 1, size);
+	if (!model)
+		return NULL;
+	nn_tensor *tensor = (nn_tensor *)(model + 1);
+	char *at = (char *)(tensor + from->n_tensor);
+	*model = *from;
+	model->tensor = tensor;
+	model->name = put(&at, from->name);
+	model->source = put(&at, from->source);
+	model->coupling = put(&at, from->coupling);
+	for (uint32_t i = 0; i < from->n_tensor; i++) {
+		tensor[i] = from->tensor[i];
+		tensor[i].name = put(&at, from->tensor[i].name);
+	}
+	return model;
+}
+
+nnr_status late_start(struct late *late, const nnc_options *options, unsigned functions, const nn_model **descriptor)
 {
 	const struct tile_set *set = select_tile_set(options->real == NNC_DOUBLE ? sizeof(double) : sizeof(float),
 						     options->fp == NNC_FP_STRICT);
@@ -128,24 +160,25 @@ nnr_status late_start(struct late *late, const char *symbol, const nnc_options *
 	if (nnc_memory(late->compiled) > KEEP_LIMIT)
 		functions = CODE_ALL;
 	nnr_status status = compile_part(late, functions);
-	if (status != NNR_OK)
-		return status;
-	const nn_model *nn = jit_symbol(late->part[0], symbol);
-	if (!nn)
-		return host_fail(&late->host, NNR_INVALID, NULL, "internal error: the generated C has no '%s'", symbol);
-	late->code = *nn;
+	const nn_model *said = status == NNR_OK ? nnc_descriptor(late->compiled) : NULL;
+	if (said)
+		late->descriptor = copy_descriptor(&late->host, said);
+	if (!late->descriptor)
+		return status == NNR_OK ? NNR_MEMORY : status;
 	for (int k = 0; k < CODE_COUNT; k++) {
-		void *function = function_of(nn, k);
+		void *function = jit_symbol(late->part[0], fields[k].name);
+		set_function(late->descriptor, k, function);
 		if (!function || functions >> k & 1) {
 			late->ready |= 1u << k;
 			late->function[k] = function;
 		}
 	}
+	late->code = *late->descriptor;
 	if (late->ready == CODE_ALL) {
 		nnc_free(late->compiled);
 		late->compiled = NULL;
 	}
-	*descriptor = nn;
+	*descriptor = late->descriptor;
 	return NNR_OK;
 }
 
@@ -171,7 +204,7 @@ nnr_status late_need(struct late *late, unsigned functions)
 	nnr_status status = compile_missing(late, functions);
 	for (int k = 0; k < CODE_COUNT && status == NNR_OK; k++)
 		if (functions >> k & 1)
-			memcpy((char *)&late->code + fields[k].offset, &late->function[k], sizeof late->function[k]);
+			set_function(&late->code, k, late->function[k]);
 	pthread_mutex_unlock(&late->lock);
 	late->ready |= status == NNR_OK ? functions : 0;
 	return status;

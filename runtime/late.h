@@ -28,7 +28,8 @@ struct late {
 	bool out_of_memory;  /* the compiler's flag */
 	nnc_tiles tiles;
 	const struct tile_set *tile_set;
-	nn_model code;	      /* the descriptor, with the functions that are there */
+	nn_model *descriptor; /* in which functions that are not there yet are compiled when they are called */
+	nn_model code;	      /* the same, with the functions that are there */
 	unsigned ready;	      /* those that `code` has, or the model has not; bits as above */
 	pthread_mutex_t lock; /* of what follows: nn_late may be called by any thread */
 	void *function[CODE_COUNT];
@@ -39,10 +40,9 @@ struct late {
 /* Text to graph. NULL with *status set. */
 struct late *late_compile(const struct host *host, const char *name, const char *text, size_t size,
 			  const nnc_options *options, nnr_status *status);
-/* The code for some functions, init among them. *descriptor (named symbol) stays until late_free; those of its
- * functions that are not there yet are compiled when they are called. */
-nnr_status late_start(struct late *late, const char *symbol, const nnc_options *options, unsigned functions,
-		      const nn_model **descriptor);
+/* The code for some functions, init among them. *descriptor stays until late_free; those of its functions that are not
+ * there yet are compiled when they are called. */
+nnr_status late_start(struct late *late, const nnc_options *options, unsigned functions, const nn_model **descriptor);
 /* late->code has these functions, if the model has. To be called by the handle's thread. */
 nnr_status late_need(struct late *late, unsigned functions);
 /* For the code itself: the function of a number, or NULL, reported. */

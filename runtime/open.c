@@ -186,7 +186,7 @@ nnr_model *open_compiled(struct late *late, const nnc_options *options, nnr_stat
 	if (*status == NNR_OK && options->jit != NNC_JIT_TCC)
 		object = compile_behind(late, symbol, options, status);
 	if (*status == NNR_OK && options->jit != NNC_JIT_CC)
-		*status = late_start(late, symbol, options, first_functions(late, options), &nn);
+		*status = late_start(late, options, first_functions(late, options), &nn);
 	else if (*status == NNR_OK && object_wait(object) == OBJECT_READY)
 		nn = object_descriptor(object);
 	else if (*status == NNR_OK)
