@@ -16,6 +16,8 @@ extern const int builtin_source_count;
 const char *model_header_text(void);
 /* The text of compiler/tile_template.h. */
 const char *tile_template_text(void);
+/* And of compiler/add_template.h. */
+const char *add_template_text(void);
 /* And of compiler/panel_template.h. */
 const char *panel_template_text(void);
 /* And of compiler/math_template.h. */

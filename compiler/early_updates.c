@@ -233,6 +233,10 @@ static void add_unit(struct program *p, const struct unit *unit, group_list *out
 		list_add(arena, out, sweep->alone);
 		return;
 	}
+	if (sweep && sweep->added) {
+		list_add(arena, out, sweep->added);
+		return;
+	}
 	if (sweep)
 		list_add(arena, out, sweep->make);
 	for (int i = unit->from; i < unit->to; i++)

@@ -30,7 +30,7 @@ static void add_invocation(struct public_call *c, struct group *group)
 {
 	struct invocation call = make_invocation(c, group);
 
-	if (call.sweep && call.sweep->make == group && call.sweep->alone) {
+	if (call.sweep && (call.sweep->make == group || call.sweep->added == group) && call.sweep->alone) {
 		struct invocation *alone = arena_alloc(c->e->arena, sizeof *alone);
 
 		*alone = make_invocation(c, call.sweep->alone);
@@ -154,8 +154,7 @@ static void write_invocations(struct public_call *c, int from, int to, const str
 		int end = from;
 
 		if (c->invocations.item[from].sweep) {
-			write_sweep(c, &c->invocations.item[from], &c->invocations.item[from + 1]);
-			from += 2;
+			from += write_sweep(c, &c->invocations.item[from]);
 			continue;
 		}
 		if (loop == around) {

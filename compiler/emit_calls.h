@@ -63,7 +63,7 @@ const char *storage_text(struct public_call *c, const struct pointer *pointer);
 void write_invocation(struct public_call *c, const struct invocation *call);
 
 /* emit_sweep.c */
-void write_sweep(struct public_call *c, const struct invocation *make, const struct invocation *use);
+int write_sweep(struct public_call *c, const struct invocation *call); /* how many invocations it is */
 /* What a call for a block is given as an argument. */
 const char *block_start(struct public_call *c, const struct invocation *call, const struct arg *arg);
 

@@ -203,6 +203,19 @@ static struct body new_body(struct emitter *e, struct group *group, enum call ca
 /* ---- the comment above ---- */
 
 /* Equations with their places; "file:line" once for equations of the same line. */
+/* A line of what a function computes. */
+static void write_equation(struct emitter *e, const struct equation *eq, struct text *out, const char **last)
+{
+	const char *place = place_text(e, eq->at);
+
+	if (out->n)
+		text_add(out, "\n");
+	if (*place && strcmp(place, *last) != 0)
+		text_printf(out, "%s  ", place);
+	*last = place;
+	print_equation(e->g, eq, out);
+}
+
 static void write_equations(struct emitter *e, const struct group *group)
 {
 	struct text text = {.arena = e->arena};
@@ -211,15 +224,11 @@ static void write_equations(struct emitter *e, const struct group *group)
 	if (e->options->freestanding)
 		return;
 	for (int i = 0; i < group->stages.n; i++) {
-		const struct equation *eq = group->stages.item[i]->written;
-		const char *place = place_text(e, eq->at);
+		const struct stage *stage = group->stages.item[i];
 
-		if (i)
-			text_add(&text, "\n");
-		if (*place && strcmp(place, last) != 0)
-			text_printf(&text, "%s  ", place);
-		last = place;
-		print_equation(e->g, eq, &text);
+		if (stage->adds)
+			write_equation(e, stage->adds, &text, &last);
+		write_equation(e, stage->written, &text, &last);
 	}
 	for (char *c = text.at; c && (c = strstr(c, "*/")); c++)
 		*c = ' ';

@@ -105,7 +105,7 @@ static void add_stage(struct key *k, const struct stage *stage)
 	add_number(k, eq->kind);
 	add_number(k, eq->red);
 	add_number(k, stage->form);
-	add_number(k, stage->joins * 4 + stage->clears * 2 + stage->local);
+	add_number(k, (stage->adds != NULL) * 8 + stage->joins * 4 + stage->clears * 2 + stage->local);
 	if (k->b->group->flat) {
 		add_tensor(k, eq->tensor);
 		add_expr(k, eq->value);

@@ -75,7 +75,7 @@ struct emitter {
 	bool computed;	     /* the params are what embed.c made of those of the model */
 	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
 	bool uses_maps;
-	bool uses_tiles, uses_blocks, uses_panels;
+	bool uses_tiles, uses_blocks, uses_panels, uses_adds;
 	LIST(struct tile_lanes) tile_lanes; /* of each routine for tiles */
 };
 

@@ -248,9 +248,11 @@ void write_row(struct body *b, struct stage *stage)
 	int row = eq->nfree - 1;
 	uint64_t open = b->open;
 
-	open_loop(b, eq, row);
-	write_line(e, "%s = %s;", target_text(b, eq), real_literal(e, 0));
-	close_block(e, "}");
+	if (!stage->adds) {
+		open_loop(b, eq, row);
+		write_line(e, "%s = %s;", target_text(b, eq), real_literal(e, 0));
+		close_block(e, "}");
+	}
 	b->slot_name[row] = NULL;
 	b->open = open;
 	forget(b, m, true);

@@ -35,21 +35,25 @@ static void write_blocks(struct public_call *c, struct invocation make, struct i
 	release_names(&c->scope, names);
 }
 
-void write_sweep(struct public_call *c, const struct invocation *make, const struct invocation *use)
+int write_sweep(struct public_call *c, const struct invocation *call)
 {
-	if (make->alone) {
+	bool added = call->sweep->added == call->group;
+
+	if (call->alone) {
 		open_block(c->e, "if (n == 1) {");
-		write_invocation(c, make->alone);
+		write_invocation(c, call->alone);
 		reopen_block(c->e, "} else {");
 	}
-	if (make->function->takes_rows) {
-		write_blocks(c, *make, *use);
+	if (call->function->takes_rows) {
+		write_blocks(c, call[0], call[1]);
 	} else {
-		write_invocation(c, make);
-		write_invocation(c, use);
+		write_invocation(c, call);
+		if (!added)
+			write_invocation(c, call + 1);
 	}
-	if (make->alone)
+	if (call->alone)
 		close_block(c->e, "}");
+	return added ? 1 : 2;
 }
 
 const char *block_start(struct public_call *c, const struct invocation *call, const struct arg *arg)

@@ -213,6 +213,7 @@ static void open_tile_loop(struct body *b, const struct tile *tile, struct tile_
 	at = new_name(e, &b->scope, arena_printf(e->arena, "%s_at", base));
 	write_line(e, "const int %s = %s(%s, %s - %s);", at, help(e, HELP_SMALLER), name, end, step);
 	set_slot(b, x->slot, at);
+	names->done[loop->side == SIDE_VECTOR] = arena_printf(e->arena, "%s - %s", name, at);
 }
 
 /* The batch's rows may be fewer than a tile has: then one at a time. */
@@ -276,6 +277,13 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 		row[k] = tile->row[k].rows ? "1" : row[k];
 		col[k] = tile->col[k].rows ? "1" : col[k];
 	}
+	if (tile->scale) {
+		write_line(e, "add_%d(&%s, %s, %s, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape,
+			   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile),
+			   operand_text(b, tile, 0), operand_text(b, tile, 1), start_text(b, tile, 2), names->scale,
+			   names->done[0], names->done[1]);
+		return;
+	}
 	write_line(e, "tile_%d(&%s, %d, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape, tile->dot,
 		   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile), operand_text(b, tile, 0),
 		   operand_text(b, tile, 1), start_text(b, tile, 2));
@@ -291,10 +299,29 @@ static void write_tile(struct body *b, const struct tile *tile, const struct til
 		write_call(b, tile, names, shape[0], few);
 }
 
+/* By what the sums are multiplied before they are added: known before the loops. */
+static void name_scale(struct body *b, const struct tile *tile, struct tile_names *names)
+{
+	struct expr *scale = tile->scale;
+
+	if (!scale)
+		return;
+	b->e->uses_adds = true;
+	write_temps(b, &scale, 1, TEMPS_HERE);
+	names->scale = expr_text(b, scale);
+	if (strpbrk(names->scale, " (")) {
+		const char *name = new_name(b->e, &b->scope, "scale");
+
+		write_line(b->e, "const %s %s = %s;", b->e->real, name, names->scale);
+		names->scale = name;
+	}
+}
+
 void write_tiles(struct body *b, const struct tile *tile)
 {
 	struct emitter *e = b->e;
-	struct tile_names names = {0};
+	struct tile_names names = {.done = {"0", "0"}};
+	struct mark m = mark(b);
 	const char *shape[2] = {0}, *panel = NULL;
 
 	e->uses_tiles = true;
@@ -302,6 +329,7 @@ void write_tiles(struct body *b, const struct tile *tile)
 		e->uses_panels = e->uses_memcpy = true;
 	name_numbers(b, tile, &names);
 	shape[0] = e->options->tiles ? write_call_shape(b, tile, false) : write_shape(b, tile, &names);
+	name_scale(b, tile, &names);
 	name_steps(b, tile, &names);
 	if (names.few && e->options->tiles)
 		shape[1] = write_call_shape(b, tile, true);
@@ -325,4 +353,6 @@ void write_tiles(struct body *b, const struct tile *tile)
 		close_block(e, "}");
 	for (int k = 0; k < tile->n_loop; k++)
 		close_block(e, "}");
+	if (tile->scale)
+		forget(b, m, true);
 }

@@ -10,6 +10,7 @@
 struct tile_names {
 	const char *lanes, *row[2], *col[2], *step[64]; /* step: of tile->loop[k] */
 	const char *few;				/* the rows of the batch by which a loop goes on, or NULL */
+	const char *scale, *done[2]; /* of a tile that is added: rows, and elements of columns, of the one that it overlaps */
 };
 
 /* ---- emit_tile.c ---- */

@@ -172,6 +172,8 @@ void write_tile_routines(struct emitter *e)
 		if (e->uses_panels)
 			define_list(e, "PANEL_PAIRS", "PANEL_LANES", arena_printf(e->arena, "from, lanes_%d", routine), routine);
 		write_template(e, tile_template_text(), routine);
+		if (e->uses_adds)
+			write_template(e, add_template_text(), routine);
 		if (e->uses_panels)
 			write_template(e, panel_template_text(), routine);
 	}

@@ -82,7 +82,7 @@ static void place_next(struct placing *w, const struct group *group, int at, int
 		return;
 	while (position + 1 < w->plan->groups.n && is_cut_of(w->plan->groups.item[position + 1], group))
 		position++;
-	if (layout_of(old)->dies <= position && may_overwrite(group, at, old)) {
+	if (group->stages.item[at]->adds || (layout_of(old)->dies <= position && may_overwrite(group, at, old))) {
 		*storage_of(w, t) = *storage_of(w, old);
 		return;
 	}

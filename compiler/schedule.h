@@ -65,6 +65,7 @@ enum panel { PANEL_NONE, PANEL_A, PANEL_B };
 /* A sum of products in tiles; see schedule_tile.c. */
 struct tile {
 	const struct expr *a, *b; /* the factors; b is read by vectors */
+	struct expr *scale;	  /* NULL, or T is not set but moved by so many times the sum */
 	bool dot;
 	bool adds; /* to the result, which is 0 at first: some sums are loops around it */
 	struct tile_axis row[2], col[2];
@@ -119,6 +120,7 @@ struct stage {
 	struct cut cut[MOST_CUTS]; /* of the nest of loops that begins here, outermost first */
 	int n_cut;
 	struct equation *wide; /* eq with the slots of all q and r behind its own, where cuts of its nest have these */
+	const struct equation *adds; /* NULL, or it is added to what the tensor holds: the sum that it is a multiple of */
 	bool joins;	  /* stands in the free loops of the stage before, element by element */
 	bool clears;	  /* SCATTER: nothing has set the tensor before */
 	bool local;	  /* only this group reads it, element by element: it needs no memory */
@@ -155,6 +157,7 @@ bool serves_one_row(const struct group *group);
 struct sweep {
 	struct group *make, *use;    /* the gradient's group and the update's, in this order in the list of CALL_STEP */
 	struct group *alone;	     /* does both where there is but one sample, or NULL */
+	struct group *added;	     /* does both where there are more, and needs no gradient; or NULL */
 	int64_t row;		     /* elements of a row of the gradient */
 	int64_t block[TARGET_COUNT]; /* rows of a block on each machine */
 	int64_t room;		     /* rows that have memory: up to two blocks but one, or all: then there are no blocks */
@@ -428,6 +431,8 @@ void order_step(struct program *p, group_list *out);
 /* schedule_sweep.c: the groups of a gradient and of an update as a sweep, or NULL where that cannot be. moved: other
  * updates may run before. */
 struct sweep *plan_sweep(struct program *p, struct group *make, struct group *use, bool moved);
+/* schedule_add.c: both as one sum that is added to the param, or NULL. */
+struct group *plan_addition(struct program *p, const struct stage *sum, const struct group *use);
 /* Elements from what group reads of a tensor for row 0 to what it reads for row 1; false: it is not always the same. */
 bool row_shift(const struct group *group, const struct tensor *root, int64_t *shift);
 

@@ -248,9 +248,13 @@ struct sweep *plan_sweep(struct program *p, struct group *make, struct group *us
 	if (!moves_by_pointers(stage, make) || (stage->tile && stage->tile->adds))
 		sweep->room = stage->eq->index[0].extent;
 	sweep->alone = update_alone(p, stage->eq, use);
+	sweep->added = plan_addition(p, stage, use);
 	if (sweep->alone && p->g->batch == 1)
 		sweep->room = stage->eq->index[0].extent;
-	make->sweep = use->sweep = sweep;
+	if (sweep->added)
+		sweep->added->sweep = sweep;
+	else
+		make->sweep = use->sweep = sweep;
 	p->call[CALL_STEP].sweeps = true;
 	return sweep;
 }

@@ -68,12 +68,26 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 
 /* ---- the equation as extents and strides ---- */
 
+/* Of a sum that is added: the factor that all terms share, which is taken off the term. */
+static struct expr *take_scale(const struct expr **term)
+{
+	for (int k = 0; k < 2 && (*term)->op == EX_MUL; k++)
+		if (!(*term)->arg[k]->slots) {
+			struct expr *scale = (*term)->arg[k];
+
+			*term = (*term)->arg[1 - k];
+			return scale;
+		}
+	return NULL;
+}
+
 /* The two factors of the term, both elements of tensors; false where it is anything else. */
-static bool find_factors(const struct stage *stage, const struct expr **a, const struct expr **b)
+static bool find_factors(const struct stage *stage, const struct expr **a, const struct expr **b, struct expr **scale)
 {
 	const struct expr *term = stage->term;
 
-	if (stage->eq->red != RED_SUM || stage->eq->kind != EQ_MAP || term->op != EX_MUL || stage->conditions.n)
+	*scale = stage->adds ? take_scale(&term) : NULL;
+	if ((stage->adds && !*scale) || stage->eq->red != RED_SUM || stage->eq->kind != EQ_MAP || term->op != EX_MUL || stage->conditions.n)
 		return false;
 	*a = term->arg[0];
 	*b = term->arg[1];
@@ -110,7 +124,7 @@ static bool find_problem(struct problem *p, uint64_t open, bool one_row)
 	const struct equation *eq = p->stage->eq;
 	struct affine fa, fb;
 
-	if (!find_factors(p->stage, &p->a, &p->b) || tensor_size(eq->tensor) > INT32_MAX ||
+	if (!find_factors(p->stage, &p->a, &p->b, &p->scale) || tensor_size(eq->tensor) > INT32_MAX ||
 	    tensor_size(p->a->tensor) > INT32_MAX || tensor_size(p->b->tensor) > INT32_MAX ||
 	    !flat_subscript(p->a->tensor, p->a->arg, &fa) || !flat_subscript(p->b->tensor, p->b->arg, &fb))
 		return false;
@@ -226,7 +240,7 @@ int64_t panel_places(const struct tile *tile, int target)
 
 static struct tile *make_tile(struct problem *p, const struct choice *c)
 {
-	struct tile whole = {.a = p->a, .b = p->b, .dot = c->dot, .panel = c->panel}, *tile = &whole;
+	struct tile whole = {.a = p->a, .b = p->b, .scale = p->scale, .dot = c->dot, .panel = c->panel}, *tile = &whole;
 	size_t size;
 
 	for (int t = 0; t < p->program->n_machine; t++)

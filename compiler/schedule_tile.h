@@ -20,6 +20,7 @@ struct problem {
 	struct graph *g;
 	const struct stage *stage;
 	const struct expr *a, *b;
+	struct expr *scale;
 	struct tile_axis axis[MAX_SLOTS]; /* those that run, in the order of slots */
 	int n;
 	int real_size;

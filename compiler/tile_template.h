@@ -9,11 +9,12 @@ typedef REAL vector_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL
 typedef vector_NUMBER any_vector_NUMBER __attribute__((aligned(sizeof(REAL)), may_alias));
 typedef INTEGER mask_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL))));
 
-TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
-			    const REAL *restrict b, REAL *restrict t)
+/* The sums of rows x cols results. */
+TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
+			    const REAL *restrict b, vector_NUMBER sum[32])
 {
 	const int n = rows * cols;
-	vector_NUMBER sum[32], held[28];
+	vector_NUMBER held[28];
 
 	TILE_UNROLL
 	for (int i = 0; i < 32; i++)
@@ -69,6 +70,15 @@ TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int col
 							  held[i % cols];
 				}
 			}
+}
+
+TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
+			    const REAL *restrict b, REAL *restrict t)
+{
+	const int n = rows * cols;
+	vector_NUMBER sum[32];
+
+	sums_NUMBER(tile, dot, rows, cols, repeat, a, b, sum);
 	if (!dot) {
 		TILE_UNROLL
 		for (int i = 0; i < n; i++)

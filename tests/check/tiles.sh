@@ -3,7 +3,7 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 tiles=0 panels=0
+count=0 tiles=0 panels=0 added=0
 
 write_model() { # NUMBER
 	local n batch
@@ -46,6 +46,7 @@ for i in $(seq 1 $((5 + 0${SLOW:+40}))); do
 		"$NNC" --prefix=m --real=$real model.nn -o m.c || fail "seed $seed, model $i does not compile: $(cat model.nn)"
 		panels=$((panels + $(grep -c '^	*fill_' m.c || true)))
 		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
+		added=$((added + $(grep -c "^	*add_" m.c || true)))
 		tcc -DNN_PLAIN_LOOPS -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 		./steps 8 >plain
 		for machine in "${machines[@]}"; do
@@ -75,6 +76,7 @@ for i in $(seq 1 $((5 + 0${SLOW:+40}))); do
 done
 [ $panels -gt 2 ] || fail "only $panels operands were copied into panels"
 [ $tiles -gt 2 ] || fail "only $tiles sums were tiled"
+[ $added -gt 0 ] || fail "only $added sums were added to params"
 echo "$count models (seed $seed): tiles give the numbers of plain loops on: ${machines[*]}"
 
 # The weights of a recurrence are turned once, before its steps, so that vectors of results can read them.

@@ -1,0 +1,29 @@
+/* add_template.h - a tile that is added to what is there, times a scale; emit_tile_routine.c puts it into generated
+ * files behind the tile of the same number of lanes, whose words it shares. */
+
+/* The first rows and elements of the columns were part of the tile before, which overlaps. T is asked for before the sums
+ * run, as it may be far away. */
+TILE_INLINE void add_NUMBER(const struct tile *tile, int rows, int cols, int repeat, const REAL *restrict a,
+			    const REAL *restrict b, REAL *restrict t, REAL scale, int done_rows, int done)
+{
+	const int n = rows * cols;
+	vector_NUMBER sum[32], factor[28];
+
+	TILE_UNROLL
+	for (int i = 0; i < n; i++)
+		__builtin_prefetch(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
+				   TILE_AT(tile->t_col, i % cols, tile->split[1]), 1);
+	sums_NUMBER(tile, 0, rows, cols, repeat, a, b, sum);
+	TILE_UNROLL
+	for (int c = 0; c < cols; c++)
+		factor[c] = (vector_NUMBER)((mask_NUMBER)((vector_NUMBER){0} + scale) &
+					    ((mask_NUMBER){TILE_LIST_NUMBER(0, 1)} + c * lanes_NUMBER >= done));
+	TILE_UNROLL
+	for (int i = 0; i < n; i++)
+		if (i / cols >= done_rows) {
+			any_vector_NUMBER *at = (any_vector_NUMBER *)(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
+								      TILE_AT(tile->t_col, i % cols, tile->split[1]));
+
+			*at += factor[i % cols] * sum[i];
+		}
+}
