@@ -3,6 +3,7 @@
 #define NNC_BUILTIN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The standard library: grammar/std, each file as "std/linear.nn", in the order of their names. */
 struct builtin_source {
@@ -11,6 +12,15 @@ struct builtin_source {
 };
 extern const struct builtin_source builtin_sources[];
 extern const int builtin_source_count;
+
+/* Where its definitions stand, ordered by name and then by what. */
+struct builtin_definition {
+	char what[10], name[38];
+	int source;			  /* which of the files */
+	uint32_t begin, name_at, end; /* bytes; the end: where the documentation of the next one begins */
+};
+extern const struct builtin_definition builtin_definitions[];
+extern const int builtin_definition_count;
 
 /* The text of runtime/model.h, which every generated header carries. */
 const char *model_header_text(void);

@@ -1,7 +1,7 @@
 /* describe.c - the model as data, nn_model of runtime/model.h: names, shapes, offsets and sizes, without its functions.
  *
- * Generated C has it as a constant (emit_descriptor.c); a host in this process takes it as it is, which saves a compiler
- * the text. Offsets and sizes are those that sizeof and offsetof give the structs there (emit_sizes.c). */
+ * Generated C has it as a constant (emit_descriptor.c); a host in this process takes it as it is, which saves a
+ * compiler the text. Offsets and sizes are those that sizeof and offsetof give the structs there (emit_sizes.c). */
 #include "describe.h"
 
 #include <string.h>
@@ -59,7 +59,8 @@ static uint64_t fingerprint(struct emitter *e)
 
 /* ---- tensors ---- */
 
-static void add_tensor(struct description *d, const struct tensor *t, const char *name, enum nn_kind kind, size_t offset)
+static void add_tensor(struct description *d, const struct tensor *t, const char *name, enum nn_kind kind,
+		       size_t offset)
 {
 	bool batched = t->rank && t->axis[0].rows;
 	nn_tensor made = {.name = name,

@@ -6,7 +6,7 @@
 
 struct description {
 	struct arena *arena;
-	nn_model model; /* its functions are NULL */
+	nn_model model;		 /* its functions are NULL */
 	LIST(nn_tensor) tensors; /* of the model: params, states, settings, inputs, targets, outputs, metrics */
 };
 void describe_model(struct emitter *e, struct description *d);

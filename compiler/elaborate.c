@@ -10,17 +10,6 @@
 
 #include <string.h>
 
-static void load_library(struct elaborator *E)
-{
-	for (int i = 0; i < builtin_source_count; i++) {
-		const struct builtin_source *b = &builtin_sources[i];
-		struct source *src = add_source(E->ctx, b->name, b->text, b->size, true);
-		struct node *tree = outline_source(E->ctx, src);
-		if (tree)
-			collect_definitions(E, tree);
-	}
-}
-
 /* -D NAME=VALUE: an assignment of a known value; -D NAME is NAME=yes. */
 static void read_defines(struct elaborator *E)
 {
@@ -164,11 +153,11 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 				 .defines = {.arena = arena},
 				 .layers = {.arena = arena},
 				 .instances = {.arena = arena},
-				 .met = {.arena = arena}};
+				 .met = {.arena = arena},
+				 .library = arena_array(arena, (size_t)builtin_source_count, sizeof *E->library)};
 	const nnc_options *o = ctx->options;
 	E->g = graph_new(ctx, o && o->prefix ? o->prefix : "model", src, 32);
 	E->file = E->scope = file_scope(E);
-	load_library(E);
 	read_defines(E);
 	collect_definitions(E, tree);
 	struct inclusion own = {tree, RAN_FIRST | RAN_SECOND}; /* the file itself is there */

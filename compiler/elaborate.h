@@ -133,7 +133,8 @@ struct elaborator {
 	struct building *eq; /* NULL: whole-tensor mode */
 	enum part part;
 	bool training;
-	struct table defs, inits, optimizers; /* struct node (DEFINE) */
+	struct table defs, inits, optimizers; /* struct node (DEFINE): of the user's texts, and of the library so far */
+	struct source **library;	      /* those of its files that definitions were taken from, or NULL */
 	struct table hidden;		      /* "def f" -> that of the library, whose name the user's text took */
 	struct table params;		      /* full name -> struct tensor: params and states */
 	struct table included;		      /* the key of a file -> struct inclusion */
@@ -211,8 +212,10 @@ struct value eval_primed(struct elaborator *E, const struct node *n);
 
 /* ---- elaborate_include.c: definitions and the texts they stand in ---- */
 /* By name, its body parsed by now; NULL if there is none. The library's own text finds the library's. */
-const struct node *get_definition(struct elaborator *E, const struct table *table, const char *name);
-const struct node *library_definition(struct elaborator *E, const struct table *table, const char *name);
+const struct node *get_definition(struct elaborator *E, struct table *table, const char *name);
+const struct node *library_definition(struct elaborator *E, struct table *table, const char *name);
+/* Whether there is one. */
+bool is_defined(struct elaborator *E, struct table *table, const char *name);
 void collect_definitions(struct elaborator *E, const struct node *block);
 void run_include(struct elaborator *E, const struct node *n);
 

@@ -99,10 +99,10 @@ void unknown_function(struct elaborator *E, const struct node *n)
 	struct binding *b = lookup(E, n->name);
 	if (b)
 		fail(E, n->name_at, "'%s' is %s, no function", n->name, kind_text(&b->value));
-	else if (table_get(&E->optimizers, n->name) || table_get(&E->inits, n->name))
+	else if (is_defined(E, &E->optimizers, n->name) || is_defined(E, &E->inits, n->name))
 		fail(E, n->name_at, "'%s' is %s: it stands after '%s'", n->name,
-		     table_get(&E->inits, n->name) ? "an initialiser" : "an optimizer",
-		     table_get(&E->inits, n->name) ? "~" : "train");
+		     is_defined(E, &E->inits, n->name) ? "an initialiser" : "an optimizer",
+		     is_defined(E, &E->inits, n->name) ? "~" : "train");
 	else
 		fail(E, n->name_at, "unknown function '%s'%s", n->name, suggest_definition(E, n->name, &E->defs));
 }

@@ -9,19 +9,38 @@ static const char *hidden_key(struct elaborator *E, const char *what, const char
 	return arena_printf(&E->ctx->arena, "%s %s", what, name);
 }
 
-const struct node *library_definition(struct elaborator *E, const struct table *table, const char *name)
+static const char *what_of(const struct elaborator *E, const struct table *table)
+{
+	return table == &E->defs ? "def" : table == &E->inits ? "init" : "optimizer";
+}
+
+/* A definition, of the library perhaps in outline only. */
+static struct node *find_outline(struct elaborator *E, struct table *table, const char *name)
 {
 	struct node *def = table_get(table, name);
+	if (!def && (def = outline_definition(E->ctx, E->library, what_of(E, table), name)))
+		table_set(table, def->name, def);
+	return def;
+}
+
+bool is_defined(struct elaborator *E, struct table *table, const char *name)
+{
+	return find_outline(E, table, name) != NULL;
+}
+
+const struct node *library_definition(struct elaborator *E, struct table *table, const char *name)
+{
+	struct node *def = find_outline(E, table, name);
 	if (def && !def->at.src->builtin)
 		def = table_get(&E->hidden, hidden_key(E, def->what, name));
 	return def && complete_definition(E->ctx, def) ? def : NULL;
 }
 
-const struct node *get_definition(struct elaborator *E, const struct table *table, const char *name)
+const struct node *get_definition(struct elaborator *E, struct table *table, const char *name)
 {
 	if (E->scope->builtin)
 		return library_definition(E, table, name);
-	struct node *def = table_get(table, name);
+	struct node *def = find_outline(E, table, name);
 	return def && complete_definition(E->ctx, def) ? def : NULL;
 }
 
@@ -43,11 +62,7 @@ static void define(struct elaborator *E, const struct node *n)
 	struct table *table = !strcmp(n->what, "def")	 ? &E->defs
 			      : !strcmp(n->what, "init") ? &E->inits
 							 : &E->optimizers;
-	if (n->at.src->builtin) { /* the library comes first, and is right */
-		table_set(table, n->name, (void *)(uintptr_t)n);
-		return;
-	}
-	const struct node *old = table_get(table, n->name);
+	const struct node *old = find_outline(E, table, n->name);
 	check_formals(E, n);
 	if (old && !old->at.src->builtin && old != n) {
 		fail(E, n->name_at, "%s is defined twice", n->name);

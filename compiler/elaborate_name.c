@@ -2,6 +2,7 @@
 #include "elaborate.h"
 #include "elaborate_graph.h"
 #include "elaborate_building.h"
+#include "builtin.h"
 
 #include <string.h>
 
@@ -104,6 +105,10 @@ const char *suggest_of(struct elaborator *E, const char *name, const char *const
 const char *suggest_definition(struct elaborator *E, const char *name, const struct table *definitions)
 {
 	LIST(const char *) names = {0};
+	const char *what = definitions == &E->defs ? "def" : definitions == &E->inits ? "init" : "optimizer";
+	for (int i = 0; i < builtin_definition_count; i++)
+		if (!strcmp(builtin_definitions[i].what, what))
+			list_add(&E->ctx->arena, &names, builtin_definitions[i].name);
 	for (int i = 0; i < definitions->entries.n; i++)
 		list_add(&E->ctx->arena, &names, definitions->entries.item[i].key);
 	return suggest_of(E, name, names.item, names.n);
@@ -202,7 +207,7 @@ static bool is_function_of(struct elaborator *E, const char *name)
 {
 	const char *dot = strrchr(name, '.');
 	return dot && lookup(E, arena_copy(&E->ctx->arena, name, (size_t)(dot - name))) &&
-	       (is_builtin(dot + 1) || table_get(&E->defs, dot + 1));
+	       (is_builtin(dot + 1) || is_defined(E, &E->defs, dot + 1));
 }
 
 struct value eval_name(struct elaborator *E, const struct node *n)

@@ -26,3 +26,30 @@ for file; do
 	n=$((n + 1))
 done
 printf '\t{0, 0, 0},\n};\nconst int builtin_source_count = %d;\n' $n
+
+# Where the definitions of the library stand, each from its first line to the documentation of the next one.
+export LC_ALL=C
+n=0
+found=$(for file; do
+	awk -v source=$n -v file="$file" '
+		function finish() { if (name != "") print name, what, source, begin, name_at, end }
+		/^[^ \t#}]/ {
+			finish()
+			if (!match($0, /^(def|init|optimizer) [A-Za-z_][A-Za-z_0-9]*\(/) || RLENGTH > 46) {
+				print file ": this line begins no definition: " $0 | "cat >&2"
+				name = ""
+				exit failed = 1
+			}
+			what = substr($0, 1, index($0, " ") - 1)
+			name = substr($0, length(what) + 2, RLENGTH - length(what) - 2)
+			begin = at
+			name_at = at + length(what) + 1
+		}
+		{ at += length($0) + 1 }
+		!/^#/ { end = at }
+		END { end = at; finish(); exit failed }' "$file"
+	n=$((n + 1))
+done)
+printf 'const struct builtin_definition builtin_definitions[] = {\n'
+echo "$found" | sort | awk '{ printf "\t{\"%s\", \"%s\", %d, %d, %d, %d},\n", $2, $1, $3, $4, $5, $6 }'
+printf '};\nconst int builtin_definition_count = %d;\n' "$(echo "$found" | wc -l)"

@@ -83,10 +83,11 @@ struct node {
  * links (`x -> f -> g` is CALL g piped, ARG, CALL f piped, ARG, x): walk down those with a loop. */
 struct node *parse_source(struct context *ctx, const struct source *src);
 
-/* The same for a text of the standard library, whose definitions are parsed only when needed: each is a DEFINE with
- * its name, what, and in `at` its text with the comments above, but no kids. complete_definition parses it in place;
- * a whole one it leaves alone. False after errors were reported. */
-struct node *outline_source(struct context *ctx, const struct source *src);
+/* A definition of the standard library ("def", "init" or "optimizer"), parsed only when needed: a DEFINE with its name,
+ * what, and in `at` its text up to the next one's documentation, but no kids; NULL: there is none. library: the sources
+ * that are in use so far, builtin_source_count of them. complete_definition parses it in place; a whole one it leaves
+ * alone. False after errors were reported. */
+struct node *outline_definition(struct context *ctx, struct source **library, const char *what, const char *name);
 bool complete_definition(struct context *ctx, struct node *node);
 
 /* The operator as written, "+" ...; for messages and printing. */

@@ -1,4 +1,5 @@
 /* front.c - the front end: arena and what grows in it, messages, scanning and parsing. */
+#include "builtin.h"
 #include "suite.h"
 #include "syntax.h"
 
@@ -501,43 +502,40 @@ START_TEST(examples_of_nothing_are_warned_about)
 }
 END_TEST
 
-/* A library laid out for it is parsed definition by definition, to the same trees but for the documentation. */
+/* The list of the library's definitions has all of them, and each is parsed alone to the tree that it has in its file, but
+ * for the documentation. */
 START_TEST(outline_finds_definitions)
 {
-	static const char text[] =
-		"# title\n\n## One.\n#> f(1) = 1\ndef f(x) = x\n\n## Two.\ninit g(w[..]) {\n  return w\n}\n"
-		"# end\noptimizer o2(r) { w' = w }\n\n# rest";
-	struct source *src = add_source(&ctx, "std.nn", text, sizeof text - 1, true);
-	struct node *whole = parse_source(&ctx, src), *outline = outline_source(&ctx, src);
-	ck_assert_int_eq(outline->n, 3);
-	for (int i = 0; i < 3; i++) {
-		struct node *node = outline->kid[i], *same = whole->kid[i];
-		ck_assert_int_eq(node->n, 0);
-		ck_assert_str_eq(node->name, same->name);
-		ck_assert_str_eq(node->what, same->what);
-		ck_assert_uint_eq(node->name_at.begin, same->name_at.begin);
-		ck_assert(complete_definition(&ctx, node) && complete_definition(&ctx, node));
-		ck_assert_ptr_null(node->doc);
-		same->doc = NULL;
-		same->example.n = 0;
-		ck_assert_str_eq(dump(node), dump(same));
-		ck_assert_uint_eq(node->at.begin, same->at.begin);
-		ck_assert_uint_eq(node->at.end, same->at.end);
+	struct source **library = arena_array(&ctx.arena, (size_t)builtin_source_count, sizeof *library);
+	int count = 0;
+	for (int f = 0; f < builtin_source_count; f++) {
+		const struct builtin_source *file = &builtin_sources[f];
+		struct node *whole = parse_source(&ctx, add_source(&ctx, file->name, file->text, file->size, true));
+		for (int i = 0; i < whole->n; i++) {
+			struct node *same = whole->kid[i];
+			ck_assert_int_eq(same->kind, NODE_DEFINE);
+			struct node *node = outline_definition(&ctx, library, same->what, same->name);
+			ck_assert_msg(node != NULL, "%s", same->name);
+			ck_assert_int_eq(node->n, 0);
+			ck_assert_str_eq(node->name, same->name);
+			ck_assert_str_eq(node->what, same->what);
+			ck_assert_str_eq(node->at.src->name, file->name);
+			ck_assert_uint_eq(node->name_at.begin, same->name_at.begin);
+			ck_assert_uint_eq(node->name_at.end, same->name_at.end);
+			ck_assert(complete_definition(&ctx, node) && complete_definition(&ctx, node));
+			ck_assert_ptr_null(node->doc);
+			same->doc = NULL;
+			same->example.n = 0;
+			ck_assert_str_eq(dump(node), dump(same));
+			ck_assert_uint_eq(node->at.begin, same->at.begin);
+			ck_assert_uint_eq(node->at.end, same->at.end);
+			count++;
+		}
 	}
+	ck_assert_int_eq(count, builtin_definition_count);
+	ck_assert_ptr_null(outline_definition(&ctx, library, "def", "no_such"));
+	ck_assert_ptr_null(outline_definition(&ctx, library, "init", "relu"));
 	ck_assert_str_eq(messages(), "");
-}
-END_TEST
-
-START_TEST(outline_of_other_text_is_its_tree)
-{
-	static const char text[] = "def f(x) = x +\n1\nconst N = 3\n";
-	struct node *tree = outline_source(&ctx, add_source(&ctx, "a.nn", text, sizeof text - 1, true));
-	ck_assert_str_eq(dump(tree), "(block\n  (define def f (items (var x - - - -)) (block\n    (return (+ x 1))))\n"
-				     "  (declare const (var N - - 3 -)))");
-	static const char wrong[] = "def f(x) = )\n";
-	tree = outline_source(&ctx, add_source(&ctx, "b.nn", wrong, sizeof wrong - 1, true));
-	ck_assert(!complete_definition(&ctx, tree->kid[0]));
-	ck_assert_int_eq(ctx.errors, 1);
 }
 END_TEST
 
@@ -823,7 +821,6 @@ int main(void)
 	tcase_add_test(tree_case, documentation_goes_to_the_next_definition);
 	tcase_add_test(tree_case, examples_of_nothing_are_warned_about);
 	tcase_add_test(tree_case, outline_finds_definitions);
-	tcase_add_test(tree_case, outline_of_other_text_is_its_tree);
 	tcase_add_loop_test(fault_case, faults_are_explained, 0, (int)(sizeof faults / sizeof *faults));
 	tcase_add_test(fault_case, bytes_that_are_no_text);
 	tcase_add_loop_test(size_case, nesting_has_a_limit, 0, (int)(sizeof nests / sizeof *nests));
