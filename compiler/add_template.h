@@ -13,6 +13,9 @@ TILE_INLINE void add_NUMBER(const struct tile *tile, int rows, int cols, int rep
 	for (int i = 0; i < n; i++)
 		__builtin_prefetch(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
 				   TILE_AT(tile->t_col, i % cols, tile->split[1]), 1);
+	TILE_UNROLL
+	for (int i = 0; i < 32; i++)
+		sum[i] = (vector_NUMBER){0};
 	sums_NUMBER(tile, 0, rows, cols, repeat, a, b, sum);
 	TILE_UNROLL
 	for (int c = 0; c < cols; c++)

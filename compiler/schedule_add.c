@@ -51,7 +51,7 @@ static bool knows_overlaps(const struct program *p, const struct tile *tile)
 		for (int t = 0; t < p->n_machine; t++)
 			if (tile->loop[k].number > 0 && tile->loop[k].axis.extent % loop_step(tile, &tile->loop[k], t))
 				return false;
-	return !tile->dot;
+	return !tile->dot && !tile->adds;
 }
 
 struct group *plan_addition(struct program *p, const struct stage *sum, const struct group *use)

@@ -9,22 +9,13 @@ typedef REAL vector_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL
 typedef vector_NUMBER any_vector_NUMBER __attribute__((aligned(sizeof(REAL)), may_alias));
 typedef INTEGER mask_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL))));
 
-/* The sums of rows x cols results. */
+/* The sums of rows x cols results, added to what sum is. */
 TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
 			    const REAL *restrict b, vector_NUMBER sum[32])
 {
 	const int n = rows * cols;
 	vector_NUMBER held[28];
 
-	TILE_UNROLL
-	for (int i = 0; i < 32; i++)
-		sum[i] = (vector_NUMBER){0};
-	if (tile->adds) {
-		TILE_UNROLL
-		for (int i = 0; i < n; i++)
-			sum[i] = *(const any_vector_NUMBER *)(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
-							     TILE_AT(tile->t_col, i % cols, tile->split[1]));
-	}
 	for (int k3 = 0; k3 < repeat; k3++)
 		for (int k2 = 0; k2 < tile->trips[2]; k2++)
 			for (int k1 = 0; k1 < tile->trips[1]; k1++) {
@@ -78,6 +69,15 @@ TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int col
 	const int n = rows * cols;
 	vector_NUMBER sum[32];
 
+	TILE_UNROLL
+	for (int i = 0; i < 32; i++)
+		sum[i] = (vector_NUMBER){0};
+	if (tile->adds) {
+		TILE_UNROLL
+		for (int i = 0; i < n; i++)
+			sum[i] = *(const any_vector_NUMBER *)(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
+							     TILE_AT(tile->t_col, i % cols, tile->split[1]));
+	}
 	sums_NUMBER(tile, dot, rows, cols, repeat, a, b, sum);
 	if (!dot) {
 		TILE_UNROLL
