@@ -326,6 +326,7 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 	mark_kept(p);
 
 	list_inference(p, &inference);
+	inference = give_layouts(p, PART_INFERENCE, &inference);
 	inference = give_operands(p, PART_INFERENCE, &inference);
 	keep_one_step(p, &inference);
 	find_needs(p, &inference);
@@ -337,6 +338,7 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 	for (int i = 0; i < p->stream->outputs.n; i++)
 		layout_of(root_of(p->stream->outputs.item[i]))->kept = true;
 
+	training = give_layouts(p, PART_FORWARD, &training);
 	training = give_operands(p, PART_FORWARD, &training);
 	keep_one_step(p, &training);
 	group_equations(p, PART_INIT, &g->part[PART_INIT], &p->init);

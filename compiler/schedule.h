@@ -391,6 +391,8 @@ int64_t memory_sample_size(const struct tensor *t);
 /* schedule_steps.c: which tensors of the list's scans need memory for one step only (layout.once). */
 void keep_one_step(struct program *p, equation_list *list);
 
+/* schedule_layout.c: the list of a part with values in other layouts, where its sums of products gain by it. */
+equation_list give_layouts(struct program *p, enum part part, const equation_list *list);
 /* schedule_operands.c: the list of a part with equations added that give sums of products operands which tiles can
  * read. */
 equation_list give_operands(struct program *p, enum part part, const equation_list *list);

@@ -244,26 +244,33 @@ static bool has_tile(struct operands *w, const struct equation *last)
 	return false;
 }
 
-static void add_equation(struct operands *w, struct equation *eq)
+struct equation *sum_in_best_form(struct operands *w, struct equation *eq, double cycles[2])
 {
-	struct arena *arena = &w->g->ctx->arena;
 	struct equation *sum, *back = NULL, *made = NULL;
 
 	w->eq = eq;
 	sum = in_phases(w, &back);
 	if (sum)
-		made = in_best_order(w, sum);
-	if (!sum || !has_tile(w, made)) {
-		back = NULL;
-		w->eq = eq;
-		made = write_out_sum(w);
-		made = in_best_order(w, made ? made : eq);
+		made = in_best_order(w, sum, cycles);
+	if (sum && has_tile(w, made)) {
+		list_add(&w->g->ctx->arena, &w->added, made);
+		return back;
 	}
+	w->eq = eq;
+	made = write_out_sum(w);
+	return in_best_order(w, made ? made : eq, cycles);
+}
+
+static void add_equation(struct operands *w, struct equation *eq)
+{
+	struct arena *arena = &w->g->ctx->arena;
+	struct equation *made;
+	double cycles[2];
+
+	made = sum_in_best_form(w, eq, cycles);
 	for (int k = 0; k < w->added.n; k++)
 		list_add(arena, w->out, w->added.item[k]);
 	list_add(arena, w->out, made);
-	if (back)
-		list_add(arena, w->out, back);
 }
 
 static void add_with_operands(struct operands *w, struct equation *const *item, int n)

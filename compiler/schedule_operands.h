@@ -54,7 +54,10 @@ double move_cycles(const struct operands *w);
 struct equation *in_phases(struct operands *w, struct equation **back);
 /* The equation as a map, if it divides free indices and sums over few terms; or NULL. */
 struct equation *write_out_sum(struct operands *w);
-/* schedule_turn.c: the equation in that form, or one that makes the same from the results in another order. */
-struct equation *in_best_order(struct operands *w, struct equation *eq);
+/* schedule_turn.c: the equation in that form, or one that makes the same from the results in another order. cycles: of all
+ * rows and of one, what is in w->added with it. */
+struct equation *in_best_order(struct operands *w, struct equation *eq, double cycles[2]);
+/* schedule_operands.c: the better of these; w->added stands before it. */
+struct equation *sum_in_best_form(struct operands *w, struct equation *eq, double cycles[2]);
 
 #endif

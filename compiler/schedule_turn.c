@@ -140,7 +140,7 @@ static bool may_turn(const struct operands *w, const struct equation *eq)
 	       w->g->ctx->options->unroll != NNC_UNROLL_ALL && tensor_size(eq->tensor) <= INT32_MAX;
 }
 
-struct equation *in_best_order(struct operands *w, struct equation *eq)
+struct equation *in_best_order(struct operands *w, struct equation *eq, double cycles[2])
 {
 	struct variant best = make_variant(w, eq);
 	struct tensor *turned = NULL;
@@ -167,6 +167,7 @@ struct equation *in_best_order(struct operands *w, struct equation *eq)
 			memcpy(order, place, sizeof order);
 			turned = other->tensor;
 		}
+	memcpy(cycles, best.cycles, sizeof best.cycles);
 	w->added = best.added;
 	if (!turned)
 		return best.last;

@@ -3,12 +3,12 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 tiles=0 panels=0 added=0
+count=0 tiles=0 panels=0 added=0 adding=0
 
 write_model() { # NUMBER
 	local n batch
 	n=$(draw 1 3) batch=$(draw 1 9)
-	case $(($1 % 5)) in
+	case $(($1 % 6)) in
 	0) input="$(draw 20 70)" net="a: dense($(draw 17 60)) -> tanh -> b: dense($(draw 5 40))" ;;
 	1) input="$(draw 1 3), $(draw 9 24), $(draw 9 24)"
 		net="a: conv2d($(draw 3 9), $(draw 2 3), stride=$(draw 1 2), pad=$(draw 0 1)) -> relu -> b: conv2d($(draw 2 6), 3, pad=1)" ;;
@@ -16,6 +16,8 @@ write_model() { # NUMBER
 	3) input="$(draw 3 6), $(draw 5 20)" net="a: gru($(draw 17 40)) -> b: started($(draw 40 60))" ;;
 	4) input="$(draw 70 140)" batch="$(draw 33 50)" # operands are copied into panels, turned and not
 		net="a: dense(256) -> tanh -> b: dense($(draw 60 130))" ;;
+	5) input="3, 18, $(draw 17 19)" batch=6 # channels come last, and sums run around tiles
+		net="a: conv2d(32, 3, pad=1) -> relu -> maxpool2d(2) -> b: conv2d($(draw 17 32), 3, pad=1)" ;;
 	esac
 	write_net "$input" "$net" 'sgd(lr=0.01)' "$batch" <<-END
 		def started(x[T, n], units) {
@@ -38,13 +40,14 @@ machines=('-march=x86-64')
 ! grep -q ' fma .* avx2 ' /proc/cpuinfo || machines+=('-march=x86-64-v3')
 ! grep -q ' avx512vl' /proc/cpuinfo || machines+=('-march=x86-64-v4')
 gcc -O1 -DMODEL=m_model -I"$ROOT/runtime" -c "$ROOT/tests/check/steps.c"
-for i in $(seq 1 $((5 + 0${SLOW:+40}))); do
+for i in $(seq 1 $((6 + 0${SLOW:+40}))); do
 	write_model "$i"
 	reals=(float double)
 	[ -n "${SLOW-}" ] || reals=("${reals[(i + seed) % 2]}")
 	for real in "${reals[@]}"; do
 		"$NNC" --prefix=m --real=$real model.nn -o m.c || fail "seed $seed, model $i does not compile: $(cat model.nn)"
 		panels=$((panels + $(grep -c '^	*fill_' m.c || true)))
+		adding=$((adding + $(grep -c '\.adds = 1' m.c || true)))
 		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
 		added=$((added + $(grep -c "^	*add_" m.c || true)))
 		tcc -DNN_PLAIN_LOOPS -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
@@ -75,6 +78,7 @@ for i in $(seq 1 $((5 + 0${SLOW:+40}))); do
 	count=$((count + 1))
 done
 [ $panels -gt 2 ] || fail "only $panels operands were copied into panels"
+[ $adding -gt 0 ] || fail "no sums run around their tiles"
 [ $tiles -gt 2 ] || fail "only $tiles sums were tiled"
 [ $added -gt 0 ] || fail "only $added sums were added to params"
 echo "$count models (seed $seed): tiles give the numbers of plain loops on: ${machines[*]}"

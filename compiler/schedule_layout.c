@@ -1,0 +1,425 @@
+/* schedule_layout.c - in what order values lie in memory: an index that windows do not move may come last.
+ *
+ *     y[batch, o, i, j] = sum[a, u, v] w[o, a, u, v] * x[batch, a, i + u, j + v]
+ *
+ * Vectors along j are unaligned in x, as many as a row has places, and a sum over places has no long run in memory. With
+ * the channels last there are none of these, and sums over v and a move like one:
+ *
+ *     y[batch, i, j, o] = sum[a, u, v] w[o, a, u, v] * x[batch, i + u, j + v, a]
+ *
+ * Axes are of one class where an index of an element-wise equation, or of a pool, runs along both: values of one class
+ * go together. A class of which no sum of products moves a window is a candidate, if it stands before an axis with
+ * windows; whether it goes last is decided by what the sums would cost with it and without it. An input has a copy. What
+ * a host or another part reads stays as it is, and so do views and what they are of.
+ *
+ * requires  the equations of a part in order, as the graph has them
+ * gives     the same list, or one in which some values have their axes in another order */
+#include "schedule_operands.h"
+
+#include "expr.h"
+
+enum { MOST_CLASSES = 32 };
+
+/* A tensor that may be turned. */
+struct value {
+	struct tensor *old;
+	int first;		  /* its axes are nodes first, first + 1 .. */
+	int last;		  /* the axis that comes last now */
+	struct tensor **with_last; /* by axis: the tensor with that one last, if there is one yet */
+	bool input;
+};
+
+/* An equation that is a sum of products. */
+struct sum {
+	struct equation *eq;
+	uint32_t classes; /* candidates that it has */
+	double cycles;	  /* as things are */
+};
+
+struct layouts {
+	struct operands w;
+	struct arena *arena;
+	LIST(struct value) values;
+	LIST(struct sum) sums;
+	LIST(int) parent; /* of nodes, as a forest of classes */
+	LIST(bool) window;
+	int candidate[MOST_CLASSES]; /* roots */
+	int n_candidate;
+};
+
+/* ---- classes of axes ---- */
+
+static int find_class(struct layouts *l, int node)
+{
+	while (l->parent.item[node] != node)
+		node = l->parent.item[node];
+	return node;
+}
+
+static struct value *value_of(struct layouts *l, const struct tensor *t)
+{
+	int number = layout_of(t)->number;
+
+	return number ? &l->values.item[number - 1] : NULL;
+}
+
+static void add_value(struct layouts *l, struct tensor *t)
+{
+	struct value value = {.old = t, .first = l->parent.n, .last = t->rank - 1, .input = t->role == ROLE_INPUT};
+
+	if (layout_of(t)->number || layout_of(t)->kept != value.input || t->rank - t->batched < 2 || !t->batched ||
+	    t->total || tensor_size(t) > INT32_MAX || (!value.input && t->role != ROLE_VALUE))
+		return;
+	value.with_last = arena_array(l->arena, (size_t)t->rank, sizeof *value.with_last);
+	for (int a = 0; a < t->rank; a++) {
+		list_add(l->arena, &l->parent, value.first + a);
+		list_add(l->arena, &l->window, false);
+	}
+	list_add(l->arena, &l->values, value);
+	layout_of(t)->number = l->values.n;
+}
+
+static void remove_value(struct tensor *t) { layout_of(t)->number = 0; }
+
+static void remove_reads(struct layouts *l, struct expr *e)
+{
+	expr_list reads = {0};
+
+	collect_reads(l->w.g, e, &reads);
+	for (int i = 0; i < reads.n; i++)
+		remove_value(reads.item[i]->tensor);
+}
+
+/* What an equation that is no map of this list defines or reads stays as it is. */
+static void remove_all(void *user, struct equation *eq)
+{
+	struct layouts *l = user;
+
+	remove_value(eq->tensor);
+	if (eq->kind == EQ_VIEW)
+		remove_value(eq->tensor->of);
+	if (eq->kind == EQ_MAP || eq->kind == EQ_SCATTER)
+		remove_reads(l, eq->value);
+	for (int a = 0; eq->kind == EQ_SCATTER && a < eq->tensor->rank; a++)
+		remove_reads(l, eq->target[a]);
+}
+
+static void find_values(struct layouts *l, const equation_list *list)
+{
+	struct graph *g = l->w.g;
+
+	for (int i = 0; i < list->n; i++) {
+		struct equation *eq = list->item[i];
+		expr_list reads = {0};
+
+		if (eq->kind != EQ_MAP)
+			continue;
+		collect_reads(g, eq->value, &reads);
+		for (int k = 0; k < reads.n; k++)
+			if (reads.item[k]->tensor->role == ROLE_INPUT)
+				add_value(l, reads.item[k]->tensor);
+		if (!ex_has_draw(g, eq->value)) /* a draw is told by its element's place */
+			add_value(l, eq->tensor);
+	}
+	for (int i = 0; i < list->n; i++)
+		if (list->item[i]->kind == EQ_SCAN)
+			visit_equations(list->item[i]->scan->body, list->item[i]->scan->n, remove_all, l);
+		else if (list->item[i]->kind != EQ_MAP)
+			remove_all(l, list->item[i]);
+	for (int part = 0; part < PART_COUNT; part++)
+		if (part == PART_INIT || part == PART_UPDATE || part == PART_AVERAGE)
+			visit_equations(g->part[part].item, g->part[part].n, remove_all, l);
+}
+
+/* ---- sums of products and their windows ---- */
+
+static bool is_product(struct layouts *l, struct equation *eq)
+{
+	struct product product = {0};
+	double work = 1;
+
+	for (int s = 0; s < eq->n; s++)
+		work *= (double)eq->index[s].extent;
+	if (eq->red != RED_SUM || eq->n == eq->nfree || !may_tile(l->w.p, work))
+		return false;
+	l->w.eq = eq;
+	find_product(&l->w, &product);
+	return product.factors.n == 2;
+}
+
+/* Axes that windows of a sum of products move, of what it reads and of its result. */
+static void mark_windows(struct layouts *l, const struct equation *eq)
+{
+	const struct value *result = value_of(l, eq->tensor);
+	expr_list reads = {0};
+
+	collect_reads(l->w.g, eq->value, &reads);
+	for (int i = 0; i < reads.n; i++) {
+		const struct value *value = value_of(l, reads.item[i]->tensor);
+
+		for (int a = 0; a < reads.item[i]->tensor->rank; a++) {
+			uint64_t slots = reads.item[i]->arg[a]->slots;
+
+			if (!(slots & (slots - 1)))
+				continue;
+			if (value)
+				l->window.item[find_class(l, value->first + a)] = true;
+			for (int s = 0; result && s < eq->nfree; s++)
+				if (slots >> s & 1)
+					l->window.item[find_class(l, result->first + s)] = true;
+		}
+	}
+}
+
+/* Axes of what is read that the result's indices run along are of their class. */
+static void join_classes(struct layouts *l, const struct equation *eq)
+{
+	const struct value *result = value_of(l, eq->tensor);
+	expr_list reads = {0};
+
+	if (!result)
+		return;
+	collect_reads(l->w.g, eq->value, &reads);
+	for (int i = 0; i < reads.n; i++) {
+		const struct value *value = value_of(l, reads.item[i]->tensor);
+
+		for (int a = 0; value && a < value->old->rank; a++) {
+			const struct expr *sub = reads.item[i]->arg[a];
+
+			if (sub->op == EX_INDEX && sub->slot < eq->nfree)
+				l->parent.item[find_class(l, value->first + a)] =
+					find_class(l, result->first + sub->slot);
+		}
+	}
+}
+
+static void find_candidates(struct layouts *l, const equation_list *list)
+{
+	for (int i = 0; i < list->n; i++)
+		if (list->item[i]->kind == EQ_MAP && is_product(l, list->item[i]))
+			list_add(l->arena, &l->sums, (struct sum){.eq = list->item[i]});
+		else if (list->item[i]->kind == EQ_MAP)
+			join_classes(l, list->item[i]);
+	for (int i = 0; i < l->sums.n; i++)
+		mark_windows(l, l->sums.item[i].eq);
+	for (int i = 0; i < l->values.n; i++) {
+		const struct value *value = &l->values.item[i];
+
+		if (value_of(l, value->old) != value || !l->window.item[find_class(l, value->first + value->last)])
+			continue;
+		for (int a = 1; a < value->last; a++) {
+			int class = find_class(l, value->first + a), k = 0;
+
+			while (k < l->n_candidate && l->candidate[k] != class)
+				k++;
+			if (k == l->n_candidate && k < MOST_CLASSES && !l->window.item[class] &&
+			    value->old->axis[a].extent > 1)
+				l->candidate[l->n_candidate++] = class;
+		}
+	}
+}
+
+/* ---- equations in other layouts ---- */
+
+struct turning {
+	struct layouts *l;
+	uint32_t chosen; /* candidates */
+};
+
+/* The axis of a tensor that is to come last, the longest of those chosen. */
+static int last_axis(const struct turning *turn, const struct value *value)
+{
+	struct layouts *l = turn->l;
+	int last = value->last;
+	int64_t longest = 0;
+
+	for (int a = 1; a < value->last; a++)
+		for (int k = 0; k < l->n_candidate; k++)
+			if (turn->chosen >> k & 1 && find_class(l, value->first + a) == l->candidate[k] &&
+			    value->old->axis[a].extent > longest) {
+				last = a;
+				longest = value->old->axis[a].extent;
+			}
+	return last;
+}
+
+/* The tensor with an axis last. */
+static struct tensor *turned(struct layouts *l, struct value *value, int last)
+{
+	const struct tensor *old = value->old;
+	struct axis axis[MAX_SLOTS];
+	struct tensor *t = value->with_last[last];
+
+	if (t)
+		return t;
+	for (int a = 0, to = 0; a < old->rank; a++)
+		axis[a == last ? old->rank - 1 : to++] = old->axis[a];
+	t = make_tensor(l->w.p, old, ROLE_VALUE,
+			value->input ? arena_printf(l->arena, "%s.turned", old->name) : old->name, old->rank, axis);
+	t->of = NULL;
+	t->batched = old->batched;
+	t->elem = old->elem;
+	t->classes = old->classes;
+	return value->with_last[last] = t;
+}
+
+static struct expr *turn_read(void *user, struct expr *read)
+{
+	const struct turning *turn = user;
+	struct value *value = value_of(turn->l, read->tensor);
+	int last = value ? last_axis(turn, value) : -1, rank = read->tensor->rank;
+	struct expr *sub[MAX_SLOTS];
+
+	if (!value || last == value->last)
+		return read;
+	for (int a = 0, to = 0; a < rank; a++)
+		sub[a == last ? rank - 1 : to++] = read->arg[a];
+	return ex_read(turn->l->w.g, turned(turn->l, value, last), sub, read->guarded ? read->arg[rank] : NULL);
+}
+
+static struct equation *turn_equation(struct turning *turn, struct equation *eq)
+{
+	struct layouts *l = turn->l;
+	struct value *value = value_of(l, eq->tensor);
+	struct expr *map[MAX_SLOTS], *e = ex_map_reads(l->w.g, eq->value, turn_read, turn);
+	struct index index[MAX_SLOTS];
+	int last = value ? last_axis(turn, value) : -1;
+
+	if (!value || last == value->last)
+		return e == eq->value ? eq
+				      : graph_equation(l->w.g, eq->tensor, eq->red, eq->nfree, eq->n, eq->index, e, eq->at);
+	for (int s = 0, to = 0; s < eq->n; s++) {
+		int place = s == last ? eq->nfree - 1 : s < eq->nfree ? to++ : s;
+
+		map[s] = ex_index(l->w.g, place);
+		index[place] = eq->index[s];
+	}
+	return graph_equation(l->w.g, turned(l, value, last), eq->red, eq->nfree, eq->n, index,
+			      ex_substitute(l->w.g, e, map, eq->n), eq->at);
+}
+
+/* x.turned[batch, i, j, a] = x[batch, a, i, j] */
+static struct equation *copy_input(struct layouts *l, struct value *value, int last)
+{
+	struct tensor *t = turned(l, value, last);
+	struct index index[MAX_SLOTS];
+	struct expr *sub[MAX_SLOTS];
+
+	for (int a = 0; a < t->rank; a++)
+		index[a] = (struct index){.name = t->axis[a].rows ? "batch" : arena_printf(l->arena, "i%d", a),
+					  .extent = t->axis[a].extent,
+					  .rows = t->axis[a].rows};
+	for (int a = 0, to = 0; a < t->rank; a++)
+		sub[a] = ex_index(l->w.g, a == last ? t->rank - 1 : to++);
+	return graph_equation(l->w.g, t, RED_NONE, t->rank, t->rank, index,
+			      ex_read(l->w.g, value->old, sub, NULL), t->at);
+}
+
+/* ---- the choice ---- */
+
+static double cycles_of(struct turning *turn, struct equation *eq)
+{
+	const struct operands *w = &turn->l->w;
+	double cycles[2] = {0};
+
+	sum_in_best_form(&turn->l->w, turn_equation(turn, eq), cycles);
+	return cycles[w->part == PART_INFERENCE]; /* one row has the least work for each copy of a weight */
+}
+
+/* Candidates that an equation's tensors have. */
+static uint32_t classes_of(struct layouts *l, const struct equation *eq)
+{
+	uint32_t classes = 0;
+	expr_list reads = {0};
+
+	collect_reads(l->w.g, eq->value, &reads);
+	for (int i = -1; i < reads.n; i++) {
+		const struct value *value = value_of(l, i < 0 ? eq->tensor : reads.item[i]->tensor);
+
+		for (int k = 0; value && k < l->n_candidate; k++)
+			for (int a = 0; a < value->last; a++)
+				classes |= (uint32_t)(find_class(l, value->first + a) == l->candidate[k]) << k;
+	}
+	return classes;
+}
+
+/* What all sums cost, those that have none of the changed classes as before. */
+static double total_cycles(struct turning *turn, uint32_t changed, double *each)
+{
+	struct layouts *l = turn->l;
+	double total = 0;
+
+	for (int i = 0; i < l->sums.n; i++) {
+		const struct sum *sum = &l->sums.item[i];
+
+		each[i] = sum->classes & changed ? cycles_of(turn, sum->eq) : sum->cycles;
+		total += each[i];
+	}
+	return total;
+}
+
+static void keep_cycles(struct layouts *l, const double *each)
+{
+	for (int i = 0; i < l->sums.n; i++)
+		l->sums.item[i].cycles = each[i];
+}
+
+/* None or all of the candidates, then each the other way if that is better. */
+static uint32_t choose(struct layouts *l)
+{
+	struct turning turn = {l, 0};
+	const uint32_t all = (uint32_t)((uint64_t)1 << l->n_candidate) - 1;
+	double *each = arena_array(l->arena, (size_t)l->sums.n + 1, sizeof *each), least, cost;
+
+	for (int i = 0; i < l->sums.n; i++)
+		l->sums.item[i].classes = classes_of(l, l->sums.item[i].eq);
+	least = total_cycles(&turn, all, each);
+	keep_cycles(l, each);
+	turn.chosen = all;
+	cost = total_cycles(&turn, all, each);
+	if (cost < 0.95 * least) {
+		least = cost;
+		keep_cycles(l, each);
+	} else {
+		turn.chosen = 0;
+	}
+	for (int k = 0; k < l->n_candidate; k++) {
+		turn.chosen ^= (uint32_t)1 << k;
+		cost = total_cycles(&turn, (uint32_t)1 << k, each);
+		if (cost < 0.98 * least) {
+			least = cost;
+			keep_cycles(l, each);
+		} else {
+			turn.chosen ^= (uint32_t)1 << k;
+		}
+	}
+	return turn.chosen;
+}
+
+equation_list give_layouts(struct program *p, enum part part, const equation_list *list)
+{
+	struct layouts l = {.w = {.p = p, .g = p->g, .part = part}, .arena = &p->g->ctx->arena};
+	struct turning turn = {&l, 0};
+	equation_list out = {0};
+
+	l.w.out = l.w.first = &out;
+	if (!p->n_machine || p->g->no_operands || p->g->ctx->options->unroll == NNC_UNROLL_ALL)
+		return *list;
+	find_values(&l, list);
+	find_candidates(&l, list);
+	if (l.n_candidate)
+		turn.chosen = choose(&l);
+	for (int i = 0; turn.chosen && i < l.values.n; i++) {
+		struct value *value = &l.values.item[i];
+		int last = last_axis(&turn, value);
+
+		if (value->input && value_of(&l, value->old) == value && last != value->last)
+			list_add(l.arena, &out, copy_input(&l, value, last));
+	}
+	for (int i = 0; turn.chosen && i < list->n; i++)
+		list_add(l.arena, &out,
+			 list->item[i]->kind == EQ_MAP ? turn_equation(&turn, list->item[i]) : list->item[i]);
+	for (int i = 0; i < l.values.n; i++)
+		remove_value(l.values.item[i].old);
+	return turn.chosen ? out : *list;
+}
