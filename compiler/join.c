@@ -6,11 +6,24 @@
  *
  * It is done where nothing else reads the sums, and where they are multiples of the same factor, so that there is one
  * product instead of several, or no products at all. The chain rule makes such sums where a definition reads slices of
- * one tensor: the weights of attention, of the gates of a recurrence. */
+ * one tensor: the weights of attention, of the gates of a recurrence. What multiplies the factor is a tensor then,
+ *
+ *     joint[b, i] = q[b, i] + k[b, i]
+ *     w.grad[i, j] = sum[b] joint[b, i] * x[b, j]
+ *
+ * for its terms have tests, as slices have, and are not to be asked for every j; the bias that was sliced along with
+ * the weights sums the same tensor. */
 #include "expr.h"
 #include "simplify.h"
 
 enum { MOST_SUMS = 16 };
+
+/* An equation that was made one sum: of total * factor, or of total. */
+struct joined {
+	struct equation *eq;
+	struct expr *total, *factor; /* factor NULL: 1 */
+	bool done;
+};
 
 struct joining {
 	struct graph *g;
@@ -18,6 +31,7 @@ struct joining {
 	int *part;  /* that a tensor is defined in outside of scans, from 1; 0: none */
 	expr_list term;
 	const struct equation *sum[MOST_SUMS];
+	LIST(struct joined) joined; /* of one part */
 };
 
 static void count_read(void *user, struct expr *e)
@@ -109,7 +123,7 @@ static const struct expr *only_read(const struct expr *e)
 	return e->op == EX_READ ? e : NULL;
 }
 
-/* The sum of all terms, each divided by factor (NULL: 1), times that; NULL where it does not divide all. */
+/* The sum of all terms, each divided by factor (NULL: 1); NULL where it does not divide all. */
 static struct expr *total_of(const struct joining *w, struct expr *factor)
 {
 	struct expr *total = NULL;
@@ -121,24 +135,27 @@ static struct expr *total_of(const struct joining *w, struct expr *factor)
 			return NULL;
 		total = total ? ex2(w->g, EX_ADD, total, rest) : rest;
 	}
-	return factor ? ex2(w->g, EX_MUL, total, factor) : total;
+	return total;
 }
 
 /* The total, with the first read of the first term that divides them all as the common factor. */
-static struct expr *common_total(const struct joining *w)
+static struct expr *common_total(const struct joining *w, struct expr **factor)
 {
 	expr_list reads = {0};
 	struct expr *total = total_of(w, NULL);
 
+	*factor = NULL;
 	collect_reads(w->g, w->sum[0]->value, &reads);
-	for (int k = 0; !total && k < reads.n; k++)
-		total = total_of(w, reads.item[k]);
+	for (int k = 0; !total && k < reads.n; k++) {
+		*factor = reads.item[k];
+		total = total_of(w, *factor);
+	}
 	return total;
 }
 
 static void join(struct joining *w, struct equation *eq, int part)
 {
-	struct expr *total;
+	struct expr *total, *factor;
 	struct index *index;
 
 	if (eq->kind != EQ_MAP || eq->red != RED_NONE || eq->value->op != EX_ADD || eq->tensor->total)
@@ -155,7 +172,7 @@ static void join(struct joining *w, struct equation *eq, int part)
 			if (w->sum[before] == w->sum[k])
 				return;
 	}
-	total = common_total(w);
+	total = common_total(w, &factor);
 	if (!total)
 		return;
 	index = arena_array(&w->g->ctx->arena, (size_t)w->sum[0]->n + 1, sizeof *index);
@@ -164,7 +181,136 @@ static void join(struct joining *w, struct equation *eq, int part)
 	eq->red = RED_SUM;
 	eq->n = w->sum[0]->n;
 	eq->index = index;
-	eq->value = total;
+	eq->value = factor ? ex2(w->g, EX_MUL, total, factor) : total;
+	list_add(&w->g->ctx->arena, &w->joined, ((struct joined){eq, total, factor, false}));
+}
+
+/* ---- totals as tensors ---- */
+
+/* The axes of a total as a tensor: the batch, then what is summed over, then the rest. */
+struct axes {
+	int n, slot[MAX_SLOTS];
+};
+
+static void take_axis(struct axes *axes, const struct expr *total, int slot)
+{
+	if (total->slots >> slot & 1)
+		axes->slot[axes->n++] = slot;
+}
+
+static struct axes axes_of(const struct joined *j)
+{
+	struct axes axes = {0};
+
+	for (int s = 0; s < j->eq->n; s++)
+		if (j->eq->index[s].rows)
+			take_axis(&axes, j->total, s);
+	for (int k = 0; k < j->eq->n; k++) {
+		int s = (k + j->eq->nfree) % j->eq->n; /* bound ones first */
+
+		if (!j->eq->index[s].rows)
+			take_axis(&axes, j->total, s);
+	}
+	return axes;
+}
+
+/* The total with its axes as indices: equal ones are the same expression. */
+static struct expr *total_along(struct graph *g, const struct joined *j, const struct axes *axes)
+{
+	struct expr *map[MAX_SLOTS] = {0};
+
+	for (int d = 0; d < axes->n; d++)
+		map[axes->slot[d]] = ex_index(g, d);
+	return ex_substitute(g, j->total, map, j->eq->n);
+}
+
+static bool same_axes(const struct joined *a, const struct axes *a_axes, const struct joined *b,
+		      const struct axes *b_axes)
+{
+	bool same = a_axes->n == b_axes->n;
+
+	for (int d = 0; d < a_axes->n && same; d++) {
+		const struct index *x = &a->eq->index[a_axes->slot[d]], *y = &b->eq->index[b_axes->slot[d]];
+
+		same = x->extent == y->extent && x->rows == y->rows;
+	}
+	return same;
+}
+
+static struct tensor *joint_tensor(struct graph *g, const struct joined *j, const struct axes *axes)
+{
+	const char *name = arena_printf(&g->ctx->arena, "%s.joint", j->eq->tensor->name);
+	bool batched = axes->n && j->eq->index[axes->slot[0]].rows;
+	struct axis axis[MAX_SLOTS];
+	struct tensor *t;
+
+	for (int n = 2; table_get(&g->every_name, name); n++)
+		name = arena_printf(&g->ctx->arena, "%s.joint%d", j->eq->tensor->name, n);
+	for (int d = 0; d < axes->n; d++)
+		axis[d] = (struct axis){j->eq->index[axes->slot[d]].extent, j->eq->index[axes->slot[d]].rows};
+	t = graph_tensor(g, ROLE_VALUE, name, ELEM_REAL, batched, axes->n, axis, j->eq->at);
+	t->layer = j->eq->tensor->layer;
+	return t;
+}
+
+static void read_joint(struct graph *g, struct joined *j, struct tensor *t, const struct axes *axes)
+{
+	struct expr *sub[MAX_SLOTS], *read;
+
+	for (int d = 0; d < axes->n; d++)
+		sub[d] = ex_index(g, axes->slot[d]);
+	read = ex_read(g, t, sub, NULL);
+	j->eq->value = j->factor ? ex2(g, EX_MUL, read, j->factor) : read;
+	j->done = true;
+}
+
+static int place_in(const struct graph *g, int part, const struct equation *eq)
+{
+	int i = 0;
+
+	while (g->part[part].item[i] != eq)
+		i++;
+	return i;
+}
+
+/* A tensor for the total of a product, and for all that are equal to it. */
+static void set_total_apart(struct joining *w, struct joined *j, int part)
+{
+	struct graph *g = w->g;
+	struct axes axes = axes_of(j);
+	struct expr *total = total_along(g, j, &axes);
+	struct tensor *t = joint_tensor(g, j, &axes);
+	struct index index[MAX_SLOTS];
+	int at = place_in(g, part, j->eq);
+
+	for (int d = 0; d < axes.n; d++)
+		index[d] = j->eq->index[axes.slot[d]];
+	for (int k = 0; k < w->joined.n; k++) {
+		struct joined *other = &w->joined.item[k];
+		struct axes its = axes_of(other);
+		int place = place_in(g, part, other->eq);
+
+		if (other->done || !same_axes(j, &axes, other, &its) || total_along(g, other, &its) != total)
+			continue;
+		at = place < at ? place : at;
+		read_joint(g, other, t, &its);
+	}
+	list_add(&g->ctx->arena, &g->part[part], NULL);
+	for (int i = g->part[part].n - 1; i > at; i--)
+		g->part[part].item[i] = g->part[part].item[i - 1];
+	g->part[part].item[at] = graph_equation(g, t, RED_NONE, axes.n, axes.n, index, total, j->eq->at);
+}
+
+/* Only where a product reads each element of it again and again. */
+static void set_totals_apart(struct joining *w, int part)
+{
+	for (int k = 0; k < w->joined.n; k++) {
+		struct joined *j = &w->joined.item[k];
+		uint64_t all = j->eq->n < 64 ? ((uint64_t)1 << j->eq->n) - 1 : UINT64_MAX;
+
+		if (!j->done && j->factor && (j->total->slots & all) != all)
+			set_total_apart(w, j, part);
+	}
 }
 
 void join_sums(struct graph *g)
@@ -180,7 +326,10 @@ void join_sums(struct graph *g)
 			if (g->part[p].item[i]->kind == EQ_MAP)
 				w.part[g->part[p].item[i]->tensor->id] = p + 1;
 	}
-	for (int p = 0; p < PART_COUNT; p++)
+	for (int p = 0; p < PART_COUNT; p++) {
+		w.joined.n = 0;
 		for (int i = 0; i < g->part[p].n; i++)
 			join(&w, g->part[p].item[i], p + 1);
+		set_totals_apart(&w, p);
+	}
 }
