@@ -172,6 +172,7 @@ static void start_part(struct emitter *e, unsigned functions)
 	e->uses_tiles = e->uses_panels = e->uses_adds = false;
 	e->tile_lanes.n = 0;
 	e->uses_maps = false;
+	e->words.n = 0;
 }
 
 static void write_size_check(struct emitter *e)
@@ -210,6 +211,7 @@ const char *emit_part(struct emitter *e, unsigned functions)
 	if (options->freestanding) {
 		write_declarations(e);
 		write_types(e);
+		declare_words(e);
 		text_add(&file, rest.n ? rest.at : "");
 		return file.at;
 	}
@@ -231,6 +233,12 @@ const char *emit_part(struct emitter *e, unsigned functions)
 		*options->header_text = header.at;
 	}
 	return file.at;
+}
+
+const int32_t *words_of_part(const struct emitter *e, size_t *n)
+{
+	*n = (size_t)e->words.n;
+	return e->words.item;
 }
 
 const struct nn_model *describe_parts(struct emitter *e)

@@ -31,6 +31,8 @@ struct emitter;
 struct emitter *begin_parts(struct graph *g, const struct emit_options *options);
 const char *emit_part(struct emitter *e, unsigned functions);
 const struct nn_model *describe_parts(struct emitter *e);
+/* Constants that the last text reads as nn_words; they are gone with the next one. */
+const int32_t *words_of_part(const struct emitter *e, size_t *n);
 /* header: the file's name, for its guard; NULL: the graph's name and ".h". */
 const char *emit_header(struct graph *g, const char *header);
 

@@ -14,6 +14,7 @@ struct scope {
 };
 
 typedef LIST(const char *) text_list;
+typedef LIST(int32_t) word_list;
 
 /* A static function of the generated file. */
 struct function {
@@ -75,6 +76,7 @@ struct emitter {
 	bool computed;	     /* the params are what embed.c made of those of the model */
 	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
 	bool uses_maps;
+	word_list words; /* in process: constants that the text reads */
 	bool uses_tiles, uses_blocks, uses_panels, uses_adds;
 	LIST(struct tile_lanes) tile_lanes; /* of each routine for tiles */
 };
@@ -288,6 +290,12 @@ void print_affine(struct body *b, struct text *out, const struct affine *a, int 
 void print_condition(struct body *b, struct text *out, const struct affine *a);
 struct arg *find_arg(struct body *b, const struct tensor *t);
 void print_read(struct body *b, struct text *out, const struct expr *read, int level);
+
+/* ---- emit_words.c: constants in process ---- */
+
+/* n words of 32 bits, as C that points to them, where a ptrdiff_t may lie. */
+const char *words_text(struct emitter *e, const void *words, int n);
+void declare_words(struct emitter *e);
 
 /* ---- the rest of the file ---- */
 

@@ -215,21 +215,19 @@ static bool uses_memory(const struct map *m, const struct map_space *space, int 
 	return false;
 }
 
-static int count_words(const struct map *m, const struct map_instruction *ins)
-{
-	int n = 1 + (ins->result >= 0) + ins->n + ins->words.n;
+static void add_word_to(const struct map *m, word_list *out, int64_t word) { list_add(m->arena, out, (int32_t)word); }
 
-	(void)m;
-	return n;
+static void add_words_to(const struct map *m, word_list *out, const word_list *words)
+{
+	for (int i = 0; i < words->n; i++)
+		list_add(m->arena, out, words->item[i]);
 }
 
-static void add_number(struct text *out, int64_t n) { text_printf(out, out->n ? ", %lld" : "%lld", (long long)n); }
-
-/* The head of a space, whose words are counted last. */
-static int write_space(const struct map *m, const struct map_space *space, int body, struct text *out)
+/* The head of a space, with the words of its body. */
+static void add_head(const struct map *m, const struct map_space *space, int body, word_list *out)
 {
-	struct text head = {.arena = m->arena}, moves = {.arena = m->arena};
-	int moved = 0, words;
+	word_list moves = {0};
+	int moved = 0;
 
 	for (int k = 0; k < m->memory.n; k++) {
 		bool moves_it = false;
@@ -239,51 +237,43 @@ static int write_space(const struct map *m, const struct map_space *space, int b
 		if (!moves_it || !uses_memory(m, space, k))
 			continue;
 		moved++;
-		add_number(&moves, k);
+		add_word_to(m, &moves, k);
 		for (int l = 0; l < space->n; l++)
-			add_number(&moves, memory_step(m, k, &space->level[l]));
+			add_word_to(m, &moves, memory_step(m, k, &space->level[l]));
 	}
-	words = 5 + space->n + moved * (space->n + 1);
-	add_number(&head, NN_MAP_SPACE | words << 8);
-	add_number(&head, space->n);
-	add_number(&head, space->strip);
-	add_number(&head, body);
+	add_word_to(m, out, NN_MAP_SPACE | (5 + space->n + moves.n) << 8);
+	add_word_to(m, out, space->n);
+	add_word_to(m, out, space->strip);
+	add_word_to(m, out, body);
 	for (int l = 0; l < space->n; l++)
-		add_number(&head, space->level[l].rows ? -space->level[l].each : space->level[l].extent);
-	add_number(&head, moved);
-	text_printf(out, out->n ? ", %s" : "%s", head.at);
-	if (moved)
-		text_printf(out, ", %s", moves.at);
-	return words;
+		add_word_to(m, out, space->level[l].rows ? -space->level[l].each : space->level[l].extent);
+	add_word_to(m, out, moved);
+	add_words_to(m, out, &moves);
 }
 
-/* Instructions [first, end); returns their words. */
-static int write_code(const struct map *m, int first, int end, struct text *out)
+/* Instructions [first, end). */
+static void add_code(const struct map *m, int first, int end, word_list *out)
 {
-	int total = 0;
-
 	for (int i = first; i < end; i++) {
 		const struct map_instruction *ins = &m->code.item[i];
 
 		if (ins->op == NN_MAP_SPACE) {
-			struct text body = {.arena = m->arena};
-			int words = write_code(m, ins->space->first, ins->space->end, &body);
+			word_list body = {0};
 
-			total += words + write_space(m, ins->space, words, out);
-			text_printf(out, words ? ", %s" : "%s", words ? body.at : "");
+			add_code(m, ins->space->first, ins->space->end, &body);
+			add_head(m, ins->space, body.n, out);
+			add_words_to(m, out, &body);
 			i = ins->space->end - 1;
 			continue;
 		}
-		total += count_words(m, ins);
-		add_number(out, (int)ins->op | count_words(m, ins) << 8);
+		add_word_to(m, out, (int)ins->op | (1 + (ins->result >= 0) + ins->n + ins->words.n) << 8);
 		if (ins->result >= 0)
-			add_number(out, slot_of(m, ins->result));
+			add_word_to(m, out, slot_of(m, ins->result));
 		for (int k = 0; k < ins->n; k++)
-			add_number(out, slot_of(m, ins->operand[k]));
+			add_word_to(m, out, slot_of(m, ins->operand[k]));
 		for (int k = 0; k < ins->words.n; k++)
-			add_number(out, ins->words.item[k]);
+			add_word_to(m, out, ins->words.item[k]);
 	}
-	return total;
 }
 
 /* Where the array begins: the element for which all of the program's loops are 0. Integers are passed as if they were
@@ -337,8 +327,9 @@ static int highest(const struct map *m, int from, int to)
 void write_program(struct map *m)
 {
 	struct emitter *e = m->b->e;
-	struct text code = {.arena = m->arena}, numbers = {.arena = m->arena}, memory = {.arena = m->arena};
-	const char *program = new_name(e, &m->b->scope, "map"), *number = "NULL", *count = "0", *at;
+	struct text numbers = {.arena = m->arena}, memory = {.arena = m->arena};
+	word_list program = {0};
+	const char *number = "NULL", *count = "0", *at;
 	bool rows = m->flat;
 
 	for (int i = 0; i < m->code.n; i++)
@@ -350,16 +341,15 @@ void write_program(struct map *m)
 		m->b->takes_n = true;
 		count = "n";
 	}
-	add_number(&code, highest(m, NN_MAP_REGISTER, NN_MAP_UNIFORM));
-	add_number(&code, highest(m, NN_MAP_UNIFORM, NN_MAP_SLOTS));
-	write_code(m, 0, m->code.n, &code);
+	add_word_to(m, &program, highest(m, NN_MAP_REGISTER, NN_MAP_UNIFORM));
+	add_word_to(m, &program, highest(m, NN_MAP_UNIFORM, NN_MAP_SLOTS));
+	add_code(m, 0, m->code.n, &program);
 	e->uses_maps = true;
 	for (int i = m->first; i < m->end; i++)
 		if (m->local[i - m->first])
 			write_line(e, "%s %s;",
 				   m->b->group->stages.item[i]->eq->tensor->elem == ELEM_REAL ? e->real : "int32_t",
 				   m->local[i - m->first]);
-	write_line(e, "static const int %s[] = {%s};", program, code.at);
 	for (int i = 0; i < m->numbers.n; i++) {
 		const char *text;
 
@@ -379,7 +369,8 @@ void write_program(struct map *m)
 						     : start_of(m, &m->memory.item[i]));
 	at = new_name(e, &m->b->scope, "at");
 	write_line(e, "const %s *const %s[] = {%s};", e->real, at, memory.at);
-	write_line(e, "nn_map_run(%s, %s, %d, %s, %d, %s);", program, count, m->numbers.n, number, m->memory.n, at);
+	write_line(e, "nn_map_run(%s, %s, %d, %s, %d, %s);", words_text(e, program.item, program.n), count,
+		   m->numbers.n, number, m->memory.n, at);
 }
 
 void write_map_routine(struct emitter *e)

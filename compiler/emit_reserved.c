@@ -16,7 +16,7 @@ static const char reserved[][17] = {
 	"fast_log", "fast_tanh", "float", "float_t", "for", "fpclassify", "friend", "goto", "i386", "if", "inline",
 	"int", "int16_t", "int32_t", "int64_t", "int8_t", "inverse_erf", "isfinite", "isgreater", "isinf", "isless",
 	"isnan", "isnormal", "isunordered", "larger", "linux", "long", "main", "major", "memcpy", "memset", "minor",
-	"modulo", "mutable", "namespace", "near", "new", "nn_late", "nn_normal", "nn_normalf", "nn_parts", "nn_uniform",
+	"modulo", "mutable", "namespace", "near", "new", "nn_late", "nn_normal", "nn_normalf", "nn_parts", "nn_uniform", "nn_words",
 	"nn_uniformf", "noexcept", "normal", "not", "not_eq", "nullptr", "offsetof", "operator", "or", "or_eq",
 	"private", "protected", "ptrdiff_t", "public", "random_words", "register", "reinterpret_cast", "requires",
 	"restrict", "return", "short", "signbit", "signed", "signgam", "size_t", "sizeof", "smaller", "static",

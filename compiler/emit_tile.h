@@ -39,10 +39,10 @@ void fill_panel(struct body *b, const struct tile *tile, const struct tile_names
 
 /* ---- emit_tile_call.c ---- */
 
-/* The name of an nn_tile; few: of one row of the batch. */
+/* A pointer to an nn_tile, as C; few: of one row of the batch. */
 const char *write_call_shape(struct body *b, const struct tile *tile, bool few);
 void call_routine(struct body *b, const struct tile *tile, const char *shape);
-/* The name of an nn_panel. */
+/* A pointer to an nn_panel, whose loops are outermost first. */
 const char *write_call_panel(struct body *b, const struct tile *tile);
 void declare_routines(struct emitter *e);
 

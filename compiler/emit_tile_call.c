@@ -1,14 +1,17 @@
 /* emit_tile_call.c - tiles and panels in process: the routines are functions of the runtime (../runtime/tile.h), and
- * shapes are structures that they are given. */
+ * shapes are structures of it that they are given, as words (emit_words.c). */
 #include "emit_tile.h"
 
-/* Offsets of the first `room` places along a side. */
-static void write_offsets(struct text *out, int n, int split, int64_t first, int64_t second)
+#include <stddef.h>
+#include <string.h>
+
+#include "../runtime/tile.h"
+
+/* Offsets of places along a side. */
+static void set_offsets(ptrdiff_t *out, int n, int split, int64_t first, int64_t second)
 {
-	text_add(out, ", {");
 	for (int i = 0; i < n; i++)
-		text_printf(out, i ? ", %lld" : "%lld", (long long)(i % split * first + i / split * second));
-	text_add(out, "}");
+		out[i] = (ptrdiff_t)(i % split * first + i / split * second);
 }
 
 static int64_t sum_step(const struct tile *tile, int sum, bool of_b)
@@ -22,31 +25,33 @@ static int64_t sum_step(const struct tile *tile, int sum, bool of_b)
 	return step;
 }
 
-/* A sum's field, outermost first. */
-static void write_loops_of_sum(struct body *b, struct text *out, const struct tile *tile, int which)
+/* What a routine is to read: constants, or a copy of them in which the trips of a sum over the call's rows, in the
+ * field `trips`, outermost first, are set. */
+static const char *structure_text(struct body *b, const struct tile *tile, const char *want, const void *structure,
+				  size_t size, size_t trips)
 {
-	text_add(out, ", {");
-	for (int k = 2; k >= 0; k--) {
-		const struct tile_axis *x = k < tile->n_sum ? &tile->sum[k] : NULL;
-		const char *trips = !x ? "1" : number(b->e, x->extent);
+	const char *words = words_text(b->e, structure, (int)(size / sizeof(int32_t))), *name = NULL;
 
-		if (x && x->rows && has_run_time_rows(b->group)) {
-			b->takes_n = true;
-			trips = "n";
+	for (int k = 0; k < NN_TILE_LOOPS && k < tile->n_sum; k++) {
+		if (!tile->sum[k].rows || !has_run_time_rows(b->group))
+			continue;
+		if (!name) {
+			name = new_name(b->e, &b->scope, want);
+			write_line(b->e, "ptrdiff_t %s[%d];", name, (int)(size / sizeof(ptrdiff_t)));
+			write_line(b->e, "memcpy(%s, %s, sizeof %s);", name, words, name);
 		}
-		text_add(out, which == 0 ? trips : number(b->e, !x ? 0 : sum_step(tile, k, which == 2)));
-		text_add(out, k ? ", " : "}");
+		b->takes_n = true;
+		write_line(b->e, "((int *)%s)[%d] = n;", name, (int)(trips / sizeof(int32_t)) + NN_TILE_LOOPS - 1 - k);
 	}
+	return name ? name : words;
 }
 
 const char *write_call_shape(struct body *b, const struct tile *tile, bool few)
 {
 	const struct tile_size *size = &tile->size[0];
-	struct text out = {.arena = b->e->arena};
-	const char *name = new_name(b->e, &b->scope, few ? "row_shape" : "shape");
 	int row[2], col[2], rows, cols, lanes = b->e->p->machine[0].lanes;
-	bool constant;
 	int64_t b_first = tile->dot ? tile->col[0].b : lanes, t_first = tile->dot ? tile->col[0].t : lanes;
+	nn_tile shape;
 
 	for (int k = 0; k < 2; k++) {
 		row[k] = few && tile->row[k].rows ? 1 : size->row[k];
@@ -54,76 +59,66 @@ const char *write_call_shape(struct body *b, const struct tile *tile, bool few)
 	}
 	rows = row[0] * row[1];
 	cols = col[0] * col[1];
-	text_printf(&out, "%d, %d, %d, %d, 1", rows, cols, size->lanes, tile->adds);
-	for (int which = 0; which < 3; which++)
-		write_loops_of_sum(b, &out, tile, which);
-	text_add(&out, ", 0, 0, 0");
+	memset(&shape, 0, sizeof shape);
+	shape.rows = rows;
+	shape.vectors = cols;
+	shape.lanes = size->lanes;
+	shape.accumulate = tile->adds;
+	shape.count = 1;
+	for (int k = 0; k < NN_TILE_LOOPS; k++) {
+		int at = NN_TILE_LOOPS - 1 - k;
+
+		shape.k[at] = k < tile->n_sum ? (int32_t)tile->sum[k].extent : 1;
+		shape.scalar_k[at] = k < tile->n_sum ? (ptrdiff_t)sum_step(tile, k, false) : 0;
+		shape.vector_k[at] = k < tile->n_sum ? (ptrdiff_t)sum_step(tile, k, true) : 0;
+	}
 	if (tile->panel == PANEL_A)
-		write_offsets(&out, rows, row[0], 1, row[0]);
+		set_offsets(shape.scalar, rows, row[0], 1, row[0]);
 	else
-		write_offsets(&out, rows, row[0], tile->row[0].a, tile->row[1].a);
-	write_offsets(&out, rows, row[0], tile->row[0].t, tile->row[1].t);
+		set_offsets(shape.scalar, rows, row[0], tile->row[0].a, tile->row[1].a);
+	set_offsets(shape.result_row, rows, row[0], tile->row[0].t, tile->row[1].t);
 	if (tile->panel == PANEL_B)
-		write_offsets(&out, cols, col[0], size->lanes, (int64_t)size->lanes * col[0]);
+		set_offsets(shape.vector, cols, col[0], size->lanes, (int64_t)size->lanes * col[0]);
 	else
-		write_offsets(&out, cols, col[0], b_first, tile->col[1].b);
-	write_offsets(&out, cols, col[0], t_first, tile->col[1].t);
-	constant = !(tile->n_sum && tile->sum[tile->n_sum - 1].rows && has_run_time_rows(b->group));
-	write_line(b->e, "%sconst nn_tile %s = {%s};", constant ? "static " : "", name, out.at);
-	return name;
+		set_offsets(shape.vector, cols, col[0], b_first, tile->col[1].b);
+	set_offsets(shape.result_vector, cols, col[0], t_first, tile->col[1].t);
+	return structure_text(b, tile, few ? "row_shape" : "shape", &shape, sizeof shape, offsetof(nn_tile, k));
 }
 
 void call_routine(struct body *b, const struct tile *tile, const char *shape)
 {
-	write_line(b->e, "nn_tile_%s(&%s, %s, %s, %s);", tile->dot ? "dot" : "run", shape, operand_text(b, tile, 0),
+	write_line(b->e, "nn_tile_%s(%s, %s, %s, %s);", tile->dot ? "dot" : "run", shape, operand_text(b, tile, 0),
 		   operand_text(b, tile, 1), start_text(b, tile, 2));
 }
 
 void declare_routines(struct emitter *e)
 {
-	write_line(e, "typedef struct nn_tile {");
-	write_line(e, "\tint rows, vectors, lanes, accumulate, count, k[3];");
-	write_line(e, "\tptrdiff_t scalar_k[3], vector_k[3], scalar_step, vector_step, result_step;");
-	write_line(e, "\tptrdiff_t scalar[16], result_row[16], vector[6], result_vector[6];");
-	write_line(e, "} nn_tile;");
-	write_line(e, "void nn_tile_run(const nn_tile *tile, const %s *a, const %s *b, %s *t);", e->real, e->real,
+	write_line(e, "void nn_tile_run(const void *tile, const %s *a, const %s *b, %s *t);", e->real, e->real,
 		   e->real);
-	write_line(e, "typedef struct nn_panel {");
-	write_line(e, "\tint turned, run, groups, k[3];");
-	write_line(e, "\tptrdiff_t step[3], place, group;");
-	write_line(e, "} nn_panel;");
-	write_line(e, "void nn_tile_fill(const nn_panel *panel, const %s *from, %s *to);", e->real, e->real);
-	write_line(e, "void nn_tile_dot(const nn_tile *tile, const %s *a, const %s *b, %s *t);", e->real, e->real,
+	write_line(e, "void nn_tile_dot(const void *tile, const %s *a, const %s *b, %s *t);", e->real, e->real,
 		   e->real);
+	write_line(e, "void nn_tile_fill(const void *panel, const %s *from, %s *to);", e->real, e->real);
 }
 
-/* The order of an nn_panel, whose loops are written outermost first. */
 const char *write_call_panel(struct body *b, const struct tile *tile)
 {
-	bool of_b = tile->panel == PANEL_B, constant = true;
+	bool of_b = tile->panel == PANEL_B;
 	const struct tile_axis *side = of_b ? tile->col : tile->row;
 	const struct tile_size *size = &tile->size[0];
-	const char *name = new_name(b->e, &b->scope, "order");
-	struct text out = {.arena = b->e->arena};
+	nn_panel order;
 
-	text_printf(&out, "%d, %d, %d", tile->turned, of_b ? size->col[0] * size->lanes : size->row[0],
-		    of_b ? size->col[1] : size->row[1]);
-	for (int which = 0; which < 2; which++) {
-		text_add(&out, ", {");
-		for (int k = 2; k >= 0; k--) {
-			const struct tile_axis *x = k < tile->n_sum ? &tile->sum[k] : NULL;
-			const char *trips = number(b->e, x ? x->extent : 1);
+	memset(&order, 0, sizeof order);
+	order.turned = tile->turned;
+	order.run = of_b ? size->col[0] * size->lanes : size->row[0];
+	order.groups = of_b ? size->col[1] : size->row[1];
+	for (int k = 0; k < NN_TILE_LOOPS; k++) {
+		const struct tile_axis *x = k < tile->n_sum ? &tile->sum[k] : NULL;
+		int at = NN_TILE_LOOPS - 1 - k;
 
-			if (x && x->rows && has_run_time_rows(b->group)) {
-				constant = false;
-				trips = "n";
-			}
-			text_add(&out, which == 0 ? trips : number(b->e, !x ? 0 : of_b ? x->b : x->a));
-			text_add(&out, k ? ", " : "}");
-		}
+		order.k[at] = x ? (int32_t)x->extent : 1;
+		order.step[at] = !x ? 0 : (ptrdiff_t)(of_b ? x->b : x->a);
 	}
-	text_printf(&out, ", %lld, %lld", (long long)(of_b ? side[0].b : side[0].a),
-		    (long long)(of_b ? side[1].b : side[1].a));
-	write_line(b->e, "%sconst nn_panel %s = {%s};", constant ? "static " : "", name, out.at);
-	return name;
+	order.place = (ptrdiff_t)(of_b ? side[0].b : side[0].a);
+	order.group = (ptrdiff_t)(of_b ? side[1].b : side[1].a);
+	return structure_text(b, tile, "order", &order, sizeof order, offsetof(nn_panel, k));
 }

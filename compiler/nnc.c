@@ -286,6 +286,12 @@ const char *nnc_emit_in_process(nnc_model *m, const nnc_tiles *tiles, unsigned f
 	return view(m, view_in_process, (struct view_request){.tiles = tiles, .functions = functions});
 }
 
+const int32_t *nnc_words(const nnc_model *m, size_t *n)
+{
+	*n = 0;
+	return m->parts ? words_of_part(m->parts, n) : NULL;
+}
+
 const struct nn_model *nnc_descriptor(nnc_model *m)
 {
 	struct view_request request = {0};

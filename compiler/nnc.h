@@ -108,6 +108,9 @@ const char *nnc_emit_header(nnc_model *model, const char *header);
  * any_init, any_forward and so on. The text with init has in place of a function that is in another part one that calls
  * what `void *nn_late(void *parts, int number)` returns for it (NULL: nothing), with the address of `nn_parts`. */
 const char *nnc_emit_in_process(nnc_model *model, const nnc_tiles *tiles, unsigned functions);
+/* What the text of the last part has as `extern const int nn_words[]`: *n words of 32 bits, gone with the next part. They
+ * are to lie where a ptrdiff_t may, and to stay while the code is called. */
+const int32_t *nnc_words(const nnc_model *model, size_t *n);
 /* The descriptor of that code without its functions, which are NULL in it; until nnc_free. */
 const struct nn_model *nnc_descriptor(nnc_model *model);
 /* Whether it has a function `step`: a loss, and a train line. */

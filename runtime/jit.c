@@ -96,6 +96,8 @@ static int add_symbols(TCCState *tcc, const struct jit_host *host)
 		      add_symbol(tcc, "nn_tile_dot", tiles->dot) < 0 ||
 		      add_symbol(tcc, "nn_tile_fill", tiles->fill) < 0 || add_symbol(tcc, "nn_map_run", tiles->map) < 0))
 		return -1;
+	if (host && host->words && tcc_add_symbol(tcc, "nn_words", host->words) < 0)
+		return -1;
 	return host && host->parts ? tcc_add_symbol(tcc, "nn_parts", host->parts) : 0;
 }
 

@@ -3,11 +3,13 @@
 #define NNR_JIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct jit;
 /* What code may call beside libm, memcpy, memset and random_words. */
 struct jit_host {
 	const struct tile_set *tiles; /* the routines of tile.h, or NULL */
+	const int32_t *words;	      /* nn_words, or NULL */
 	struct late *parts;	      /* what nn_late is called with, where the text is a part of the code; or NULL */
 };
 

@@ -68,8 +68,10 @@ void late_free(struct late *late)
 {
 	if (!late)
 		return;
-	for (int i = 0; i < late->n_part; i++)
+	for (int i = 0; i < late->n_part; i++) {
 		jit_free(late->part[i]);
+		host_free(&late->host, late->words[i]);
+	}
 	nnc_free(late->compiled);
 	host_free(&late->host, late->descriptor);
 	pthread_mutex_destroy(&late->lock);
@@ -97,15 +99,26 @@ static void report_jit(void *user, const char *message)
 static nnr_status compile_part(struct late *late, unsigned functions)
 {
 	struct listener listener = {&late->host, NNR_INVALID};
-	const struct jit_host host = {late->tile_set, late};
+	struct jit_host host = {.tiles = late->tile_set, .parts = late};
 	const char *text = nnc_emit_in_process(late->compiled, &late->tiles, functions);
 	struct jit *jit = NULL;
+	int32_t *words = NULL;
+	size_t n;
+	const int32_t *constants = nnc_words(late->compiled, &n);
 	if (text && !jit_has_room(text))
 		return host_fail(&late->host, NNR_MEMORY, NULL, "out of memory");
+	if (text && n) {
+		if (!(words = host_alloc(&late->host, n, sizeof *words)))
+			return NNR_MEMORY;
+		host.words = memcpy(words, constants, n * sizeof *words);
+	}
 	if (text)
 		jit = jit_compile(text, &host, report_jit, &listener);
-	if (!jit)
+	if (!jit) {
+		host_free(&late->host, words);
 		return late->out_of_memory ? NNR_MEMORY : listener.status;
+	}
+	late->words[late->n_part] = words;
 	late->part[late->n_part++] = jit;
 	return NNR_OK;
 }

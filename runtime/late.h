@@ -34,6 +34,7 @@ struct late {
 	pthread_mutex_t lock; /* of what follows: nn_late may be called by any thread */
 	void *function[CODE_COUNT];
 	struct jit *part[CODE_COUNT];
+	int32_t *words[CODE_COUNT]; /* of each part, or NULL */
 	int n_part;
 };
 
