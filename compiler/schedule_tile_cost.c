@@ -1,8 +1,8 @@
 /* schedule_tile_cost.c - the cycles that tiles of a size take.
  *
- * A count of instructions, with round weights that rank measured schedules, and of the bytes that a tile brings from the
- * second cache: of two operands at most one stays in the first one from tile to tile, and none does whose rows are a
- * power of two apart, as they share a few of its sets. */
+ * A count of instructions, with round weights that rank measured schedules, and of the bytes that a tile brings from
+ * the second cache: of two operands at most one stays in the first one from tile to tile, and none does whose rows are
+ * a power of two apart, as they share a few of its sets. */
 #include "schedule_tile.h"
 
 #include <math.h>
@@ -60,7 +60,12 @@ static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(
 /* wide: elements side by side at each step, 1: none. */
 static struct reach find_reach(const struct problem *p, const struct choice *c, bool of_b, int wide)
 {
-	enum { LINE = 64, SETS = 64, WAYS = 8, NEAR = 4 /* times as far as what is read: brought ahead all the same */ };
+	enum {
+		LINE = 64,
+		SETS = 64,
+		WAYS = 8,
+		NEAR = 4 /* times as far as what is read: brought ahead all the same */
+	};
 	struct reach reach = {1, 0, false};
 
 	for (int i = 0; i < p->n; i++) {
@@ -172,7 +177,8 @@ static double bring_cost(const struct problem *p, const struct around *around, c
 			 const struct tile_size *size)
 {
 	enum { KEPT = L1_BYTES / 2, SLACK = 60 /* bytes of a cache line beside those that count */ };
-	const double scattered = 0.1, from_far = 0.1, in_turn = 0.04; /* a byte, which in turn is guessed and comes early */
+	const double scattered = 0.1, from_far = 0.1,
+		     in_turn = 0.04; /* a byte, which in turn is guessed and comes early */
 	double real = p->real_size;
 	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1], lanes = c->dot ? 1 : size->lanes;
 	double a_span = around->a.span + side_span(p, c->row, size->row, false, 1);
@@ -206,16 +212,29 @@ static double add_cost(const struct problem *p, int lanes, int rows, int cols)
 	return rows * cols * 0.5 + (size_of(p, 2) > L1_BYTES / 2 ? bytes * in_turn : 0);
 }
 
-/* Cycles for a tile, by a count of instructions; the weights are round numbers that rank measured schedules. */
-static double tile_cost(const struct around *around, bool dot, int rows, int cols, const struct machine *target)
+/* Whether the results of a dot product are stored as vectors. */
+static bool stores_vectors(const struct problem *p, const struct choice *c, const struct tile_size *size)
 {
+	return c->row[0] >= 0 && p->axis[c->row[0]].t == 1 && size->row[1] == 1 && size->col[0] * size->col[1] == 1 &&
+	       size->row[0] % size->lanes == 0;
+}
+
+/* Cycles for a tile, by a count of instructions; the weights are round numbers that rank measured schedules. */
+static double tile_cost(const struct around *around, const struct problem *p, const struct choice *c,
+			const struct tile_size *size, const struct machine *target)
+{
+	bool dot = c->dot;
+	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1];
 	int results = rows * cols;
 	double step = results * (target->fused ? 0.5 : 1), loads = (rows + cols) * 0.5;
 
 	step = loads > step ? loads : step;
 	step = results < 8 && step < 4 ? 4 : step;
 	step += 0.3 * cols + (dot ? 0.3 : 0.1) * rows;
-	return around->steps * step + 5 * around->exits + 10 + results * (dot ? 3 : 0.5);
+	return around->steps * step + 5 * around->exits + 10 +
+	       results * (!dot			       ? 0.5
+			  : stores_vectors(p, c, size) ? 2
+						       : 3);
 }
 
 /* Whether tiles of a size cover their indices once: those that add must not do so twice. */
@@ -238,8 +257,7 @@ static bool fits(const struct choice *c, int lanes, int rows, int cols, const st
 	       rows <= (c->dot ? target->dot_rows : target->rows) && cols <= (c->dot ? target->dot_cols : target->cols);
 }
 
-double best_size(const struct problem *p, const struct choice *c, const struct machine *target,
-			struct tile_size *best)
+double best_size(const struct problem *p, const struct choice *c, const struct machine *target, struct tile_size *best)
 {
 	double least = INFINITY;
 	struct sizes row0 = side_sizes(p, c->row[0]), row1 = side_sizes(p, c->row[1]), col1 = side_sizes(p, c->col[1]);
@@ -255,14 +273,13 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 			double tiles = around.tiles * row1.tiles[r1] * col0.tiles[c0] * col1.tiles[c1];
 
 			for (int r0 = 0; r0 < row0.n; r0++) {
-				struct tile_size size = {
-					lanes, {row0.at[r0], row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
+				struct tile_size size = {lanes, {row0.at[r0], row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
 				int rows = row0.at[r0] * row1.at[r1];
 				double cost;
 
 				if (!fits(c, lanes, rows, cols, target) || (c->outside && !divides(p, c, &size)))
 					continue;
-				cost = tile_cost(&around, c->dot, rows, cols, target);
+				cost = tile_cost(&around, p, c, &size, target);
 				cost = fmax(cost, cost / 2 + bring_cost(p, &around, c, &size));
 				cost += c->outside ? add_cost(p, lanes, rows, cols) : 0;
 				cost = cost * tiles * row0.tiles[r0] + around.copied * around.outside;
@@ -275,4 +292,3 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 	}
 	return least;
 }
-

@@ -67,6 +67,8 @@ TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int col
 			    const REAL *restrict b, REAL *restrict t)
 {
 	const int n = rows * cols;
+	/* of a dot product: results that lie side by side, in vectors */
+	const int whole = cols == 1 && tile->t_row[0] == 1 && tile->split[0] >= rows ? n / lanes_NUMBER : 0;
 	vector_NUMBER sum[32];
 
 	TILE_UNROLL
@@ -95,7 +97,10 @@ TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int col
 				 TILE_SHUFFLE(mask_NUMBER, sum[2 * i], sum[2 * i + 1], TILE_LIST_NUMBER(1, 2));
 	}
 	TILE_UNROLL
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < whole; i++)
+		*(any_vector_NUMBER *)(t + i * lanes_NUMBER) = sum[i];
+	TILE_UNROLL
+	for (int i = whole * lanes_NUMBER; i < n; i++)
 		t[TILE_AT(tile->t_row, i / cols, tile->split[0]) + TILE_AT(tile->t_col, i % cols, tile->split[1])] =
 			sum[i / lanes_NUMBER][i % lanes_NUMBER];
 }
