@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { STRIP_ELEMENTS = 512, MOST_LEVELS = 8 };
+enum { STRIP_ELEMENTS = 512, MOST_LEVELS = 8, FEW_STEPS = 12 /* on the C stack */ };
 
 /* Its value, in the piece of its loops that is being written; the conditions of a sum stay within. */
 static struct expr *value_of(const struct stage *stage)
@@ -131,7 +131,8 @@ static struct map_space *new_space(struct map *m) { return arena_alloc(m->arena,
 static struct map_space *bound_space(struct map *m, const struct stage *stage)
 {
 	struct map_space *space = new_space(m);
-	condition_list steps = {0}, bounds = {0};
+	struct affine first[FEW_STEPS];
+	condition_list steps = {.item = first, .room = FEW_STEPS}, bounds = {0};
 	int end = stage->form == FORM_ROW ? stage->n_loop - 1 : stage->n_loop;
 
 	collect_steps(m, stage, &steps, &bounds);
@@ -144,7 +145,8 @@ static struct map_space *bound_space(struct map *m, const struct stage *stage)
 static struct map_space *free_space(struct map *m, int at, int end, int from, int to)
 {
 	struct map_space *space = new_space(m);
-	condition_list steps = {0}, bounds = {0};
+	struct affine first[FEW_STEPS];
+	condition_list steps = {.item = first, .room = FEW_STEPS}, bounds = {0};
 	const struct stage_list *stages = &m->b->group->stages;
 
 	if (m->flat) {
@@ -549,6 +551,8 @@ static bool make_map(struct map *m, struct body *b, int at, int end, int from)
 	struct expr *e;
 
 	*m = (struct map){.b = b, .arena = b->e->arena, .first = at, .end = end, .from = from};
+	m->memory.item = m->first_memory;
+	m->memory.room = FEW_ARRAYS;
 	m->flat = b->group->flat;
 	m->needs_local = end < b->group->stages.n;
 	m->local = arena_array(m->arena, (size_t)(end - at), sizeof *m->local);

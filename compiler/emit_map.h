@@ -49,6 +49,8 @@ struct map_instruction {
 	struct map_space *space;   /* SPACE */
 };
 
+enum { FEW_ARRAYS = 8 };
+
 struct map_memo {
 	const struct expr *expr;
 	int value;
@@ -60,6 +62,7 @@ struct map {
 	LIST(struct map_value) values;
 	LIST(struct map_instruction) code;
 	LIST(struct map_memory) memory;
+	struct map_memory first_memory[FEW_ARRAYS]; /* few programs have more */
 	LIST(struct map_number {
 		struct expr *expr;
 		const struct equation *eq; /* in which it stands */

@@ -361,14 +361,15 @@ void write_program(struct map *m)
 	}
 	if (m->numbers.n) {
 		number = new_name(e, &m->b->scope, "number");
-		write_line(e, "const %s %s[] = {%s};", e->real, number, numbers.at);
+		write_line(e, "const %s %s[%d] = {%s};", e->real, number, m->numbers.n, numbers.at);
 	}
 	for (int i = 0; i < m->memory.n; i++)
 		text_printf(&memory, i ? ", %s" : "%s",
 			    m->memory.item[i].number ? integer_number(m, &m->memory.item[i])
 						     : start_of(m, &m->memory.item[i]));
 	at = new_name(e, &m->b->scope, "at");
-	write_line(e, "const %s *const %s[] = {%s};", e->real, at, memory.at);
+	/* with its size: libtcc goes twice through what it has to count */
+	write_line(e, "const %s *const %s[%d] = {%s};", e->real, at, m->memory.n, memory.at);
 	write_line(e, "nn_map_run(%s, %s, %d, %s, %d, %s);", words_text(e, program.item, program.n), count,
 		   m->numbers.n, number, m->memory.n, at);
 }

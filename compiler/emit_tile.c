@@ -291,12 +291,24 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 
 /* The call of a tile, of one row of the batch where there are few. */
 static void write_tile(struct body *b, const struct tile *tile, const struct tile_names *names,
-		       const char *const shape[2], bool few)
+		       const char *const shape[2])
 {
-	if (b->e->options->tiles)
-		call_routine(b, tile, shape[few]);
-	else
-		write_call(b, tile, names, shape[0], few);
+	struct emitter *e = b->e;
+
+	if (e->options->tiles) {
+		call_routine(b, tile,
+			     !names->few ? shape[0]
+					 : arena_printf(e->arena, "%s == 1 ? %s : %s", names->few, shape[1], shape[0]));
+		return;
+	}
+	if (names->few) {
+		open_block(e, "if (%s == 1) {", names->few);
+		write_call(b, tile, names, shape[0], true);
+		reopen_block(e, "} else {");
+	}
+	write_call(b, tile, names, shape[0], false);
+	if (names->few)
+		close_block(e, "}");
 }
 
 /* By what the sums are multiplied before they are added: known before the loops. */
@@ -343,14 +355,7 @@ void write_tiles(struct body *b, const struct tile *tile)
 		if (k < tile->n_loop)
 			open_tile_loop(b, tile, &names, k);
 	}
-	if (names.few) {
-		open_block(e, "if (%s == 1) {", names.few);
-		write_tile(b, tile, &names, shape, true);
-		reopen_block(e, "} else {");
-	}
-	write_tile(b, tile, &names, shape, false);
-	if (names.few)
-		close_block(e, "}");
+	write_tile(b, tile, &names, shape);
 	for (int k = 0; k < tile->n_loop; k++)
 		close_block(e, "}");
 	if (tile->scale)

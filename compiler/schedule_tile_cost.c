@@ -189,6 +189,8 @@ static double bring_cost(const struct problem *p, const struct around *around, c
 	bool conflict_b = around->b.conflict && c->panel != PANEL_B;
 	bool keep_a, keep_b, far;
 
+	if (around->small)
+		return 0;
 	a = c->panel == PANEL_A || a_span * real > a ? a : a_span * real;
 	b = c->panel == PANEL_B || b_span * real > b ? b : b_span * real;
 	keep_a = a <= KEPT && !conflict_a && c->panel != PANEL_B;
@@ -196,8 +198,6 @@ static double bring_cost(const struct problem *p, const struct around *around, c
 	far = a + b > L2_BYTES;
 	a *= conflict_a ? scattered : far ? from_far : in_turn;
 	b *= conflict_b ? scattered : far ? from_far : in_turn;
-	if (around->small)
-		return 0;
 	if (keep_a && keep_b)
 		return fmin(a, b);
 	return keep_a ? b : keep_b ? a : a + b;
@@ -271,7 +271,10 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 			int r1 = at % row1.n, c0 = at / row1.n % col0.n, c1 = at / row1.n / col0.n;
 			int cols = col0.at[c0] * col1.at[c1];
 			double tiles = around.tiles * row1.tiles[r1] * col0.tiles[c0] * col1.tiles[c1];
+			double copied = around.copied * around.outside;
 
+			if (!fits(c, lanes, 1, cols, target))
+				continue;
 			for (int r0 = 0; r0 < row0.n; r0++) {
 				struct tile_size size = {lanes, {row0.at[r0], row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
 				int rows = row0.at[r0] * row1.at[r1];
@@ -280,9 +283,11 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 				if (!fits(c, lanes, rows, cols, target) || (c->outside && !divides(p, c, &size)))
 					continue;
 				cost = tile_cost(&around, p, c, &size, target);
+				if (cost * tiles * row0.tiles[r0] + copied >= least) /* it is not less with all that it brings */
+					continue;
 				cost = fmax(cost, cost / 2 + bring_cost(p, &around, c, &size));
 				cost += c->outside ? add_cost(p, lanes, rows, cols) : 0;
-				cost = cost * tiles * row0.tiles[r0] + around.copied * around.outside;
+				cost = cost * tiles * row0.tiles[r0] + copied;
 				if (cost >= least)
 					continue;
 				least = cost;

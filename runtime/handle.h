@@ -18,6 +18,8 @@ struct host {
 void host_init(struct host *host, const nnc_options *options);
 /* Zeroed memory for count items, or NULL: out of memory (an overflow too), which is reported. */
 void *host_alloc(const struct host *host, size_t count, size_t size);
+/* All of a block is about to be written: its pages come together, which takes half as long as one by one. */
+void host_expect(void *block, size_t size);
 /* A block made larger or smaller (realloc's contract), or NULL, reported. */
 void *host_resize(const struct host *host, void *block, size_t size);
 void host_free(const struct host *host, void *block);

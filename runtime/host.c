@@ -1,8 +1,12 @@
 /* host.c - what the run-time library asks of its host: memory, and an ear for messages. */
+#define _DEFAULT_SOURCE
 #include "handle.h"
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 static void *allocate_from_c_library(void *user, void *block, size_t size)
 {
@@ -36,6 +40,20 @@ void *host_alloc(const struct host *host, size_t count, size_t size)
 	if (!block)
 		host_fail(host, NNR_MEMORY, NULL, "out of memory");
 	return block;
+}
+
+/* Where this cannot be had nothing is lost. */
+void host_expect(void *block, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+	enum { PAGE = 4096 };
+	char *first = (char *)block + (PAGE - (uintptr_t)block % PAGE) % PAGE;
+	if (size > (size_t)(first - (char *)block) + PAGE)
+		(void)madvise(first, (size_t)((char *)block + size - first) / PAGE * PAGE, MADV_POPULATE_WRITE);
+#else
+	(void)block;
+	(void)size;
+#endif
 }
 
 void *host_resize(const struct host *host, void *block, size_t size)

@@ -107,6 +107,8 @@ static nnr_model *make_handle(const struct host *host, const nn_model *nn, struc
 			model->n_kind[nn->tensor[i].kind]++;
 	*status = allocate_memory(model);
 	if (*status == NNR_OK) {
+		host_expect(model->params, nn->params_size);
+		host_expect(model->state, nn->state_size);
 		nnr_init(model, nn->seed);
 		*status = split_batches(model, options);
 	}
