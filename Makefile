@@ -108,8 +108,8 @@ $B/grammar/nn.lex.c $B/grammar/nn.lex.h &: grammar/nn.l
 	$(FLEX) --header-file=$B/grammar/nn.lex.h -o $B/grammar/nn.lex.c $<
 
 # The standard library and the text of runtime/model.h, built into the compiler.
-$B/builtin.c: compiler/embed.sh runtime/model.h compiler/tile_template.h compiler/add_template.h compiler/panel_template.h compiler/math_template.h $(std) $B/std.list
-	sh compiler/embed.sh runtime/model.h compiler/tile_template.h compiler/add_template.h compiler/panel_template.h compiler/math_template.h $(std) >$@
+$B/builtin.c: compiler/embed.sh runtime/model.h compiler/tile_template.h compiler/add_template.h compiler/panel_template.h compiler/across_template.h compiler/math_template.h $(std) $B/std.list
+	sh compiler/embed.sh runtime/model.h compiler/tile_template.h compiler/add_template.h compiler/panel_template.h compiler/across_template.h compiler/math_template.h $(std) >$@
 $B/builtin.o: $B/builtin.c
 	$(compile) -c -o $@ $<
 $B/std.list: FORCE

@@ -30,6 +30,8 @@ const char *tile_template_text(void);
 const char *add_template_text(void);
 /* And of compiler/panel_template.h. */
 const char *panel_template_text(void);
+/* And of compiler/across_template.h. */
+const char *across_template_text(void);
 /* And of compiler/math_template.h. */
 const char *math_template_text(void);
 

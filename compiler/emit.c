@@ -169,7 +169,7 @@ static void start_part(struct emitter *e, unsigned functions)
 	memset(e->helps, 0, sizeof e->helps);
 	e->uses_memcpy = e->uses_memset = e->uses_infinity = e->draws_ahead = false;
 	e->fast_math = 0;
-	e->uses_tiles = e->uses_panels = e->uses_adds = false;
+	e->uses_tiles = e->uses_panels = e->uses_adds = e->uses_across = false;
 	e->tile_lanes.n = 0;
 	e->uses_maps = false;
 	e->words.n = 0;

@@ -82,6 +82,7 @@ void fill_panel(struct body *b, const struct tile *tile, const struct tile_names
 	if (e->options->tiles)
 		write_line(e, "nn_tile_fill(%s, %s, %s);", order, from, to);
 	else
-		write_line(e, "fill_%d(&%s, %d, %s, %s, %s, %s);", find_routine(e, tile), order, tile->turned,
-			   tile->panel == PANEL_B ? names->col[1] : names->row[1], repeat, from, to);
+		write_line(e, "fill_%d(&%s, %d, %s, %s, %s, %s, %s);", find_routine(e, tile), order, tile->turned,
+			   tile->panel == PANEL_B ? names->col[1] : names->row[1], repeat,
+			   names->there ? names->there : panel_width(b, tile, names), from, to);
 }

@@ -77,7 +77,7 @@ struct emitter {
 	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
 	bool uses_maps;
 	word_list words; /* in process: constants that the text reads */
-	bool uses_tiles, uses_blocks, uses_panels, uses_adds;
+	bool uses_tiles, uses_blocks, uses_panels, uses_adds, uses_across;
 	LIST(struct tile_lanes) tile_lanes; /* of each routine for tiles */
 };
 

@@ -156,7 +156,7 @@ static const char *write_shape(struct body *b, const struct tile *tile, const st
 		write_pair(&out, "b_col", vector, col[1].b ? panel_run(b, tile, names) : "0");
 	else
 		write_pair(&out, "b_col", vector ? vector : number(b->e, col[0].b), number(b->e, col[1].b));
-	write_pair(&out, "t_col", vector ? vector : number(b->e, col[0].t), number(b->e, col[1].t));
+	write_pair(&out, "t_col", vector && !tile->across ? vector : number(b->e, col[0].t), number(b->e, col[1].t));
 	write_trips(b, &out, tile, names);
 	write_sums(b, &out, tile, names, false);
 	write_sums(b, &out, tile, names, true);
@@ -208,7 +208,9 @@ static void open_tile_loop(struct body *b, const struct tile *tile, struct tile_
 	else
 		open_block(e, "for (int %s = 0; %s < %s; %s += %s) {", name, name, end, name, step);
 	set_slot(b, x->slot, name);
-	if (strcmp(step, "1") == 0 || divides(b, tile, loop))
+	if (tile->across && loop->side == SIDE_VECTOR)
+		names->there = arena_printf(e->arena, "%s - %s", end, name);
+	if (strcmp(step, "1") == 0 || (tile->across && loop->side == SIDE_VECTOR) || divides(b, tile, loop))
 		return;
 	at = new_name(e, &b->scope, arena_printf(e->arena, "%s_at", base));
 	write_line(e, "const int %s = %s(%s, %s - %s);", at, help(e, HELP_SMALLER), name, end, step);
@@ -224,7 +226,7 @@ static void name_steps(struct body *b, const struct tile *tile, struct tile_name
 		const char *step = step_text(b, tile, names, k);
 
 		names->step[k] = step;
-		if (!loop->axis.rows || strcmp(step, "1") == 0 || !has_run_time_rows(b->group))
+		if (!loop->axis.rows || tile->across || strcmp(step, "1") == 0 || !has_run_time_rows(b->group))
 			continue;
 		b->takes_n = true;
 		names->few = names->step[k] = new_name(b->e, &b->scope, "step");
@@ -276,6 +278,12 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 	for (int k = 0; k < 2 && one_row; k++) { /* the side of the batch has but one */
 		row[k] = tile->row[k].rows ? "1" : row[k];
 		col[k] = tile->col[k].rows ? "1" : col[k];
+	}
+	if (tile->across) {
+		write_line(e, "across_%d(&%s, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape,
+			   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile),
+			   operand_text(b, tile, 0), operand_text(b, tile, 1), start_text(b, tile, 2), names->there);
+		return;
 	}
 	if (tile->scale) {
 		write_line(e, "add_%d(&%s, %s, %s, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape,
@@ -339,6 +347,7 @@ void write_tiles(struct body *b, const struct tile *tile)
 	e->uses_tiles = true;
 	if (tile->panel)
 		e->uses_panels = e->uses_memcpy = true;
+	e->uses_across |= tile->across;
 	name_numbers(b, tile, &names);
 	shape[0] = e->options->tiles ? write_call_shape(b, tile, false) : write_shape(b, tile, &names);
 	name_scale(b, tile, &names);

@@ -9,6 +9,7 @@
 /* What the numbers of a tile are called in the function: literals or enumerators. */
 struct tile_names {
 	const char *lanes, *row[2], *col[2], *step[64]; /* step: of tile->loop[k] */
+	const char *there;				/* across samples: how many there are from the tile on */
 	const char *few;				/* the rows of the batch by which a loop goes on, or NULL */
 	const char *scale, *done[2]; /* of a tile that is added: rows, and elements of columns, of the one that it overlaps */
 };

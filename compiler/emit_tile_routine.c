@@ -176,6 +176,8 @@ void write_tile_routines(struct emitter *e)
 			write_template(e, add_template_text(), routine);
 		if (e->uses_panels)
 			write_template(e, panel_template_text(), routine);
+		if (e->uses_across)
+			write_template(e, across_template_text(), routine);
 	}
 	if (all && e->uses_blocks)
 		text_add(e->out, "#define BLOCK_PICK TILE_PICK\n#else\n"

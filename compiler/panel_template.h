@@ -1,14 +1,11 @@
 /* panel_template.h - an operand in the order in which a tile reads it; emit_panel.c puts it into generated files behind
  * the tile of the same number of lanes, whose words it shares. */
 
-/* Square of the elements at from[i * step + j] as to[j * width + i]: rows are interleaved until they are columns. */
-TILE_INLINE void turn_NUMBER(const REAL *restrict from, int step, REAL *restrict to, int width)
+/* The square of elements in the rows, turned: they are interleaved until they are columns. */
+TILE_INLINE void interleave_NUMBER(vector_NUMBER row[lanes_NUMBER])
 {
-	vector_NUMBER row[lanes_NUMBER], pair[lanes_NUMBER];
+	vector_NUMBER pair[lanes_NUMBER];
 
-	TILE_UNROLL
-	for (int i = 0; i < lanes_NUMBER; i++)
-		row[i] = *(const any_vector_NUMBER *)(from + i * step);
 	TILE_UNROLL
 	for (int parts = 1; parts < lanes_NUMBER; parts *= 2) {
 		TILE_UNROLL
@@ -21,13 +18,24 @@ TILE_INLINE void turn_NUMBER(const REAL *restrict from, int step, REAL *restrict
 		for (int i = 0; i < lanes_NUMBER; i++)
 			row[i] = pair[i];
 	}
+}
+
+/* Square of the elements at from[i * step + j] as to[j * width + i]; for those i that are not there, the last. */
+TILE_INLINE void turn_NUMBER(const REAL *restrict from, int step, int there, REAL *restrict to, int width)
+{
+	vector_NUMBER row[lanes_NUMBER];
+
+	TILE_UNROLL
+	for (int i = 0; i < lanes_NUMBER; i++)
+		row[i] = *(const any_vector_NUMBER *)(from + (i < there ? i : there - 1) * step);
+	interleave_NUMBER(row);
 	TILE_UNROLL
 	for (int i = 0; i < lanes_NUMBER; i++)
 		*(any_vector_NUMBER *)(to + i * width) = row[i];
 }
 
-TILE_INLINE void fill_NUMBER(const struct filling *panel, int turned, int groups, int repeat, const REAL *restrict from,
-			    REAL *restrict to)
+TILE_INLINE void fill_NUMBER(const struct filling *panel, int turned, int groups, int repeat, int there,
+			    const REAL *restrict from, REAL *restrict to)
 {
 	const int width = panel->run * groups, trips = panel->trips[0];
 
@@ -41,7 +49,7 @@ TILE_INLINE void fill_NUMBER(const struct filling *panel, int turned, int groups
 
 					for (int i = 0; i < width; i += lanes_NUMBER)
 						turn_NUMBER(at + k + TILE_AT(panel->place, i, panel->run), panel->place[0],
-							   to + k * width + i, width);
+							   there - i, to + k * width + i, width);
 				}
 				for (int k0 = 0; k0 < trips && !turned; k0++)
 					for (int i = 0; i < groups; i++)

@@ -67,6 +67,7 @@ struct tile {
 	const struct expr *a, *b; /* the factors; b is read by vectors */
 	struct expr *scale;	  /* NULL, or T is not set but moved by so many times the sum */
 	bool dot;
+	bool across; /* vectors lie along the samples: results are turned as they are stored */
 	bool adds; /* to the result, which is 0 at first: some sums are loops around it */
 	struct tile_axis row[2], col[2];
 	struct tile_axis sum[TILE_SUMS]; /* innermost first */

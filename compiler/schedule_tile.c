@@ -175,7 +175,7 @@ static void try_sums(const struct problem *p, struct choice *c, struct choice *b
 			*least = cost;
 			*best = *c;
 		}
-		more = !p->adds || c->dot || c->panel ? 0 : next_outside(p, c);
+		more = !p->adds || c->dot || c->across || c->panel ? 0 : next_outside(p, c);
 		c->outside |= more;
 	} while (more);
 }
@@ -187,7 +187,9 @@ static void try_vector(const struct problem *p, int v, struct choice *best, doub
 	struct choice c = {.vector = v, .dot = is_sum(x)};
 	int row[65], col[65], n_row = 0, n_col = 0;
 
-	if (x->rows || (c.dot ? x->b != 1 || x->a != 1 || p->strict : x->t != 1 || x->a != 0))
+	c.across = x->rows && !c.dot && !p->program->in_process;
+	if (x->rows != c.across ||
+	    (c.dot ? x->b != 1 || x->a != 1 || p->strict : (x->t != 1 && !c.across) || x->a != 0))
 		return;
 	for (int i = 0; i < p->n; i++)
 		if (is_row(&p->axis[i]))
@@ -204,9 +206,11 @@ static void try_vector(const struct problem *p, int v, struct choice *best, doub
 				c.col[1] = c.dot ? -1 : col[c0];
 				if ((c.row[0] < 0 && r1 < n_row) || (c.row[1] >= 0 && p->axis[c.row[0]].rows))
 					continue; /* of two, the rows of the batch come second */
+				if (c.across && !may_cross(p, &c))
+					continue;
 				c.outside = 0;
 				for (c.panel = PANEL_NONE; c.panel <= PANEL_B; c.panel++)
-					if (c.panel ? may_copy(p, &c) : x->b == 1)
+					if ((c.panel == PANEL_NONE || may_copy(p, &c)) && (c.panel == PANEL_B || x->b == 1))
 						try_sums(p, &c, best, least);
 			}
 }
@@ -240,7 +244,7 @@ int64_t panel_places(const struct tile *tile, int target)
 
 static struct tile *make_tile(struct problem *p, const struct choice *c)
 {
-	struct tile whole = {.a = p->a, .b = p->b, .scale = p->scale, .dot = c->dot, .panel = c->panel}, *tile = &whole;
+	struct tile whole = {.a = p->a, .b = p->b, .scale = p->scale, .dot = c->dot, .across = c->across, .panel = c->panel}, *tile = &whole;
 	size_t size;
 
 	for (int t = 0; t < p->program->n_machine; t++)
@@ -290,7 +294,7 @@ static bool same_loops(const struct tile *a, const struct tile *b)
 
 bool same_but_for_rows(const struct tile *a, const struct tile *b)
 {
-	bool same = a->a == b->a && a->b == b->b && a->dot == b->dot && a->n_sum == b->n_sum && a->panel == b->panel &&
+	bool same = a->a == b->a && a->b == b->b && a->dot == b->dot && a->across == b->across && a->n_sum == b->n_sum && a->panel == b->panel &&
 		    a->turned == b->turned && memcmp(a->size, b->size, sizeof a->size) == 0;
 
 	for (int k = 0; k < 2 && same; k++)

@@ -35,7 +35,7 @@ static inline bool is_column(const struct tile_axis *x) { return x->t && x->b &&
 
 /* A tile that is being considered: places in problem.axis, -1: none. */
 struct choice {
-	bool dot;
+	bool dot, across;
 	enum panel panel;
 	int vector, row[2], col[2]; /* of an outer product col[0] is the vector */
 	uint64_t outside;	    /* the sums that run around the tile, which adds to the result */
@@ -66,6 +66,8 @@ static inline int64_t sum_rank(const struct problem *p, const struct choice *c, 
 double best_size(const struct problem *p, const struct choice *c, const struct machine *target, struct tile_size *best);
 /* Whether the copy of B turns it: the innermost sum lies side by side there, columns do not. */
 bool is_turned(const struct problem *p, const struct choice *c);
+/* Whether vectors may lie along the samples. */
+bool may_cross(const struct problem *p, const struct choice *c);
 /* Whether a panel may help the choice. */
 bool may_copy(const struct problem *p, const struct choice *c);
 

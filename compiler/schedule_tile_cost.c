@@ -91,6 +91,8 @@ struct around {
 	bool small;	/* all fits the first cache */
 	double copied;	/* cycles to fill panels, for each element at a step of the sums */
 	double outside; /* elements of that, but for those of the tile's indices */
+	double turned;	/* cycles to turn as many results as a vector has lanes, each of them one */
+	double again;	/* and to bring all of A from the last cache */
 };
 
 static int innermost_sum(const struct problem *p, const struct choice *c)
@@ -126,6 +128,12 @@ bool may_copy(const struct problem *p, const struct choice *c)
 	return find_reach(p, c, true, p->program->machine[0].lanes).conflict;
 }
 
+bool may_cross(const struct problem *p, const struct choice *c)
+{
+	return c->row[0] >= 0 && c->row[1] < 0 && c->col[1] < 0 && p->axis[c->row[0]].t == 1 &&
+	       p->axis[c->vector].extent >= p->program->machine[0].lanes && !find_reach(p, c, false, 1).conflict;
+}
+
 static double size_of(const struct problem *p, int operand)
 {
 	const struct tensor *of[] = {p->a->tensor, p->b->tensor, p->stage->eq->tensor};
@@ -155,6 +163,8 @@ static struct around find_around(const struct problem *p, const struct choice *c
 	around.in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1;
 	around.small = size_of(p, 0) + size_of(p, 1) + size_of(p, 2) <= L1_BYTES;
 	around.copied = is_turned(p, c) ? 0.6 : c->panel ? 0.4 : 0;
+	around.turned = c->across ? 6 * lanes : 0;
+	around.again = c->across && size_of(p, 0) > L2_BYTES / 2 ? 0.05 * size_of(p, 0) : 0;
 	return around;
 }
 
@@ -287,7 +297,8 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 					continue;
 				cost = fmax(cost, cost / 2 + bring_cost(p, &around, c, &size));
 				cost += c->outside ? add_cost(p, lanes, rows, cols) : 0;
-				cost = cost * tiles * row0.tiles[r0] + copied;
+				cost += around.turned * cols * (double)rounds(rows, lanes);
+				cost = cost * tiles * row0.tiles[r0] + copied + around.again * (col0.tiles[c0] - 1);
 				if (cost >= least)
 					continue;
 				least = cost;

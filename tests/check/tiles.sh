@@ -3,7 +3,7 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 tiles=0 panels=0 added=0 adding=0
+count=0 tiles=0 panels=0 added=0 adding=0 across=0
 
 write_model() { # NUMBER
 	local n batch
@@ -50,6 +50,7 @@ for i in $(seq 1 $((6 + 0${SLOW:+40}))); do
 		adding=$((adding + $(grep -c '\.adds = 1' m.c || true)))
 		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
 		added=$((added + $(grep -c "^	*add_" m.c || true)))
+		across=$((across + $(grep -c "^	*across_" m.c || true)))
 		tcc -DNN_PLAIN_LOOPS -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 		./steps 8 >plain
 		for machine in "${machines[@]}"; do
@@ -81,6 +82,7 @@ done
 [ $adding -gt 0 ] || fail "no sums run around their tiles"
 [ $tiles -gt 2 ] || fail "only $tiles sums were tiled"
 [ $added -gt 0 ] || fail "only $added sums were added to params"
+[ $across -gt 0 ] || fail "no vectors lie along the samples"
 echo "$count models (seed $seed): tiles give the numbers of plain loops on: ${machines[*]}"
 
 # The weights of a recurrence are turned once, before its steps, so that vectors of results can read them.
