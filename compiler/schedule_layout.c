@@ -9,8 +9,8 @@
  *
  * Axes are of one class where an index of an element-wise equation, or of a pool, runs along both: values of one class
  * go together. A class of which no sum of products moves a window is a candidate, if it stands before an axis with
- * windows; whether it goes last is decided by what the sums would cost with it and without it. An input has a copy. What
- * a host or another part reads stays as it is, and so do views and what they are of.
+ * windows; whether it goes last is decided by what the sums would cost with it and without it. What a host or another
+ * part reads stays as it is, and so do views and what they are of. Inputs and views have copies.
  *
  * requires  the equations of a part in order, as the graph has them
  * gives     the same list, or one in which some values have their axes in another order */
@@ -26,7 +26,7 @@ struct value {
 	int first;		  /* its axes are nodes first, first + 1 .. */
 	int last;		  /* the axis that comes last now */
 	struct tensor **with_last; /* by axis: the tensor with that one last, if there is one yet */
-	bool input;
+	bool copied;		  /* an input or a view, which stays as well */
 };
 
 /* An equation that is a sum of products. */
@@ -65,10 +65,11 @@ static struct value *value_of(struct layouts *l, const struct tensor *t)
 
 static void add_value(struct layouts *l, struct tensor *t)
 {
-	struct value value = {.old = t, .first = l->parent.n, .last = t->rank - 1, .input = t->role == ROLE_INPUT};
+	bool copied = t->role == ROLE_INPUT || t->role == ROLE_VIEW;
+	struct value value = {.old = t, .first = l->parent.n, .last = t->rank - 1, .copied = copied};
 
-	if (layout_of(t)->number || layout_of(t)->kept != value.input || t->rank - t->batched < 2 || !t->batched ||
-	    t->total || tensor_size(t) > INT32_MAX || (!value.input && t->role != ROLE_VALUE))
+	if (layout_of(t)->number || (layout_of(t)->kept && !copied) || t->rank - t->batched < 2 || !t->batched ||
+	    t->total || tensor_size(t) > INT32_MAX || (!copied && t->role != ROLE_VALUE))
 		return;
 	value.with_last = arena_array(l->arena, (size_t)t->rank, sizeof *value.with_last);
 	for (int a = 0; a < t->rank; a++) {
@@ -95,13 +96,24 @@ static void remove_all(void *user, struct equation *eq)
 {
 	struct layouts *l = user;
 
-	remove_value(eq->tensor);
-	if (eq->kind == EQ_VIEW)
+	if (eq->kind == EQ_VIEW && eq->tensor->of->role != ROLE_VIEW)
 		remove_value(eq->tensor->of);
+	if (eq->kind == EQ_VIEW)
+		return;
+	remove_value(eq->tensor);
 	if (eq->kind == EQ_MAP || eq->kind == EQ_SCATTER)
 		remove_reads(l, eq->value);
 	for (int a = 0; eq->kind == EQ_SCATTER && a < eq->tensor->rank; a++)
 		remove_reads(l, eq->target[a]);
+}
+
+/* Whether a tensor is a view that stands in the list. */
+static bool is_viewed(const equation_list *list, const struct tensor *t)
+{
+	for (int i = 0; i < list->n; i++)
+		if (list->item[i]->kind == EQ_VIEW && list->item[i]->tensor == t)
+			return true;
+	return false;
 }
 
 static void find_values(struct layouts *l, const equation_list *list)
@@ -116,7 +128,7 @@ static void find_values(struct layouts *l, const equation_list *list)
 			continue;
 		collect_reads(g, eq->value, &reads);
 		for (int k = 0; k < reads.n; k++)
-			if (reads.item[k]->tensor->role == ROLE_INPUT)
+			if (reads.item[k]->tensor->role == ROLE_INPUT || is_viewed(list, reads.item[k]->tensor))
 				add_value(l, reads.item[k]->tensor);
 		if (!ex_has_draw(g, eq->value)) /* a draw is told by its element's place */
 			add_value(l, eq->tensor);
@@ -255,7 +267,7 @@ static struct tensor *turned(struct layouts *l, struct value *value, int last)
 	for (int a = 0, to = 0; a < old->rank; a++)
 		axis[a == last ? old->rank - 1 : to++] = old->axis[a];
 	t = make_tensor(l->w.p, old, ROLE_VALUE,
-			value->input ? arena_printf(l->arena, "%s.turned", old->name) : old->name, old->rank, axis);
+			value->copied ? arena_printf(l->arena, "%s.turned", old->name) : old->name, old->rank, axis);
 	t->of = NULL;
 	t->batched = old->batched;
 	t->elem = old->elem;
@@ -299,7 +311,7 @@ static struct equation *turn_equation(struct turning *turn, struct equation *eq)
 }
 
 /* x.turned[batch, i, j, a] = x[batch, a, i, j] */
-static struct equation *copy_input(struct layouts *l, struct value *value, int last)
+static struct equation *copy_turned(struct layouts *l, struct value *value, int last)
 {
 	struct tensor *t = turned(l, value, last);
 	struct index index[MAX_SLOTS];
@@ -396,6 +408,16 @@ static uint32_t choose(struct layouts *l)
 	return turn.chosen;
 }
 
+/* The copy of an input or a view, if there is to be one. */
+static void add_copy(struct turning *turn, const struct tensor *t, equation_list *out)
+{
+	struct value *value = value_of(turn->l, t);
+	int last = value ? last_axis(turn, value) : -1;
+
+	if (value && last != value->last)
+		list_add(turn->l->arena, out, copy_turned(turn->l, value, last));
+}
+
 equation_list give_layouts(struct program *p, enum part part, const equation_list *list)
 {
 	struct layouts l = {.w = {.p = p, .g = p->g, .part = part}, .arena = &p->g->ctx->arena};
@@ -409,16 +431,16 @@ equation_list give_layouts(struct program *p, enum part part, const equation_lis
 	find_candidates(&l, list);
 	if (l.n_candidate)
 		turn.chosen = choose(&l);
-	for (int i = 0; turn.chosen && i < l.values.n; i++) {
-		struct value *value = &l.values.item[i];
-		int last = last_axis(&turn, value);
+	for (int i = 0; turn.chosen && i < l.values.n; i++)
+		if (l.values.item[i].old->role == ROLE_INPUT)
+			add_copy(&turn, l.values.item[i].old, &out);
+	for (int i = 0; turn.chosen && i < list->n; i++) {
+		struct equation *eq = list->item[i];
 
-		if (value->input && value_of(&l, value->old) == value && last != value->last)
-			list_add(l.arena, &out, copy_input(&l, value, last));
+		list_add(l.arena, &out, eq->kind == EQ_MAP ? turn_equation(&turn, eq) : eq);
+		if (eq->kind == EQ_VIEW)
+			add_copy(&turn, eq->tensor, &out);
 	}
-	for (int i = 0; turn.chosen && i < list->n; i++)
-		list_add(l.arena, &out,
-			 list->item[i]->kind == EQ_MAP ? turn_equation(&turn, list->item[i]) : list->item[i]);
 	for (int i = 0; i < l.values.n; i++)
 		remove_value(l.values.item[i].old);
 	return turn.chosen ? out : *list;
