@@ -2,8 +2,8 @@
  *
  *     y[batch, o, i, j] = sum[a, u, v] w[o, a, u, v] * x[batch, a, i + u, j + v]
  *
- * Vectors along j are unaligned in x, as many as a row has places, and a sum over places has no long run in memory. With
- * the channels last there are none of these, and sums over v and a move like one:
+ * Vectors along j are unaligned in x, as many as a row has places, and a sum over places has no long run in memory.
+ * With the channels last there are none of these, and sums over v and a move like one:
  *
  *     y[batch, i, j, o] = sum[a, u, v] w[o, a, u, v] * x[batch, i + u, j + v, a]
  *
@@ -23,10 +23,10 @@ enum { MOST_CLASSES = 32 };
 /* A tensor that may be turned. */
 struct value {
 	struct tensor *old;
-	int first;		  /* its axes are nodes first, first + 1 .. */
-	int last;		  /* the axis that comes last now */
+	int first;		   /* its axes are nodes first, first + 1 .. */
+	int last;		   /* the axis that comes last now */
 	struct tensor **with_last; /* by axis: the tensor with that one last, if there is one yet */
-	bool copied;		  /* an input or a view, which stays as well */
+	bool copied;		   /* an input or a view, which stays as well */
 };
 
 /* An equation that is a sum of products. */
@@ -298,8 +298,9 @@ static struct equation *turn_equation(struct turning *turn, struct equation *eq)
 	int last = value ? last_axis(turn, value) : -1;
 
 	if (!value || last == value->last)
-		return e == eq->value ? eq
-				      : graph_equation(l->w.g, eq->tensor, eq->red, eq->nfree, eq->n, eq->index, e, eq->at);
+		return e == eq->value
+			       ? eq
+			       : graph_equation(l->w.g, eq->tensor, eq->red, eq->nfree, eq->n, eq->index, e, eq->at);
 	for (int s = 0, to = 0; s < eq->n; s++) {
 		int place = s == last ? eq->nfree - 1 : s < eq->nfree ? to++ : s;
 
@@ -323,8 +324,8 @@ static struct equation *copy_turned(struct layouts *l, struct value *value, int 
 					  .rows = t->axis[a].rows};
 	for (int a = 0, to = 0; a < t->rank; a++)
 		sub[a] = ex_index(l->w.g, a == last ? t->rank - 1 : to++);
-	return graph_equation(l->w.g, t, RED_NONE, t->rank, t->rank, index,
-			      ex_read(l->w.g, value->old, sub, NULL), t->at);
+	return graph_equation(l->w.g, t, RED_NONE, t->rank, t->rank, index, ex_read(l->w.g, value->old, sub, NULL),
+			      t->at);
 }
 
 /* ---- the choice ---- */

@@ -295,5 +295,5 @@ equation_list give_operands(struct program *p, enum part part, const equation_li
 	struct operands w = {.p = p, .g = p->g, .part = part, .out = &out, .first = &out};
 
 	add_with_operands(&w, list->item, list->n);
-	return out;
+	return merge_borders(p, &out);
 }

@@ -57,6 +57,8 @@ struct equation *write_out_sum(struct operands *w);
 /* schedule_turn.c: the equation in that form, or one that makes the same from the results in another order. cycles: of all
  * rows and of one, what is in w->added with it. */
 struct equation *in_best_order(struct operands *w, struct equation *eq, double cycles[2]);
+/* schedule_border.c: the list with values that are made within the border which their copies have. */
+equation_list merge_borders(struct program *p, const equation_list *list);
 /* schedule_operands.c: the better of these; w->added stands before it. */
 struct equation *sum_in_best_form(struct operands *w, struct equation *eq, double cycles[2]);
 
