@@ -29,5 +29,5 @@ for name in "${names[@]}"; do
 	cmp -s compiled direct || fail "seed $seed: in process and compiled differ: $(cat $name.nn)"
 done
 grep -q 'x.turned' $name.c || fail "the channels of the wide network do not come last"
-grep -q 'y.grad.operand\[.*= if' $name.c || fail "a gradient of the wide network is not made within its border"
+grep -q 'x.turned.operand\[.*= if' $name.c || fail "what a window of the wide network reads is not made within its border"
 echo "seed $seed: $(tail -n 1 result); $count to the bit as compilers have them"
