@@ -25,6 +25,7 @@ struct expr *ex_rewrite(struct graph *g, struct expr *e, before_fn *before, afte
 
 /* Calls fn for every distinct expression in e, arguments before what uses them. */
 void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *e), void *user);
+bool ex_has(struct graph *g, struct expr *e, enum ex op);
 bool ex_has_draw(struct graph *g, struct expr *e);
 
 /* Functions and arithmetic of real numbers; false where op is neither. */

@@ -187,14 +187,43 @@ struct expr *ex_map_reads(struct graph *g, struct expr *e, struct expr *(*fn)(vo
 	return ex_rewrite(g, e, NULL, map_read_after, &m);
 }
 
+/* The same list without what is needed to make expressions anew. */
 void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *e), void *user)
 {
-	struct walk w;
+	struct arena *arena = &g->ctx->arena;
+	struct expr *first[64];
+	struct frame first_stack[32];
+	expr_list list = {.item = first, .room = sizeof first / sizeof *first};
+	LIST(struct frame) stack = {.item = first_stack, .room = sizeof first_stack / sizeof *first_stack};
+	uint32_t walk = ++g->walks;
 
-	start_walk(&w, g);
-	list_steps(&w, g, e, NULL, NULL);
-	for (int i = 0; i < w.steps.n; i++)
-		fn(user, w.steps.item[i].from);
+	list_add(arena, &stack, (struct frame){e, 0});
+	while (stack.n) {
+		struct frame *top = &stack.item[stack.n - 1];
+		struct expr *at = top->e, *open = NULL;
+
+		while (!open && top->next < at->n) {
+			struct expr *arg = at->arg[top->next++];
+
+			if (arg->walk == walk)
+				continue;
+			if (arg->n) {
+				open = arg;
+				continue;
+			}
+			arg->walk = walk;
+			list_add(arena, &list, arg);
+		}
+		if (open) {
+			list_add(arena, &stack, (struct frame){open, 0});
+			continue;
+		}
+		at->walk = walk;
+		list_add(arena, &list, at);
+		stack.n--;
+	}
+	for (int i = 0; i < list.n; i++)
+		fn(user, list.item[i]);
 }
 
 void collect_exprs(struct graph *g, struct expr *e, expr_list *out)
@@ -229,17 +258,16 @@ void collect_reads(struct graph *g, struct expr *e, expr_list *out)
 			list_add(&g->ctx->arena, out, all.item[i]);
 }
 
-static void note_draw(void *user, struct expr *e)
+bool ex_has(struct graph *g, struct expr *e, enum ex op)
 {
-	bool *found = user;
+	struct expr *first[64];
+	expr_list all = {.item = first, .room = sizeof first / sizeof *first};
 
-	*found |= e->op == EX_DRAW;
+	collect_exprs(g, e, &all);
+	for (int i = 0; i < all.n; i++)
+		if (all.item[i]->op == op)
+			return true;
+	return false;
 }
 
-bool ex_has_draw(struct graph *g, struct expr *e)
-{
-	bool found = false;
-
-	ex_visit(g, e, note_draw, &found);
-	return found;
-}
+bool ex_has_draw(struct graph *g, struct expr *e) { return ex_has(g, e, EX_DRAW); }

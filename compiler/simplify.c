@@ -21,7 +21,7 @@ static struct expr *drop_stop(void *user, const struct expr *old, struct expr *r
 
 static void drop_stops_in(void *user, struct equation *eq)
 {
-	if (eq->value)
+	if (eq->value && ex_has(user, eq->value, EX_STOP))
 		eq->value = ex_rewrite(user, eq->value, NULL, drop_stop, NULL);
 }
 
