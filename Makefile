@@ -27,8 +27,9 @@ compiler := $(filter-out $(program),$(wildcard compiler/*.c))
 runtime  := $(filter-out $(program) $(kernels),$(wildcard runtime/*.c))
 std      := $(sort $(wildcard grammar/std/*.nn))
 
-# What code compiled in process calls: tiles and maps, each one file that is compiled for each instruction set and type of
-# reals (the base set of tiles serves strict mode too, so it contracts nothing), and random words for each instruction set.
+# What code compiled in process calls beside its own tiles: maps, panels and tiles without code, each one file that is
+# compiled for each instruction set and type of reals (the base set of tiles serves strict mode too, so it contracts
+# nothing), and random words for each instruction set.
 tile_sets   := base $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),avx2 avx512)
 tile_o      := $(foreach set,$(tile_sets),$(foreach real,float double,$B/runtime/tile_$(set)_$(real).o))
 map_o       := $(tile_o:$B/runtime/tile_%=$B/runtime/map_%)

@@ -170,7 +170,7 @@ static void start_part(struct emitter *e, unsigned functions)
 	e->uses_memcpy = e->uses_memset = e->uses_infinity = e->draws_ahead = false;
 	e->fast_math = 0;
 	e->uses_tiles = e->uses_panels = e->uses_adds = e->uses_across = false;
-	e->tile_lanes.n = 0;
+	e->tile_lanes.n = e->tile_shapes.n = 0;
 	e->uses_maps = false;
 	e->words.n = 0;
 }
@@ -181,6 +181,12 @@ static void write_size_check(struct emitter *e)
 		return;
 	write_line(e, "\ntypedef char %s_params_has_no_padding[sizeof(%s_params) == %s_NPARAM * sizeof(%s) ? 1 : -1];",
 		   e->prefix, e->prefix, e->upper, e->real);
+}
+
+const struct nn_tile *part_tiles(const struct emitter *e, int *n)
+{
+	*n = e->tile_shapes.n;
+	return e->tile_shapes.item;
 }
 
 const char *emit_part(struct emitter *e, unsigned functions)

@@ -6,6 +6,7 @@
 #include "schedule.h"
 
 #include "../runtime/model.h"
+#include "../runtime/tile.h"
 
 /* C identifiers in use in some scope; a block inside of it gives its own back when it ends. */
 struct scope {
@@ -79,6 +80,7 @@ struct emitter {
 	word_list words; /* in process: constants that the text reads */
 	bool uses_tiles, uses_blocks, uses_panels, uses_adds, uses_across;
 	LIST(struct tile_lanes) tile_lanes; /* of each routine for tiles */
+	LIST(nn_tile) tile_shapes;	    /* in process: of each tile that is called */
 };
 
 /* ---- emit_write.c: lines, comments, numbers ---- */

@@ -254,7 +254,8 @@ const char *start_text(struct body *b, const struct tile *tile, int which)
 	for (int k = 0; k < tile->n_loop; k++) {
 		const struct tile_axis *x = &tile->loop[k].axis;
 
-		flat.coef[x->slot] = which == 0 ? x->a : which == 1 ? x->b : x->t;
+		if (b->slot_name[x->slot]) /* it is in the text */
+			flat.coef[x->slot] = which == 0 ? x->a : which == 1 ? x->b : x->t;
 	}
 	print_affine(b, &out, &flat, 0);
 	return strcmp(out.at, "0") == 0 ? name : arena_printf(b->e->arena, "%s + %s", name, out.at);
@@ -299,22 +300,20 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 
 /* The call of a tile, of one row of the batch where there are few. */
 static void write_tile(struct body *b, const struct tile *tile, const struct tile_names *names,
-		       const char *const shape[2])
+		       const char *shape)
 {
 	struct emitter *e = b->e;
 
 	if (e->options->tiles) {
-		call_routine(b, tile,
-			     !names->few ? shape[0]
-					 : arena_printf(e->arena, "%s == 1 ? %s : %s", names->few, shape[1], shape[0]));
+		call_tile(b, tile, names->few);
 		return;
 	}
 	if (names->few) {
 		open_block(e, "if (%s == 1) {", names->few);
-		write_call(b, tile, names, shape[0], true);
+		write_call(b, tile, names, shape, true);
 		reopen_block(e, "} else {");
 	}
-	write_call(b, tile, names, shape[0], false);
+	write_call(b, tile, names, shape, false);
 	if (names->few)
 		close_block(e, "}");
 }
@@ -342,30 +341,30 @@ void write_tiles(struct body *b, const struct tile *tile)
 	struct emitter *e = b->e;
 	struct tile_names names = {.done = {"0", "0"}};
 	struct mark m = mark(b);
-	const char *shape[2] = {0}, *panel = NULL;
+	const char *shape = NULL, *panel = NULL;
+	int loops = e->options->tiles ? first_called_loop(tile) : tile->n_loop;
 
 	e->uses_tiles = true;
 	if (tile->panel)
 		e->uses_panels = e->uses_memcpy = true;
 	e->uses_across |= tile->across;
 	name_numbers(b, tile, &names);
-	shape[0] = e->options->tiles ? write_call_shape(b, tile, false) : write_shape(b, tile, &names);
+	if (!e->options->tiles)
+		shape = write_shape(b, tile, &names);
 	name_scale(b, tile, &names);
 	name_steps(b, tile, &names);
-	if (names.few && e->options->tiles)
-		shape[1] = write_call_shape(b, tile, true);
 	if (tile->panel)
 		panel = e->options->tiles ? write_call_panel(b, tile) : write_panel_shape(b, tile, &names);
 	if (tile->adds)
 		clear_tensor(b, b->eq->tensor);
-	for (int k = 0; k <= tile->n_loop; k++) {
+	for (int k = 0; k <= loops; k++) {
 		if (tile->panel && k == tile->outside)
 			fill_panel(b, tile, &names, panel);
-		if (k < tile->n_loop)
+		if (k < loops)
 			open_tile_loop(b, tile, &names, k);
 	}
 	write_tile(b, tile, &names, shape);
-	for (int k = 0; k < tile->n_loop; k++)
+	for (int k = 0; k < loops; k++)
 		close_block(e, "}");
 	if (tile->scale)
 		forget(b, m, true);

@@ -40,10 +40,11 @@ void fill_panel(struct body *b, const struct tile *tile, const struct tile_names
 
 /* ---- emit_tile_call.c ---- */
 
-/* A pointer to an nn_tile, as C; few: of one row of the batch. */
-const char *write_call_shape(struct body *b, const struct tile *tile, bool few);
-void call_routine(struct body *b, const struct tile *tile, const char *shape);
-/* A pointer to an nn_panel, whose loops are outermost first. */
+/* The outermost of the tile's loops that the runtime's function has. */
+int first_called_loop(const struct tile *tile);
+/* few: NULL, or a name: where it is 1, the tile has one row of the batch. */
+void call_tile(struct body *b, const struct tile *tile, const char *few);
+/* A pointer to an nn_panel, as C. */
 const char *write_call_panel(struct body *b, const struct tile *tile);
 void declare_routines(struct emitter *e);
 

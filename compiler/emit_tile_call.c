@@ -1,18 +1,9 @@
-/* emit_tile_call.c - tiles and panels in process: the routines are functions of the runtime (../runtime/tile.h), and
- * shapes are structures of it that they are given, as words (emit_words.c). */
+/* emit_tile_call.c - tiles and panels in process: the runtime has a function for each tile with the loops around it
+ * (../runtime/tile.h), which it makes from the shape; the text has a call. Panels are filled by one function of the
+ * runtime, so loops that fill them stay in the text. */
 #include "emit_tile.h"
 
-#include <stddef.h>
 #include <string.h>
-
-#include "../runtime/tile.h"
-
-/* Offsets of places along a side. */
-static void set_offsets(ptrdiff_t *out, int n, int split, int64_t first, int64_t second)
-{
-	for (int i = 0; i < n; i++)
-		out[i] = (ptrdiff_t)(i % split * first + i / split * second);
-}
 
 static int64_t sum_step(const struct tile *tile, int sum, bool of_b)
 {
@@ -25,79 +16,106 @@ static int64_t sum_step(const struct tile *tile, int sum, bool of_b)
 	return step;
 }
 
-/* What a routine is to read: constants, or a copy of them in which the trips of a sum over the call's rows, in the
- * field `trips`, outermost first, are set. */
-static const char *structure_text(struct body *b, const struct tile *tile, const char *want, const void *structure,
-				  size_t size, size_t trips)
-{
-	const char *words = words_text(b->e, structure, (int)(size / sizeof(int32_t))), *name = NULL;
+/* Places of a side: of the rows of the batch there is but one where there are few. */
+static int places(const struct tile_axis *axis, int n, bool few) { return few && axis->rows ? 1 : n; }
 
-	for (int k = 0; k < NN_TILE_LOOPS && k < tile->n_sum; k++) {
-		if (!tile->sum[k].rows || !has_run_time_rows(b->group))
-			continue;
-		if (!name) {
-			name = new_name(b->e, &b->scope, want);
-			write_line(b->e, "ptrdiff_t %s[%d];", name, (int)(size / sizeof(ptrdiff_t)));
-			write_line(b->e, "memcpy(%s, %s, sizeof %s);", name, words, name);
-		}
-		b->takes_n = true;
-		write_line(b->e, "((int *)%s)[%d] = n;", name, (int)(trips / sizeof(int32_t)) + NN_TILE_LOOPS - 1 - k);
-	}
-	return name ? name : words;
-}
-
-const char *write_call_shape(struct body *b, const struct tile *tile, bool few)
+static void set_sides(const struct tile *tile, bool few, nn_tile *shape)
 {
 	const struct tile_size *size = &tile->size[0];
-	int row[2], col[2], rows, cols, lanes = b->e->p->machine[0].lanes;
-	int64_t b_first = tile->dot ? tile->col[0].b : lanes, t_first = tile->dot ? tile->col[0].t : lanes;
-	nn_tile shape;
 
 	for (int k = 0; k < 2; k++) {
-		row[k] = few && tile->row[k].rows ? 1 : size->row[k];
-		col[k] = few && tile->col[k].rows ? 1 : size->col[k];
-	}
-	rows = row[0] * row[1];
-	cols = col[0] * col[1];
-	memset(&shape, 0, sizeof shape);
-	shape.rows = rows;
-	shape.vectors = cols;
-	shape.lanes = size->lanes;
-	shape.accumulate = tile->adds;
-	shape.count = 1;
-	for (int k = 0; k < NN_TILE_LOOPS; k++) {
-		int at = NN_TILE_LOOPS - 1 - k;
+		const struct tile_axis *row = &tile->row[k], *col = &tile->col[k];
 
-		shape.k[at] = k < tile->n_sum ? (int32_t)tile->sum[k].extent : 1;
-		shape.scalar_k[at] = k < tile->n_sum ? (ptrdiff_t)sum_step(tile, k, false) : 0;
-		shape.vector_k[at] = k < tile->n_sum ? (ptrdiff_t)sum_step(tile, k, true) : 0;
+		shape->row[k] = places(row, size->row[k], few);
+		shape->column[k] = places(col, size->col[k], few);
+		shape->a_row[k] = (int32_t)row->a;
+		shape->t_row[k] = (int32_t)row->t;
+		shape->b_column[k] = (int32_t)col->b;
+		shape->t_column[k] = (int32_t)col->t;
 	}
-	if (tile->panel == PANEL_A)
-		set_offsets(shape.scalar, rows, row[0], 1, row[0]);
-	else
-		set_offsets(shape.scalar, rows, row[0], tile->row[0].a, tile->row[1].a);
-	set_offsets(shape.result_row, rows, row[0], tile->row[0].t, tile->row[1].t);
-	if (tile->panel == PANEL_B)
-		set_offsets(shape.vector, cols, col[0], size->lanes, (int64_t)size->lanes * col[0]);
-	else
-		set_offsets(shape.vector, cols, col[0], b_first, tile->col[1].b);
-	set_offsets(shape.result_vector, cols, col[0], t_first, tile->col[1].t);
-	return structure_text(b, tile, few ? "row_shape" : "shape", &shape, sizeof shape, offsetof(nn_tile, k));
+	if (!tile->dot)
+		shape->b_column[0] = shape->t_column[0] = size->lanes;
+	if (tile->panel == PANEL_A) {
+		shape->a_row[0] = 1;
+		shape->a_row[1] = size->row[0];
+	} else if (tile->panel == PANEL_B) {
+		shape->b_column[1] = size->lanes * size->col[0];
+	}
 }
 
-void call_routine(struct body *b, const struct tile *tile, const char *shape)
+static int32_t end_of(const struct body *b, const struct tile_axis *x, bool outermost)
 {
-	write_line(b->e, "nn_tile_%s(%s, %s, %s, %s);", tile->dot ? "dot" : "run", shape, operand_text(b, tile, 0),
-		   operand_text(b, tile, 1), start_text(b, tile, 2));
+	if (b->block_rows && x->slot == 0 && outermost)
+		return NN_TILE_BLOCK;
+	return x->rows && has_run_time_rows(b->group) ? NN_TILE_N : (int32_t)x->extent;
+}
+
+int first_called_loop(const struct tile *tile)
+{
+	int first = tile->n_loop - NN_TILE_LOOPS;
+
+	return first > tile->outside ? first : tile->outside;
+}
+
+/* The number of a shape; few: of one row of the batch. */
+static int find_shape(struct body *b, const struct tile *tile, bool few)
+{
+	struct emitter *e = b->e;
+	nn_tile shape;
+	int i = 0;
+
+	memset(&shape, 0, sizeof shape);
+	shape.dot = tile->dot;
+	shape.lanes = tile->size[0].lanes;
+	shape.adds = tile->adds;
+	set_sides(tile, few, &shape);
+	for (; shape.n_sum < tile->n_sum; shape.n_sum++) {
+		shape.trips[shape.n_sum] = end_of(b, &tile->sum[shape.n_sum], false);
+		shape.a_sum[shape.n_sum] = (int32_t)sum_step(tile, shape.n_sum, false);
+		shape.b_sum[shape.n_sum] = (int32_t)sum_step(tile, shape.n_sum, true);
+	}
+	for (int k = first_called_loop(tile); k < tile->n_loop; k++) {
+		const struct tile_axis *x = &tile->loop[k].axis;
+
+		shape.loop[shape.n_loop++] = (nn_tile_loop){
+			end_of(b, x, true), few && x->rows ? 1 : (int32_t)loop_step(tile, &tile->loop[k], 0),
+			tile->panel == PANEL_A ? 0 : (int32_t)x->a, tile->panel == PANEL_B ? 0 : (int32_t)x->b,
+			(int32_t)x->t};
+	}
+	while (i < e->tile_shapes.n && memcmp(&e->tile_shapes.item[i], &shape, sizeof shape) != 0)
+		i++;
+	if (i == e->tile_shapes.n)
+		list_add(e->arena, &e->tile_shapes, shape);
+	return i;
+}
+
+void call_tile(struct body *b, const struct tile *tile, const char *few)
+{
+	const char *shape = arena_printf(b->e->arena, "&nn_tile_%d", find_shape(b, tile, false));
+	bool takes_n = has_run_time_rows(b->group);
+
+	b->takes_n |= takes_n;
+	if (few) {
+		const char *name = new_name(b->e, &b->scope, "tile");
+
+		write_line(b->e, "const struct nn_tile *%s = %s == 1 ? &nn_tile_%d : %s;", name, few,
+			   find_shape(b, tile, true), shape);
+		shape = name;
+	}
+	write_line(b->e, "(%s)->run(%s, %s, %s, %s, %s, %s);", shape, shape, operand_text(b, tile, 0),
+		   operand_text(b, tile, 1), start_text(b, tile, 2), takes_n ? "n" : "0",
+		   b->block_rows ? b->block_rows : "0");
 }
 
 void declare_routines(struct emitter *e)
 {
-	write_line(e, "void nn_tile_run(const void *tile, const %s *a, const %s *b, %s *t);", e->real, e->real,
-		   e->real);
-	write_line(e, "void nn_tile_dot(const void *tile, const %s *a, const %s *b, %s *t);", e->real, e->real,
-		   e->real);
-	write_line(e, "void nn_tile_fill(const void *panel, const %s *from, %s *to);", e->real, e->real);
+	write_line(e, "struct nn_tile {");
+	write_line(e, "\tvoid (*run)(const struct nn_tile *tile, const %s *a, const %s *b, %s *t, int n, int block);", e->real,
+		   e->real, e->real);
+	write_line(e, "};");
+	for (int i = 0; i < e->tile_shapes.n; i++)
+		write_line(e, "extern const struct nn_tile nn_tile_%d;", i);
+	write_line(e, "void nn_tile_fill(const void *panel, const %s *from, %s *to, int n);", e->real, e->real);
 }
 
 const char *write_call_panel(struct body *b, const struct tile *tile)
@@ -111,14 +129,14 @@ const char *write_call_panel(struct body *b, const struct tile *tile)
 	order.turned = tile->turned;
 	order.run = of_b ? size->col[0] * size->lanes : size->row[0];
 	order.groups = of_b ? size->col[1] : size->row[1];
-	for (int k = 0; k < NN_TILE_LOOPS; k++) {
+	order.place = (int32_t)(of_b ? side[0].b : side[0].a);
+	order.group = (int32_t)(of_b ? side[1].b : side[1].a);
+	for (int k = 0; k < NN_TILE_SUMS; k++) {
 		const struct tile_axis *x = k < tile->n_sum ? &tile->sum[k] : NULL;
-		int at = NN_TILE_LOOPS - 1 - k;
+		int at = NN_TILE_SUMS - 1 - k;
 
-		order.k[at] = x ? (int32_t)x->extent : 1;
-		order.step[at] = !x ? 0 : (ptrdiff_t)(of_b ? x->b : x->a);
+		order.k[at] = x ? end_of(b, x, false) : 1;
+		order.step[at] = !x ? 0 : (int32_t)(of_b ? x->b : x->a);
 	}
-	order.place = (ptrdiff_t)(of_b ? side[0].b : side[0].a);
-	order.group = (ptrdiff_t)(of_b ? side[1].b : side[1].a);
-	return structure_text(b, tile, "order", &order, sizeof order, offsetof(nn_panel, k));
+	return words_text(b->e, &order, (int)(sizeof order / sizeof(int32_t)));
 }

@@ -298,6 +298,8 @@ const struct nn_model *nnc_descriptor(nnc_model *m)
 	return run_guarded(m, view_descriptor, &request) ? request.descriptor : NULL;
 }
 
+const struct nn_tile *nnc_tiles_in_process(const nnc_model *m, int *n) { return part_tiles(m->parts, n); }
+
 const char *nnc_library_help(nnc_model *m, const char *name)
 {
 	return view(m, view_library, (struct view_request){.text = name});

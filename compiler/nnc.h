@@ -72,7 +72,7 @@ typedef struct nnc_options {
 	int threads;                     /* that train; 0: one, and batches are not split */
 } nnc_options;
 
-/* Routines for sums of products that code in this process may call: those of runtime/tile.h. */
+/* Tiles for sums of products that code in this process may call: those of runtime/tile.h. */
 typedef struct nnc_tiles {
 	int lanes, registers;      /* of vectors: reals in one, how many there are */
 	int rows, columns;         /* of an outer product, at most; columns count vectors */
@@ -113,6 +113,8 @@ const char *nnc_emit_in_process(nnc_model *model, const nnc_tiles *tiles, unsign
 const int32_t *nnc_words(const nnc_model *model, size_t *n);
 /* The descriptor of that code without its functions, which are NULL in it; until nnc_free. */
 const struct nn_model *nnc_descriptor(nnc_model *model);
+/* The tiles that the last such text calls as nn_tile_0, nn_tile_1, ..., to be given their functions (runtime/tile.h). */
+const struct nn_tile *nnc_tiles_in_process(const nnc_model *model, int *n);
 /* Whether it has a function `step`: a loss, and a train line. */
 bool nnc_trains(const nnc_model *model);
 /* Bytes that it holds. */

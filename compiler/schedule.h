@@ -37,7 +37,6 @@ struct machine {
 	int rows, cols;		/* the most in an outer product */
 	int dot_rows, dot_cols; /* and in a dot product */
 	int sums;		/* loops within a tile */
-	bool one_narrow;	/* a vector with fewer lanes stands alone */
 };
 
 /* An index as the tiles see it, perhaps made of several: how far it moves in the factors A and B and in the result. */

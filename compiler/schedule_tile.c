@@ -50,8 +50,7 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 						 .cols = tiles->columns,
 						 .dot_rows = tiles->dot_rows,
 						 .dot_cols = tiles->dot_columns,
-						 .sums = tiles->sums,
-						 .one_narrow = true};
+						 .sums = tiles->sums};
 		return;
 	}
 	for (int t = 0; t < TARGET_COUNT; t++)

@@ -259,10 +259,8 @@ static bool divides(const struct problem *p, const struct choice *c, const struc
 	return true;
 }
 
-static bool fits(const struct choice *c, int lanes, int rows, int cols, const struct machine *target)
+static bool fits(const struct choice *c, int rows, int cols, const struct machine *target)
 {
-	if (target->one_narrow && !c->dot && lanes < target->lanes && cols > 1)
-		return false;
 	return rows * cols + cols + (target->fused ? 1 : 2) <= target->registers &&
 	       rows <= (c->dot ? target->dot_rows : target->rows) && cols <= (c->dot ? target->dot_cols : target->cols);
 }
@@ -283,14 +281,14 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 			double tiles = around.tiles * row1.tiles[r1] * col0.tiles[c0] * col1.tiles[c1];
 			double copied = around.copied * around.outside;
 
-			if (!fits(c, lanes, 1, cols, target))
+			if (!fits(c, 1, cols, target))
 				continue;
 			for (int r0 = 0; r0 < row0.n; r0++) {
 				struct tile_size size = {lanes, {row0.at[r0], row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
 				int rows = row0.at[r0] * row1.at[r1];
 				double cost;
 
-				if (!fits(c, lanes, rows, cols, target) || (c->outside && !divides(p, c, &size)))
+				if (!fits(c, rows, cols, target) || (c->outside && !divides(p, c, &size)))
 					continue;
 				cost = tile_cost(&around, p, c, &size, target);
 				if (cost * tiles * row0.tiles[r0] + copied >= least) /* it is not less with all that it brings */

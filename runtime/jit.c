@@ -10,6 +10,7 @@
 
 #include <libtcc.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,12 +93,16 @@ static int add_symbols(TCCState *tcc, const struct jit_host *host)
 	for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++)
 		if (add_symbol(tcc, symbols[i].name, symbols[i].function) < 0)
 			return -1;
-	if (tiles && (add_symbol(tcc, "nn_tile_run", tiles->run) < 0 ||
-		      add_symbol(tcc, "nn_tile_dot", tiles->dot) < 0 ||
-		      add_symbol(tcc, "nn_tile_fill", tiles->fill) < 0 || add_symbol(tcc, "nn_map_run", tiles->map) < 0))
+	if (tiles && (add_symbol(tcc, "nn_tile_fill", tiles->fill) < 0 || add_symbol(tcc, "nn_map_run", tiles->map) < 0))
 		return -1;
 	if (host && host->words && tcc_add_symbol(tcc, "nn_words", host->words) < 0)
 		return -1;
+	for (int i = 0; host && i < host->n_tile; i++) {
+		char name[32];
+		snprintf(name, sizeof name, "nn_tile_%d", i);
+		if (tcc_add_symbol(tcc, name, &host->tile[i]) < 0)
+			return -1;
+	}
 	return host && host->parts ? tcc_add_symbol(tcc, "nn_parts", host->parts) : 0;
 }
 

@@ -16,7 +16,10 @@
 #include "jit.h"
 #include "tile_set.h"
 
-enum { KEEP_LIMIT = 8 << 20 }; /* bytes of a graph that is kept */
+enum {
+	KEEP_LIMIT = 8 << 20, /* bytes of a graph that is kept */
+	MOST_IN_CODE = 28     /* rows or columns of a tile, where only registers are a limit */
+};
 
 /* The fields of nn_model that functions have, and what they are called in the text. */
 static const struct {
@@ -64,14 +67,20 @@ struct late *late_compile(const struct host *host, const char *name, const char 
 	return NULL;
 }
 
+static void free_part(struct late *late, struct code_part *part)
+{
+	jit_free(part->jit);
+	host_free(&late->host, part->tile);
+	free_tile_code(part->code);
+	host_free(&late->host, part->words);
+}
+
 void late_free(struct late *late)
 {
 	if (!late)
 		return;
-	for (int i = 0; i < late->n_part; i++) {
-		jit_free(late->part[i]);
-		host_free(&late->host, late->words[i]);
-	}
+	for (int i = 0; i < late->n_part; i++)
+		free_part(late, &late->part[i]);
 	nnc_free(late->compiled);
 	host_free(&late->host, late->descriptor);
 	pthread_mutex_destroy(&late->lock);
@@ -95,32 +104,58 @@ static void report_jit(void *user, const char *message)
 				       "internal error: the generated C does not compile: %s", message);
 }
 
+/* Functions for the tiles of the text that was written last. */
+static nnr_status make_tiles(struct late *late, struct code_part *part, int *n)
+{
+	const nn_tile *shape = nnc_tiles_in_process(late->compiled, n);
+	if (*n == 0)
+		return NNR_OK;
+	part->tile = host_alloc(&late->host, (size_t)*n, sizeof *part->tile);
+	if (!part->tile)
+		return NNR_MEMORY;
+	memcpy(part->tile, shape, (size_t)*n * sizeof *part->tile);
+	part->code = make_tile_code(late->tile_set, part->tile, *n);
+	return NNR_OK;
+}
+
+static nnr_status copy_words(struct late *late, struct code_part *part)
+{
+	size_t n;
+	const int32_t *words = nnc_words(late->compiled, &n);
+	if (n == 0)
+		return NNR_OK;
+	part->words = host_alloc(&late->host, n, sizeof *words);
+	if (!part->words)
+		return NNR_MEMORY;
+	memcpy(part->words, words, n * sizeof *words);
+	return NNR_OK;
+}
+
 /* One more part, with these functions. */
 static nnr_status compile_part(struct late *late, unsigned functions)
 {
 	struct listener listener = {&late->host, NNR_INVALID};
 	struct jit_host host = {.tiles = late->tile_set, .parts = late};
+	struct code_part part = {NULL};
 	const char *text = nnc_emit_in_process(late->compiled, &late->tiles, functions);
-	struct jit *jit = NULL;
-	int32_t *words = NULL;
-	size_t n;
-	const int32_t *constants = nnc_words(late->compiled, &n);
-	if (text && !jit_has_room(text))
+	nnr_status status = NNR_OK;
+	if (!text)
+		return late->out_of_memory ? NNR_MEMORY : NNR_INVALID;
+	if (!jit_has_room(text))
 		return host_fail(&late->host, NNR_MEMORY, NULL, "out of memory");
-	if (text && n) {
-		if (!(words = host_alloc(&late->host, n, sizeof *words)))
-			return NNR_MEMORY;
-		host.words = memcpy(words, constants, n * sizeof *words);
+	status = copy_words(late, &part);
+	if (status == NNR_OK)
+		status = make_tiles(late, &part, &host.n_tile);
+	host.tile = part.tile;
+	host.words = part.words;
+	if (status == NNR_OK)
+		part.jit = jit_compile(text, &host, report_jit, &listener);
+	if (part.jit) {
+		late->part[late->n_part++] = part;
+		return NNR_OK;
 	}
-	if (text)
-		jit = jit_compile(text, &host, report_jit, &listener);
-	if (!jit) {
-		host_free(&late->host, words);
-		return late->out_of_memory ? NNR_MEMORY : listener.status;
-	}
-	late->words[late->n_part] = words;
-	late->part[late->n_part++] = jit;
-	return NNR_OK;
+	free_part(late, &part);
+	return status != NNR_OK ? status : late->out_of_memory ? NNR_MEMORY : listener.status;
 }
 
 static size_t room_of(const char *text) { return text ? strlen(text) + 1 : 0; }
@@ -164,11 +199,11 @@ nnr_status late_start(struct late *late, const nnc_options *options, unsigned fu
 	late->tile_set = set;
 	late->tiles = (nnc_tiles){.lanes = set->width,
 				  .registers = set->registers,
-				  .rows = NN_TILE_ROWS,
-				  .columns = NN_TILE_VECTORS,
-				  .dot_rows = NN_DOT_ROWS,
-				  .dot_columns = NN_DOT_VECTORS,
-				  .sums = NN_TILE_LOOPS,
+				  .rows = set->makes_code ? MOST_IN_CODE : NN_TILE_ROWS,
+				  .columns = set->makes_code ? MOST_IN_CODE : NN_TILE_VECTORS,
+				  .dot_rows = set->makes_code ? MOST_IN_CODE : NN_DOT_ROWS,
+				  .dot_columns = set->makes_code ? MOST_IN_CODE : NN_DOT_VECTORS,
+				  .sums = NN_TILE_SUMS,
 				  .maps = options->fp != NNC_FP_STRICT};
 	if (nnc_memory(late->compiled) > KEEP_LIMIT)
 		functions = CODE_ALL;
@@ -179,7 +214,7 @@ nnr_status late_start(struct late *late, const nnc_options *options, unsigned fu
 	if (!late->descriptor)
 		return status == NNR_OK ? NNR_MEMORY : status;
 	for (int k = 0; k < CODE_COUNT; k++) {
-		void *function = jit_symbol(late->part[0], fields[k].name);
+		void *function = jit_symbol(late->part[0].jit, fields[k].name);
 		set_function(late->descriptor, k, function);
 		if (!function || functions >> k & 1) {
 			late->ready |= 1u << k;
@@ -204,7 +239,7 @@ static nnr_status compile_missing(struct late *late, unsigned functions)
 	nnr_status status = functions ? compile_part(late, functions) : NNR_OK;
 	for (int k = 0; k < CODE_COUNT && functions && status == NNR_OK; k++)
 		if (functions >> k & 1)
-			late->function[k] = jit_symbol(late->part[late->n_part - 1], fields[k].name);
+			late->function[k] = jit_symbol(late->part[late->n_part - 1].jit, fields[k].name);
 	return status;
 }
 

@@ -3,6 +3,7 @@
 #define NNR_LATE_H
 
 #include "handle.h"
+#include "tile_code.h"
 
 #include <pthread.h>
 
@@ -22,6 +23,14 @@ enum {
 	CODE_COUNT = 12
 };
 
+/* A piece of the code, and what it uses. */
+struct code_part {
+	struct jit *jit;
+	nn_tile *tile;
+	struct tile_code code;
+	int32_t *words; /* nn_words, or NULL */
+};
+
 struct late {
 	struct host host;
 	nnc_model *compiled; /* freed with this; NULL: nothing is left to compile */
@@ -33,8 +42,7 @@ struct late {
 	unsigned ready;	      /* those that `code` has, or the model has not; bits as above */
 	pthread_mutex_t lock; /* of what follows: nn_late may be called by any thread */
 	void *function[CODE_COUNT];
-	struct jit *part[CODE_COUNT];
-	int32_t *words[CODE_COUNT]; /* of each part, or NULL */
+	struct code_part part[CODE_COUNT];
 	int n_part;
 };
 

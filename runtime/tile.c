@@ -4,15 +4,14 @@
 #include <string.h>
 
 #define DECLARE(set, real)                                                                                             \
-	void tile_run_##set##_##real(const nn_tile *t, const real *scalar, const real *vector, real *result);          \
-	void tile_dot_##set##_##real(const nn_tile *t, const real *scalar, const real *vector, real *result);          \
-	void tile_fill_##set##_##real(const nn_panel *panel, const real *from, real *to);                              \
+	void tile_run_##set##_##real(const nn_tile *t, const real *a, const real *b, real *result, int n, int block);  \
+	void tile_fill_##set##_##real(const nn_panel *panel, const real *from, real *to, int n);                             \
 	void tile_map_##set##_##real(const int32_t *program, int n, int n_number, const real *number, int n_memory,    \
 				     real *const *memory)
-#define SET(set, real, bytes, registers)                                                                               \
+#define SET(set, real, bytes, registers, makes_code)                                                                               \
 	{                                                                                                              \
-#set, bytes / (int)sizeof(real), registers, (tile_function *)tile_run_##set##_##real,                  \
-			(tile_function *)tile_dot_##set##_##real, (tile_function *)tile_fill_##set##_##real,           \
+#set, bytes / (int)sizeof(real), registers, makes_code, (tile_function *)tile_run_##set##_##real,                  \
+			(tile_function *)tile_fill_##set##_##real,                                             \
 			(tile_function *)tile_map_##set##_##real                                                       \
 	}
 
@@ -28,10 +27,10 @@ DECLARE(base, double);
 /* The best first; within a set float, then double. */
 static const struct tile_set sets[][2] = {
 #if defined(__x86_64__)
-	{SET(avx512, float, 64, 32), SET(avx512, double, 64, 32)},
-	{SET(avx2, float, 32, 16), SET(avx2, double, 32, 16)},
+	{SET(avx512, float, 64, 32, true), SET(avx512, double, 64, 32, true)},
+	{SET(avx2, float, 32, 16, true), SET(avx2, double, 32, 16, true)},
 #endif
-	{SET(base, float, 16, 16), SET(base, double, 16, 16)},
+	{SET(base, float, 16, 16, false), SET(base, double, 16, 16, false)},
 };
 
 static bool can_run(const char *instructions)

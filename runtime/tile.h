@@ -1,54 +1,52 @@
-/* What code that is compiled in process may call instead of loops of its own: register tiles and dot products, compiled
- * ahead for each instruction set (tile_kernels.c) and chosen when a model is opened. Generated code declares the
- * functions with its own type of reals, `real` below: float or double.
+/* What code that is compiled in process may call instead of loops of its own: register tiles of sums of products, with
+ * loops around them, and copies of operands in the order in which tiles read them.
  *
- * Every product of two tensors summed over bound indices, whatever it is part of, has this form once its indices are
- * linearised: result[row, v] (+)= sum[k] scalar[row, k] * vector[k, v], with v of unit stride in result and vector. A
- * tile is a piece of it that fits the registers. Its rows, and its vectors where they lie apart, may come from several
- * indices: all that counts are their offsets. Where v is a bound index (unit stride in both factors), it is a dot
- * product. All offsets and steps count elements. */
+ * Every product of two tensors summed over bound indices, whatever it is part of, has one form once its indices are
+ * linearised: t[row, column] = sum[k] a[row, k] * b[k, column]. A tile is a piece of it whose results stay in
+ * registers. Nothing is known of it but extents and strides. The runtime makes machine code for each (tile_code.c), or
+ * has kernels for any (tile_kernels.c). All steps count elements. */
 #ifndef NN_TILE_ABI
-#define NN_TILE_ABI 1
+#define NN_TILE_ABI 2
 
-#include <stddef.h>
 #include <stdint.h>
 
-enum { NN_TILE_ROWS = 16, NN_TILE_VECTORS = 6, NN_TILE_LOOPS = 3, NN_DOT_ROWS = 8, NN_DOT_VECTORS = 3 };
+enum { NN_TILE_SUMS = 4, NN_TILE_LOOPS = 6, NN_TILE_N = 0, NN_TILE_BLOCK = -1 };
 
-/* A tile, and a row of such tiles. The tile at step t of `count` has its operands at scalar + t * scalar_step and so
- * on. Fields for rows and vectors beyond those in use are not read, so that a smaller last tile uses the same arrays.
- *
- * rows * vectors + min(rows, vectors) + 1 registers are needed: no more than there are (tile_set.registers). */
-typedef struct nn_tile {
-	int32_t rows, vectors;
-	int32_t lanes;		  /* elements of the last vector; the others of it are neither read nor written */
-	int32_t accumulate;	  /* 0: result = , 1: result += */
-	int32_t count;		  /* tiles, one after the other */
-	int32_t k[NN_TILE_LOOPS]; /* extents of the bound loops, outermost first; 1 where there is none */
-	ptrdiff_t scalar_k[NN_TILE_LOOPS], vector_k[NN_TILE_LOOPS]; /* their steps */
-	ptrdiff_t scalar_step, vector_step, result_step;
-	ptrdiff_t scalar[NN_TILE_ROWS], result_row[NN_TILE_ROWS];
-	ptrdiff_t vector[NN_TILE_VECTORS], result_vector[NN_TILE_VECTORS];
-} nn_tile;
+/* A loop around the tile: from 0 by `by` to `end`. What stands at its end starts earlier, so that it is whole. */
+typedef struct nn_tile_loop {
+	int32_t end, by; /* end: NN_TILE_N: the call's n, NN_TILE_BLOCK: its `block` */
+	int32_t a, b, t; /* steps, for 1 */
+} nn_tile_loop;
 
-/* A copy of an operand in the order in which a tile reads it: for each step of the bound loops `groups` times `run`
- * elements, which lie `place` apart, the groups `group` apart. turned: it is the elements of the innermost loop that lie
- * side by side; there are at least a vector of them, and `run` is a multiple of one. */
+/* Rows move a and t, columns b and t; each side may belong to two indices: first row[0] places of one, then these
+ * again at the next place of the other. In an outer product a column is a vector of `lanes` columns side by side in b
+ * and t, and a's elements are broadcast. In a dot product (dot) the innermost sum lies side by side in both factors,
+ * and need not be a multiple of anything. */
+typedef struct nn_tile nn_tile;
+struct nn_tile {
+	/* void run(const nn_tile *tile, const real *a, const real *b, real *t, int n, int block) */
+	void (*run)(void);
+	int32_t dot, lanes;
+	int32_t adds; /* an outer product: to what t is */
+	int32_t row[2], column[2];
+	int32_t a_row[2], t_row[2], b_column[2], t_column[2];
+	int32_t n_sum, trips[NN_TILE_SUMS]; /* innermost first; the outermost may be NN_TILE_N */
+	int32_t a_sum[NN_TILE_SUMS], b_sum[NN_TILE_SUMS];
+	int32_t n_loop; /* outermost first */
+	nn_tile_loop loop[NN_TILE_LOOPS];
+};
+
+/* A copy of an operand: for each step of the bound loops `groups` times `run` elements, which lie `place` apart, the
+ * groups `group` apart. turned: it is the elements of the innermost loop that lie side by side. */
 typedef struct nn_panel {
 	int32_t turned, run, groups;
-	int32_t k[NN_TILE_LOOPS];
-	ptrdiff_t step[NN_TILE_LOOPS], place, group;
+	int32_t k[NN_TILE_SUMS]; /* outermost first; 1 where there is none, NN_TILE_N: the call's n */
+	int32_t step[NN_TILE_SUMS], place, group;
 } nn_panel;
 
-/* void nn_tile_run(const nn_tile *tile, const real *scalar, const real *vector, real *result);
+/* void nn_tile_fill(const nn_panel *panel, const real *from, real *to, int n);
  *
- * The sum runs over k in order, one accumulator an element, and starts at 0 (so `accumulate` adds a whole sum). In
- * strict mode no multiply and add are contracted: the bits are those of the plain loops, for any width of vectors.
- *
- * void nn_tile_dot(const nn_tile *tile, const real *scalar, const real *vector, real *result);
- *
- * The same fields for dot products: element [row, vector] is the sum over the bound loops, of which the innermost has
- * step 1 in both factors and need not be a multiple of anything; result_row + result_vector is its place. There are at
- * most NN_DOT_ROWS rows and NN_DOT_VECTORS vectors; `lanes` is not used. Its order of summation depends on the machine,
- * so strict mode has none. */
+ * Of tiles: sums run over k in order, one accumulator an element, and start at 0 or with what t is. In strict mode no multiply and add
+ * are contracted: the bits are those of the plain loops, for any width of vectors. The order of summation of dot
+ * products depends on the machine, so strict mode has none. */
 #endif

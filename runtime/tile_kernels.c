@@ -1,102 +1,255 @@
-/* tile_kernels.c - the tiles of tile.h for one instruction set and one type of reals.
+/* tile_kernels.c - the routines behind tile.h for one instruction set and one type of reals.
  *
- * The Makefile compiles this file once for each of them. A kernel is made for every pair of rows and vectors that fits
- * the registers. Its accumulators are an array all of whose indices are known while compiling, so that each of them
- * becomes a register. Nothing is unrolled over k, which would gain nothing. */
+ * The Makefile compiles this file once for each of them. With AVX2 or AVX-512 tiles have machine code of their own
+ * (tile_code.c), and what is here for any tile is slow. The base set, which every processor knows, has a kernel for
+ * every pair of rows and columns that fits the registers: its sums are an array all of whose indices are known while
+ * compiling, so that each of them becomes a register. Nothing is unrolled over k, which would gain nothing. */
 #include "tile_kernels.h"
 
-/* One step of k. rows and vectors are literals; mask tells the lanes of the last vector. Of the two operands
- * the one with fewer values is held in registers, the other streamed past it. */
-INLINE void add_step(const int rows, const int vectors, const real *const row[], const real *const column[],
-		     ptrdiff_t s, ptrdiff_t v, lanes_mask mask, vec sum[][NN_TILE_VECTORS])
+typedef void tile_kernel(const nn_tile *t, const real *a, const real *b, real *result, int n);
+
+INLINE ptrdiff_t place_of(int i, const int32_t split[2], const int32_t step[2])
 {
-#define LOAD_COLUMN(j) (j + 1 < vectors ? *(const vec *)(column[j] + v) : load_part(column[j] + v, mask))
-	if (rows >= vectors) {
+	return (ptrdiff_t)(i % split[0]) * step[0] + (ptrdiff_t)(i / split[0]) * step[1];
+}
+
+INLINE real *result_at(const nn_tile *t, real *result, int row, int column)
+{
+	return result + place_of(row, t->row, t->t_row) + place_of(column, t->column, t->t_column);
+}
+
+INLINE int trips_of(const nn_tile *t, int sum, int n)
+{
+	return sum >= t->n_sum ? 1 : t->trips[sum] == NN_TILE_N ? n : t->trips[sum];
+}
+
+INLINE ptrdiff_t step_of(const int32_t *step, const nn_tile *t, int sum) { return sum < t->n_sum ? step[sum] : 0; }
+
+#if TILE_BYTES == 16
+
+/* Where the sums of a tile are: counts and steps, outermost first. */
+struct sums {
+	int trips[NN_TILE_SUMS];
+	ptrdiff_t a[NN_TILE_SUMS], b[NN_TILE_SUMS];
+};
+
+INLINE struct sums find_sums(const nn_tile *t, int n)
+{
+	struct sums s;
+	for (int k = 0; k < NN_TILE_SUMS; k++) {
+		s.trips[NN_TILE_SUMS - 1 - k] = trips_of(t, k, n);
+		s.a[NN_TILE_SUMS - 1 - k] = step_of(t->a_sum, t, k);
+		s.b[NN_TILE_SUMS - 1 - k] = step_of(t->b_sum, t, k);
+	}
+	return s;
+}
+
+/* The outer sums in turn; at[] is where their operands are. */
+#define FOR_OUTER_SUMS(s, at_a, at_b)                                                                                  \
+	for (int k0 = 0; k0 < (s).trips[0]; k0++)                                                                      \
+		for (int k1 = 0; k1 < (s).trips[1]; k1++)                                                              \
+			for (int k2 = 0; k2 < (s).trips[2]; k2++)                                                      \
+				for (const real *at_a = a + k0 * (s).a[0] + k1 * (s).a[1] + k2 * (s).a[2],             \
+						*at_b = b + k0 * (s).b[0] + k1 * (s).b[1] + k2 * (s).b[2], *once = a;  \
+				     once; once = NULL)
+
+/* One step of k. rows and columns are literals. Of the two operands the one with fewer values is held in registers, the
+ * other streamed past it. */
+INLINE void add_step(const int rows, const int columns, const real *a, const real *b, const ptrdiff_t row[],
+		     const ptrdiff_t column[], vec sum[][NN_TILE_VECTORS])
+{
+	if (rows >= columns) {
 		vec held[NN_TILE_VECTORS];
-		UNROLL for (int j = 0; j < vectors; j++) held[j] = LOAD_COLUMN(j);
+		UNROLL for (int j = 0; j < columns; j++) held[j] = *(const vec *)(b + column[j]);
 		UNROLL for (int i = 0; i < rows; i++)
 		{
-			const real factor = row[i][s];
-			UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += factor * held[j];
+			const real factor = a[row[i]];
+			UNROLL for (int j = 0; j < columns; j++) sum[i][j] += factor * held[j];
 		}
 	} else {
 		real held[NN_TILE_ROWS];
-		UNROLL for (int i = 0; i < rows; i++) held[i] = row[i][s];
-		UNROLL for (int j = 0; j < vectors; j++)
+		UNROLL for (int i = 0; i < rows; i++) held[i] = a[row[i]];
+		UNROLL for (int j = 0; j < columns; j++)
 		{
-			const vec streamed = LOAD_COLUMN(j);
+			const vec streamed = *(const vec *)(b + column[j]);
 			UNROLL for (int i = 0; i < rows; i++) sum[i][j] += held[i] * streamed;
 		}
 	}
-#undef LOAD_COLUMN
 }
 
-INLINE void run_tile(const int rows, const int vectors, const nn_tile *t, const real *scalar, const real *vector,
-		     real *result)
+INLINE void run_tile(const int rows, const int columns, const nn_tile *t, const real *a, const real *b, real *result,
+		     int n)
 {
-	const real *row[NN_TILE_ROWS], *column[NN_TILE_VECTORS];
+	const struct sums s = find_sums(t, n);
+	ptrdiff_t row[NN_TILE_ROWS], column[NN_TILE_VECTORS];
 	vec sum[NN_TILE_ROWS][NN_TILE_VECTORS];
-	const lanes_mask mask = first_lanes(t->lanes);
-	const ptrdiff_t scalar_k = t->scalar_k[2], vector_k = t->vector_k[2];
-	const int k0_end = t->k[0], k1_end = t->k[1], k_end = t->k[2];
-	UNROLL for (int j = 0; j < vectors; j++) column[j] = vector + t->vector[j];
+	UNROLL for (int j = 0; j < columns; j++) column[j] = place_of(j, t->column, t->b_column);
 	UNROLL for (int i = 0; i < rows; i++)
 	{
-		row[i] = scalar + t->scalar[i];
-		UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = (vec){0};
+		row[i] = place_of(i, t->row, t->a_row);
+		UNROLL for (int j = 0; j < columns; j++) sum[i][j] =
+			t->adds ? *(const vec *)result_at(t, result, i, j) : (vec){0};
 	}
-	for (int k0 = 0; k0 < k0_end; k0++)
-		for (int k1 = 0; k1 < k1_end; k1++) {
-			ptrdiff_t s = k0 * t->scalar_k[0] + k1 * t->scalar_k[1];
-			ptrdiff_t v = k0 * t->vector_k[0] + k1 * t->vector_k[1];
-			for (int k = 0; k < k_end; k++, s += scalar_k, v += vector_k)
-				add_step(rows, vectors, row, column, s, v, mask, sum);
-		}
-	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++)
-	{
-		real *at = result + t->result_row[i] + t->result_vector[j];
-		if (t->accumulate)
-			sum[i][j] += j + 1 < vectors ? *(const vec *)at : load_part(at, mask);
-		if (j + 1 < vectors)
-			*(vec *)at = sum[i][j];
-		else
-			store_part(at, sum[i][j], mask);
-	}
+	FOR_OUTER_SUMS(s, at_a, at_b)
+	for (int k = 0; k < s.trips[3]; k++)
+		add_step(rows, columns, at_a + k * s.a[3], at_b + k * s.b[3], row, column, sum);
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++) *(
+		vec *)result_at(t, result, i, j) = sum[i][j];
 }
 
-typedef void tile_kernel(const nn_tile *t, const real *scalar, const real *vector, real *result);
-
-#define KERNEL(rows, vectors)                                                                                          \
-	static void tile_##rows##x##vectors(const nn_tile *t, const real *scalar, const real *vector, real *result)    \
+#define KERNEL(rows, columns)                                                                                          \
+	static void tile_##rows##x##columns(const nn_tile *t, const real *a, const real *b, real *result, int n)       \
 	{                                                                                                              \
-		run_tile(rows, vectors, t, scalar, vector, result);                                                    \
+		run_tile(rows, columns, t, a, b, result, n);                                                           \
 	}
-#define ENTRY(rows, vectors) [rows][vectors] = tile_##rows##x##vectors,
+#define ENTRY(rows, columns) [rows][columns] = tile_##rows##x##columns,
 
-/* All pairs with rows * vectors + min(rows, vectors) + 1 <= TILE_REGISTERS for which tile.h has room. */
+/* All pairs with rows * columns + min(rows, columns) + 1 <= 16 for which tile_set.h has room. */
 #define ROWS_2(X, v) X(1, v) X(2, v)
 #define ROWS_3(X, v) ROWS_2(X, v) X(3, v)
 #define ROWS_4(X, v) ROWS_3(X, v) X(4, v)
-#define ROWS_5(X, v) ROWS_4(X, v) X(5, v)
-#define ROWS_6(X, v) ROWS_5(X, v) X(6, v)
-#define ROWS_9(X, v) ROWS_6(X, v) X(7, v) X(8, v) X(9, v)
-#define ROWS_14(X, v) ROWS_9(X, v) X(10, v) X(11, v) X(12, v) X(13, v) X(14, v)
-#define ROWS_16(X, v) ROWS_14(X, v) X(15, v) X(16, v)
-#if TILE_REGISTERS >= 32
-#define PAIRS(X) ROWS_16(X, 1) ROWS_14(X, 2) ROWS_9(X, 3) ROWS_6(X, 4) ROWS_5(X, 5) ROWS_4(X, 6)
-#else
+#define ROWS_6(X, v) ROWS_4(X, v) X(5, v) X(6, v)
+#define ROWS_8(X, v) ROWS_6(X, v) X(7, v) X(8, v)
+#define ROWS_14(X, v) ROWS_8(X, v) X(9, v) X(10, v) X(11, v) X(12, v) X(13, v) X(14, v)
 #define PAIRS(X) ROWS_14(X, 1) ROWS_6(X, 2) ROWS_4(X, 3) ROWS_3(X, 4) ROWS_2(X, 5) ROWS_2(X, 6)
-#endif
 
 PAIRS(KERNEL)
 
 static tile_kernel *const kernels[NN_TILE_ROWS + 1][NN_TILE_VECTORS + 1] = {PAIRS(ENTRY)};
 
-void TILE_FUNCTION(run)(const nn_tile *t, const real *scalar, const real *vector, real *result)
+/* ---- dot products ---- */
+
+INLINE real add_lanes(vec v)
 {
-	tile_kernel *kernel = kernels[t->rows][t->vectors];
-	for (int i = 0; i < t->count; i++)
-		kernel(t, scalar + i * t->scalar_step, vector + i * t->vector_step, result + i * t->result_step);
+	real lane[WIDTH];
+	memcpy(lane, &v, sizeof lane);
+	return WIDTH == 2 ? lane[0] + lane[1] : (lane[0] + lane[2 % WIDTH]) + (lane[1] + lane[3 % WIDTH]);
+}
+
+INLINE vec load_first(const real *at, int n)
+{
+	vec v = {0};
+	UNROLL for (int i = 0; i < WIDTH; i++) if (i < n) v[i] = at[i];
+	return v;
+}
+
+INLINE void run_dot(const int rows, const int columns, const nn_tile *t, const real *a, const real *b, real *result,
+		    int n)
+{
+	const struct sums s = find_sums(t, n);
+	const int rest = s.trips[3] % WIDTH;
+	ptrdiff_t row[NN_DOT_ROWS], column[NN_DOT_VECTORS];
+	vec sum[NN_DOT_ROWS][NN_DOT_VECTORS], left[NN_DOT_VECTORS];
+	UNROLL for (int j = 0; j < columns; j++) column[j] = place_of(j, t->column, t->b_column);
+	UNROLL for (int i = 0; i < rows; i++)
+	{
+		row[i] = place_of(i, t->row, t->a_row);
+		UNROLL for (int j = 0; j < columns; j++) sum[i][j] = (vec){0};
+	}
+	FOR_OUTER_SUMS(s, at_a, at_b)
+	{
+		int k = 0;
+		for (; k + WIDTH <= s.trips[3]; k += WIDTH) {
+			UNROLL for (int j = 0; j < columns; j++) left[j] = *(const vec *)(at_b + column[j] + k);
+			UNROLL for (int i = 0; i < rows; i++)
+			{
+				const vec right = *(const vec *)(at_a + row[i] + k);
+				UNROLL for (int j = 0; j < columns; j++) sum[i][j] += right * left[j];
+			}
+		}
+		if (!rest)
+			continue;
+		UNROLL for (int j = 0; j < columns; j++) left[j] = load_first(at_b + column[j] + k, rest);
+		UNROLL for (int i = 0; i < rows; i++)
+		{
+			const vec right = load_first(at_a + row[i] + k, rest);
+			UNROLL for (int j = 0; j < columns; j++) sum[i][j] += right * left[j];
+		}
+	}
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++)
+		*result_at(t, result, i, j) = add_lanes(sum[i][j]);
+}
+
+#define DOT(rows, columns)                                                                                             \
+	static void dot_##rows##x##columns(const nn_tile *t, const real *a, const real *b, real *result, int n)        \
+	{                                                                                                              \
+		run_dot(rows, columns, t, a, b, result, n);                                                            \
+	}
+#define DOT_ENTRY(rows, columns) [rows][columns] = dot_##rows##x##columns,
+#define DOT_PAIRS(X) ROWS_8(X, 1) ROWS_6(X, 2) ROWS_4(X, 3)
+
+DOT_PAIRS(DOT)
+
+static tile_kernel *const dots[NN_DOT_ROWS + 1][NN_DOT_VECTORS + 1] = {DOT_PAIRS(DOT_ENTRY)};
+
+static tile_kernel *find_kernel(const nn_tile *t)
+{
+	const int rows = t->row[0] * t->row[1], columns = t->column[0] * t->column[1];
+	return t->dot ? dots[rows][columns] : kernels[rows][columns];
+}
+
+#else
+
+/* Any tile, where no code could be made for it: one element after the other. */
+static void run_any(const nn_tile *t, const real *a, const real *b, real *result, int n)
+{
+	const int rows = t->row[0] * t->row[1], columns = t->column[0] * t->column[1], lanes = t->dot ? 1 : t->lanes;
+	for (int i = 0; i < rows * columns * lanes; i++) {
+		const int row = i / lanes / columns, column = i / lanes % columns, lane = i % lanes;
+		const real *at_a = a + place_of(row, t->row, t->a_row);
+		const real *at_b = b + place_of(column, t->column, t->b_column) + lane;
+		int trips[NN_TILE_SUMS], k[NN_TILE_SUMS] = {0}, s = 0;
+		real *at_t = result_at(t, result, row, column) + lane;
+		real sum = t->adds ? *at_t : 0;
+		for (int j = 0; j < NN_TILE_SUMS; j++)
+			trips[j] = trips_of(t, j, n);
+		while (s < NN_TILE_SUMS) {
+			ptrdiff_t of_a = 0, of_b = 0;
+			for (int j = 0; j < t->n_sum; j++) {
+				of_a += (ptrdiff_t)k[j] * t->a_sum[j];
+				of_b += (ptrdiff_t)k[j] * t->b_sum[j];
+			}
+			sum += at_a[of_a] * at_b[of_b];
+			for (s = 0; s < NN_TILE_SUMS && ++k[s] == trips[s]; s++)
+				k[s] = 0;
+		}
+		*at_t = sum;
+	}
+}
+
+static tile_kernel *find_kernel(const nn_tile *t)
+{
+	(void)t;
+	return run_any;
+}
+
+#endif
+
+/* ---- the loops around ---- */
+
+struct call {
+	const nn_tile *tile;
+	tile_kernel *kernel;
+	int n, block;
+};
+
+static void run_loops(const struct call *c, int k, const real *a, const real *b, real *result)
+{
+	const nn_tile_loop *loop = &c->tile->loop[k];
+	if (k == c->tile->n_loop) {
+		c->kernel(c->tile, a, b, result, c->n);
+		return;
+	}
+	const int end = loop->end == NN_TILE_N ? c->n : loop->end == NN_TILE_BLOCK ? c->block : loop->end;
+	for (int i = 0; i < end; i += loop->by) {
+		const ptrdiff_t at = i < end - loop->by ? i : end - loop->by;
+		run_loops(c, k + 1, a + at * loop->a, b + at * loop->b, result + at * loop->t);
+	}
+}
+
+void TILE_FUNCTION(run)(const nn_tile *t, const real *a, const real *b, real *result, int n, int block)
+{
+	run_loops(&(struct call){t, find_kernel(t), n, block}, 0, a, b, result);
 }
 
 /* ---- panels ---- */
@@ -155,100 +308,50 @@ INLINE void turn(const real *from, ptrdiff_t step, real *to, ptrdiff_t width)
 	UNROLL for (int i = 0; i < WIDTH; i++) *(vec *)(to + i * width) = row[i];
 }
 
-void TILE_FUNCTION(fill)(const nn_panel *p, const real *from, real *to)
+/* n elements; rows are short, and most a multiple of a vector. */
+INLINE void copy_row(real *to, const real *from, int n)
 {
-	const int width = p->run * p->groups, k_end = p->k[2];
-	for (int k0 = 0; k0 < p->k[0]; k0++)
-		for (int k1 = 0; k1 < p->k[1]; k1++, to += (ptrdiff_t)width * k_end) {
-			const real *at = from + k0 * p->step[0] + k1 * p->step[1];
-			for (int k2 = 0; k2 < k_end && p->turned; k2 += WIDTH) {
-				const int k = k2 < k_end - WIDTH ? k2 : k_end - WIDTH;
-				for (int i = 0; i < width; i += WIDTH)
-					turn(at + k + i % p->run * p->place + i / p->run * p->group, p->place,
-					     to + (ptrdiff_t)k * width + i, width);
-			}
-			for (int k = 0; k < k_end && !p->turned; k++)
-				for (int i = 0; i < p->groups; i++)
-					memcpy(to + (ptrdiff_t)k * width + i * p->run,
-					       at + k * p->step[2] + i * p->group, (size_t)p->run * sizeof(real));
+	int i = 0;
+	for (; i + WIDTH <= n; i += WIDTH)
+		*(vec *)(to + i) = *(const vec *)(from + i);
+	for (; i < n; i++)
+		to[i] = from[i];
+}
+
+/* The innermost loop of a panel. */
+static void fill_steps(const nn_panel *p, const real *from, real *to, int trips)
+{
+	const int width = p->run * p->groups;
+	const ptrdiff_t step = p->step[NN_TILE_SUMS - 1];
+	const bool squares = p->turned && p->run % WIDTH == 0 && trips >= WIDTH;
+	for (int k0 = 0; k0 < trips && squares; k0 += WIDTH) {
+		const int k = k0 < trips - WIDTH ? k0 : trips - WIDTH;
+		for (int i = 0; i < p->groups; i++)
+			for (int j = 0; j < p->run; j += WIDTH)
+				turn(from + k + (ptrdiff_t)j * p->place + (ptrdiff_t)i * p->group, p->place,
+				     to + (ptrdiff_t)k * width + i * p->run + j, width);
+	}
+	for (int k = 0; k < trips && !squares; k++)
+		for (int i = 0; i < p->groups; i++, to += p->run) {
+			const real *at = from + k * step + (ptrdiff_t)i * p->group;
+			if (p->place == 1)
+				copy_row(to, at, p->run);
+			for (int j = 0; j < p->run && p->place != 1; j++)
+				to[j] = at[(ptrdiff_t)j * p->place];
 		}
 }
 
-/* ---- dot products ---- */
-
-/* The lanes added in pairs, halves apart: by shorter and shorter vectors. */
-INLINE real add_lanes(vec v)
+void TILE_FUNCTION(fill)(const nn_panel *p, const real *from, real *to, int n)
 {
-	typedef real quarter __attribute__((vector_size(16)));
-	quarter part[TILE_BYTES / 16];
-	real lane[16 / sizeof(real)];
-	memcpy(part, &v, sizeof part);
-	UNROLL for (int n = TILE_BYTES / 32; n > 0; n /= 2) UNROLL for (int i = 0; i < n; i++) part[i] += part[i + n];
-	memcpy(lane, part, sizeof lane);
-	return sizeof(real) == 8
-		       ? lane[0] + lane[1]
-		       : (lane[0] + lane[2 % (16 / sizeof(real))]) + (lane[1] + lane[3 % (16 / sizeof(real))]);
-}
-
-/* In a register: gcc would load it again for every product. */
-INLINE vec held(vec v)
-{
-#if TILE_BYTES >= 32
-	__asm__("" : "+v"(v));
-#endif
-	return v;
-}
-
-INLINE void run_dot(const int rows, const int columns, const nn_tile *t, const real *scalar, const real *vector,
-		    real *result)
-{
-	vec sum[NN_DOT_ROWS][NN_DOT_VECTORS], left[NN_DOT_VECTORS];
-	const int k_end = t->k[2], rest = k_end % WIDTH;
-	const lanes_mask mask = first_lanes(rest);
-	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++) sum[i][j] = (vec){0};
-	for (int k0 = 0; k0 < t->k[0]; k0++)
-		for (int k1 = 0; k1 < t->k[1]; k1++) {
-			const real *s = scalar + k0 * t->scalar_k[0] + k1 * t->scalar_k[1];
-			const real *v = vector + k0 * t->vector_k[0] + k1 * t->vector_k[1];
-			int k = 0;
-			for (; k + WIDTH <= k_end; k += WIDTH) {
-				UNROLL for (int j = 0; j < columns; j++) left[j] = *(const vec *)(v + t->vector[j] + k);
-				UNROLL for (int i = 0; i < rows; i++)
-				{
-					const vec right = held(*(const vec *)(s + t->scalar[i] + k));
-					UNROLL for (int j = 0; j < columns; j++) sum[i][j] += right * left[j];
-				}
-			}
-			if (!rest)
-				continue;
-			UNROLL for (int j = 0; j < columns; j++) left[j] = load_part(v + t->vector[j] + k, mask);
-			UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++) sum[i][j] +=
-				load_part(s + t->scalar[i] + k, mask) * left[j];
-		}
-	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++)
-	{
-		real *at = result + t->result_row[i] + t->result_vector[j], total = add_lanes(sum[i][j]);
-		*at = t->accumulate ? *at + total : total;
-	}
-}
-
-#define DOT(rows, vectors)                                                                                             \
-	static void dot_##rows##x##vectors(const nn_tile *t, const real *scalar, const real *vector, real *result)     \
-	{                                                                                                              \
-		run_dot(rows, vectors, t, scalar, vector, result);                                                     \
-	}
-#define DOT_ENTRY(rows, vectors) [rows][vectors] = dot_##rows##x##vectors,
-/* Few registers hold few of these: who chooses counts them. */
-#define ROWS_8(X, v) ROWS_6(X, v) X(7, v) X(8, v)
-#define DOT_PAIRS(X) ROWS_8(X, 1) ROWS_8(X, 2) ROWS_8(X, 3)
-
-DOT_PAIRS(DOT)
-
-static tile_kernel *const dots[NN_DOT_ROWS + 1][NN_DOT_VECTORS + 1] = {DOT_PAIRS(DOT_ENTRY)};
-
-void TILE_FUNCTION(dot)(const nn_tile *t, const real *scalar, const real *vector, real *result)
-{
-	tile_kernel *kernel = dots[t->rows][t->vectors];
-	for (int i = 0; i < t->count; i++)
-		kernel(t, scalar + i * t->scalar_step, vector + i * t->vector_step, result + i * t->result_step);
+	int trips[NN_TILE_SUMS];
+	for (int k = 0; k < NN_TILE_SUMS; k++)
+		trips[k] = p->k[k] == NN_TILE_N ? n : p->k[k];
+	const ptrdiff_t size = (ptrdiff_t)p->run * p->groups * trips[NN_TILE_SUMS - 1];
+	for (int k0 = 0; k0 < trips[0]; k0++)
+		for (int k1 = 0; k1 < trips[1]; k1++)
+			for (int k2 = 0; k2 < trips[2]; k2++, to += size)
+				fill_steps(p,
+					   from + (ptrdiff_t)k0 * p->step[0] + (ptrdiff_t)k1 * p->step[1] +
+						   (ptrdiff_t)k2 * p->step[2],
+					   to, trips[NN_TILE_SUMS - 1]);
 }

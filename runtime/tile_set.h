@@ -3,8 +3,12 @@
 #define NNR_TILE_SET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "tile.h"
+
+/* Of the base set's kernels, at most. */
+enum { NN_TILE_ROWS = 14, NN_TILE_VECTORS = 6, NN_DOT_ROWS = 8, NN_DOT_VECTORS = 3 };
 
 typedef void tile_function(void);
 
@@ -12,7 +16,9 @@ typedef void tile_function(void);
 struct tile_set {
 	const char *instructions; /* "avx512", "avx2" or "base" */
 	int width, registers;	  /* of vectors: reals in one, how many there are */
-	tile_function *run, *dot, *fill;
+	bool makes_code;	  /* tiles have code of their own (tile_code.c) */
+	tile_function *run;	  /* any tile, its loops, and all */
+	tile_function *fill;
 	tile_function *map;	  /* of map.h */
 };
 

@@ -32,11 +32,11 @@ START_TEST(no_text)
 	nnc_options options = {.report = NULL};
 	nnc_tiles tiles = {.lanes = 8,
 			   .registers = 16,
-			   .rows = NN_TILE_ROWS,
-			   .columns = NN_TILE_VECTORS,
-			   .dot_rows = NN_DOT_ROWS,
-			   .dot_columns = NN_DOT_VECTORS,
-			   .sums = NN_TILE_LOOPS,
+			   .rows = 8,
+			   .columns = 8,
+			   .dot_rows = 8,
+			   .dot_columns = 8,
+			   .sums = NN_TILE_SUMS,
 			   .maps = true};
 	nnc_model *model = nnc_compile("model", cases[_i].text, strlen(cases[_i].text), &options);
 	const char *text;

@@ -1,5 +1,6 @@
-/* tile.c - every kernel of every instruction set that this processor can run, against plain loops: random steps and
- * offsets, windows that overlap, and arrays that end where a page ends that may not be read. */
+/* tile.c - tiles of every size and every instruction set that this processor can run, as code of their own and without,
+ * against plain loops: random steps, windows that overlap, loops whose ends no tile divides, and arrays that end where
+ * a page ends that may not be read. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <stdlib.h>
@@ -8,10 +9,10 @@
 #include <unistd.h>
 
 #include "suite.h"
-#include "tile_set.h"
+#include "tile_code.h"
 
-typedef void run_float(const nn_tile *t, const float *scalar, const float *vector, float *result);
-typedef void run_double(const nn_tile *t, const double *scalar, const double *vector, double *result);
+typedef void run_float(const nn_tile *t, const float *a, const float *b, float *result, int n, int block);
+typedef void run_double(const nn_tile *t, const double *a, const double *b, double *result, int n, int block);
 
 static const char *const names[] = {"base", "avx2", "avx512"};
 enum { NAMES = sizeof names / sizeof names[0] };
@@ -54,137 +55,214 @@ static double value(const struct guarded *g, ptrdiff_t i)
 	return g->real == sizeof(float) ? (double)((float *)g->at)[i] : ((double *)g->at)[i];
 }
 
-static void run_set(const struct tile_set *set, bool dot, const nn_tile *t, const struct guarded *scalar,
-		    const struct guarded *vector, struct guarded *result)
+/* The call's n and block. */
+enum { ROWS = 3, BLOCK = 4 };
+
+static int real_end(int end) { return end == NN_TILE_N ? ROWS : end == NN_TILE_BLOCK ? BLOCK : end; }
+
+static void run(const nn_tile *t, const struct guarded *a, const struct guarded *b, struct guarded *result)
 {
-	tile_function *function = dot ? set->dot : set->run;
-	if (scalar->real == sizeof(float))
-		((run_float *)function)(t, (float *)scalar->at, (float *)vector->at, (float *)result->at);
+	if (a->real == sizeof(float))
+		((run_float *)t->run)(t, (float *)a->at, (float *)b->at, (float *)result->at, ROWS, BLOCK);
 	else
-		((run_double *)function)(t, (double *)scalar->at, (double *)vector->at, (double *)result->at);
+		((run_double *)t->run)(t, (double *)a->at, (double *)b->at, (double *)result->at, ROWS, BLOCK);
 }
 
-/* One element by plain loops, in the reals of the model; *size: the sum of all magnitudes. lane: of the vector operand;
- * or -1, a dot product. */
-static double plain(const nn_tile *t, int step, int row, int column, int lane, const struct guarded *scalar,
-		    const struct guarded *vector, double start, double *size)
+static ptrdiff_t place_of(int i, const int32_t split[2], const int32_t step[2])
 {
-	ptrdiff_t s0 = step * t->scalar_step + t->scalar[row];
-	ptrdiff_t v0 = step * t->vector_step + t->vector[column] + (lane < 0 ? 0 : lane);
-	double sum = 0;
+	return (ptrdiff_t)(i % split[0]) * step[0] + (ptrdiff_t)(i / split[0]) * step[1];
+}
+
+/* The next numbers of a nest of counters, the first of which is the fastest; false: these were the last. */
+static bool count_on(int *at, const int *end, int n)
+{
+	for (int k = 0; k < n; k++) {
+		if (++at[k] < end[k])
+			return true;
+		at[k] = 0;
+	}
+	return false;
+}
+
+/* One element by plain loops, in the reals of the model; *size: the sum of all magnitudes. */
+static double plain(const nn_tile *t, ptrdiff_t at_a, ptrdiff_t at_b, const struct guarded *a, const struct guarded *b,
+		    double start, double *size)
+{
+	int k[NN_TILE_SUMS] = {0}, end[NN_TILE_SUMS];
+	double sum = start;
 	*size = fabs(start);
-	for (int a = 0; a < t->k[0]; a++)
-		for (int b = 0; b < t->k[1]; b++)
-			for (int c = 0; c < t->k[2]; c++) {
-				ptrdiff_t s = s0 + a * t->scalar_k[0] + b * t->scalar_k[1] + c * t->scalar_k[2];
-				ptrdiff_t v = v0 + a * t->vector_k[0] + b * t->vector_k[1] + c * t->vector_k[2];
-				double x = value(scalar, s), y = value(vector, v);
-				if (scalar->real == sizeof(float))
-					sum = (double)((float)sum + (float)((float)x * (float)y));
-				else
-					sum += x * y;
-				*size += fabs(x * y);
-			}
-	if (!t->accumulate)
-		return sum;
-	return scalar->real == sizeof(float) ? (double)((float)sum + (float)start) : sum + start;
+	for (int i = 0; i < t->n_sum; i++)
+		end[i] = real_end(t->trips[i]);
+	do {
+		ptrdiff_t of_a = at_a, of_b = at_b;
+		for (int i = 0; i < t->n_sum; i++) {
+			of_a += (ptrdiff_t)k[i] * t->a_sum[i];
+			of_b += (ptrdiff_t)k[i] * t->b_sum[i];
+		}
+		double x = value(a, of_a), y = value(b, of_b);
+		if (a->real == sizeof(float))
+			sum = (double)((float)sum + (float)((float)x * (float)y));
+		else
+			sum += x * y;
+		*size += fabs(x * y);
+	} while (count_on(k, end, t->n_sum));
+	return sum;
 }
 
-/* A random problem for one kernel: loops and offsets, and how far they reach. */
-static void make_problem(nn_tile *t, int width, bool dot, ptrdiff_t reach[3])
+/* A random problem for a tile of a size: sums, loops and steps, and how far they reach. Results lie apart: each index
+ * that moves them goes on where all those before it end. */
+static void make_problem(nn_tile *t, int width, ptrdiff_t reach[3])
 {
-	t->accumulate = draw(2);
-	t->count = 1 + draw(3);
-	t->lanes = dot ? width : 1 + draw(width);
-	for (int i = 0; i < NN_TILE_LOOPS; i++) {
-		t->k[i] = draw(4) ? 1 + draw(i == 2 ? 40 : 3) : 1;
-		t->scalar_k[i] = dot && i == 2 ? 1 : draw(30);
-		t->vector_k[i] = dot && i == 2 ? 1 : draw(30);
+	const int wide = t->dot ? 1 : t->lanes;
+	t->n_sum = t->dot + draw(NN_TILE_SUMS + 1 - t->dot);
+	t->n_loop = draw(3);
+	t->adds = !t->dot && draw(2);
+	reach[0] = 1;
+	reach[1] = reach[2] = wide;
+	for (int i = 0; i < t->n_sum; i++) {
+		const bool last = i + 1 == t->n_sum, inner = t->dot && i == 0;
+		t->trips[i] = inner ? t->lanes + draw(2 * width) : last && draw(2) ? NN_TILE_N : 1 + draw(i ? 2 : 12);
+		t->a_sum[i] = inner ? 1 : draw(30);
+		t->b_sum[i] = inner ? 1 : draw(30);
+		reach[0] += (real_end(t->trips[i]) - 1) * (ptrdiff_t)t->a_sum[i];
+		reach[1] += (real_end(t->trips[i]) - 1) * (ptrdiff_t)t->b_sum[i];
 	}
-	for (int i = 0; i < t->rows; i++)
-		t->scalar[i] = draw(60);
-	for (int j = 0; j < t->vectors; j++)
-		t->vector[j] = draw(60);
-	int wide = dot ? 1 : width;
-	for (int i = 0; i < t->rows; i++) /* results lie apart */
-		t->result_row[i] = i * (t->vectors * wide + draw(3) * width);
-	for (int i = 1; i < t->rows; i++)
-		t->result_row[i] = t->result_row[i - 1] + t->vectors * wide + draw(20);
-	for (int j = 0; j < t->vectors; j++)
-		t->result_vector[j] = j * wide;
-	t->scalar_step = draw(50);
-	t->vector_step = draw(50);
-	t->result_step = t->result_row[t->rows - 1] + t->vectors * wide;
-	reach[0] = reach[1] = 0;
-	for (int i = 0; i < NN_TILE_LOOPS; i++) {
-		reach[0] += (t->k[i] - 1) * t->scalar_k[i];
-		reach[1] += (t->k[i] - 1) * t->vector_k[i];
+	t->b_column[0] = t->t_column[0] = wide;
+	if (t->dot) {
+		t->b_column[0] = draw(60);
+		t->t_row[0] = 1; /* they lie side by side along rows, or along columns */
+		reach[2] = t->row[0];
+		t->t_column[0] = (int32_t)reach[2];
+		if (draw(2)) {
+			t->t_column[0] = 1;
+			t->t_row[0] = t->column[0];
+		}
+		reach[2] = (ptrdiff_t)t->row[0] * t->column[0];
+	} else {
+		reach[2] = (ptrdiff_t)t->column[0] * wide;
+		t->t_row[0] = (int32_t)reach[2] + draw(20);
+		reach[2] = (ptrdiff_t)t->t_row[0] * t->row[0];
 	}
-	ptrdiff_t most = 0, last = 0;
-	for (int i = 0; i < t->rows; i++)
-		most = t->scalar[i] > most ? t->scalar[i] : most;
-	for (int j = 0; j < t->vectors; j++) {
-		ptrdiff_t end = t->vector[j] + (dot ? 1 : j + 1 < t->vectors ? width : t->lanes);
-		last = end > last ? end : last;
+	t->t_row[1] = (int32_t)reach[2];
+	reach[2] *= t->row[1];
+	t->t_column[1] = (int32_t)reach[2];
+	reach[2] *= t->column[1];
+	for (int k = 0; k < 2; k++) {
+		t->a_row[k] = draw(60);
+		t->b_column[k] = k ? draw(60) : t->b_column[k];
+		reach[0] += (ptrdiff_t)(t->row[k] - 1) * t->a_row[k];
+		reach[1] += (ptrdiff_t)(t->column[k] - 1) * t->b_column[k];
 	}
-	reach[0] += (t->count - 1) * t->scalar_step + most + 1;
-	reach[1] += (t->count - 1) * t->vector_step + last;
-	reach[2] = t->count * t->result_step - (dot ? 0 : width - t->lanes);
+	for (int k = 0; k < t->n_loop; k++) {
+		const int kind = draw(4), end = kind == 0 ? NN_TILE_N : kind == 1 ? NN_TILE_BLOCK : 2 + draw(2);
+		t->loop[k] = (nn_tile_loop){end, t->adds ? 1 : 1 + draw(2), draw(20), draw(20), (int32_t)reach[2]};
+		reach[0] += (real_end(end) - 1) * (ptrdiff_t)t->loop[k].a;
+		reach[1] += (real_end(end) - 1) * (ptrdiff_t)t->loop[k].b;
+		reach[2] *= real_end(end);
+	}
 }
 
-static void check_problem(const struct tile_set *set, size_t real, bool dot, int rows, int vectors)
+/* The tile that begins here, against plain loops. */
+static void check_tile(const struct tile_set *set, const nn_tile *t, const ptrdiff_t start[3], const struct guarded *a,
+		       const struct guarded *b, const struct guarded *before, const struct guarded *result,
+		       bool *written)
 {
-	nn_tile t = {.rows = rows, .vectors = vectors};
+	const int rows = t->row[0] * t->row[1], columns = t->column[0] * t->column[1], lanes = t->dot ? 1 : t->lanes;
+	const bool exact = strcmp(set->instructions, "base") == 0 && !t->dot;
+	for (int i = 0; i < rows * columns * lanes; i++) {
+		const int row = i / lanes / columns, column = i / lanes % columns, lane = i % lanes;
+		const ptrdiff_t at =
+			start[2] + place_of(row, t->row, t->t_row) + place_of(column, t->column, t->t_column) + lane;
+		double size, want = plain(t, start[0] + place_of(row, t->row, t->a_row),
+					  start[1] + place_of(column, t->column, t->b_column) + lane, a, b,
+					  t->adds ? value(before, at) : 0, &size);
+		double limit = exact ? 0 : size * (a->real == sizeof(float) ? 4e-6 : 4e-15);
+		written[at] = true;
+		ck_assert_msg(fabs(value(result, at) - want) <= limit,
+			      "%s, %d bytes, %d x %d of %d%s: %.17g, not %.17g", set->instructions, (int)a->real, rows,
+			      columns, lanes, t->dot ? " dot" : "", value(result, at), want);
+	}
+}
+
+static void check_problem(const struct tile_set *set, size_t real, nn_tile t)
+{
 	ptrdiff_t reach[3];
-	make_problem(&t, set->width, dot, reach);
-	struct guarded scalar = make_guarded(reach[0], real), vector = make_guarded(reach[1], real);
-	struct guarded result = make_guarded(reach[2], real), before = result;
-	before.at = malloc(before.n * real);
-	memcpy(before.at, result.at, before.n * real);
-	bool *written = calloc(before.n, sizeof *written);
-	run_set(set, dot, &t, &scalar, &vector, &result);
-	for (int step = 0; step < t.count; step++)
-		for (int i = 0; i < rows; i++)
-			for (int j = 0; j < vectors; j++)
-				for (int lane = 0; lane < (dot ? 1 : j + 1 == vectors ? t.lanes : set->width); lane++) {
-					ptrdiff_t at =
-						step * t.result_step + t.result_row[i] + t.result_vector[j] + lane;
-					double size, want = plain(&t, step, i, j, dot ? -1 : lane, &scalar, &vector,
-								  value(&before, at), &size);
-					double limit = strcmp(set->instructions, "base") == 0 && !dot
-							       ? 0
-							       : size * (real == sizeof(float) ? 1e-6 : 1e-15);
-					written[at] = true;
-					ck_assert_msg(fabs(value(&result, at) - want) <= limit,
-						      "%s, %d bytes, %d x %d%s: %.17g, not %.17g", set->instructions,
-						      (int)real, rows, vectors, dot ? " dot" : "", value(&result, at),
-						      want);
-				}
-	for (size_t i = 0; i < before.n; i++)
-		ck_assert(written[i] || value(&result, (ptrdiff_t)i) == value(&before, (ptrdiff_t)i));
-	free(written);
-	free(before.at);
-	munmap(scalar.map, scalar.size);
-	munmap(vector.map, vector.size);
-	munmap(result.map, result.size);
+	make_problem(&t, set->width, reach);
+	struct tile_code code = make_tile_code(set, &t, 1);
+	ck_assert(!set->makes_code || code.at);
+	for (int k = 0; k < 2; k++) {
+		struct guarded a = make_guarded(reach[0], real), b = make_guarded(reach[1], real);
+		struct guarded result = make_guarded(reach[2], real), before = result;
+		int at[NN_TILE_LOOPS] = {0}, end[NN_TILE_LOOPS];
+		bool *written = calloc(result.n, sizeof *written);
+		before.at = malloc(before.n * real);
+		memcpy(before.at, result.at, before.n * real);
+		run(&t, &a, &b, &result);
+		for (int i = 0; i < t.n_loop; i++)
+			end[i] = (real_end(t.loop[i].end) + t.loop[i].by - 1) / t.loop[i].by;
+		do {
+			ptrdiff_t start[3] = {0};
+			for (int i = 0; i < t.n_loop; i++) {
+				const int last = real_end(t.loop[i].end) - t.loop[i].by, by = at[i] * t.loop[i].by;
+				const int from = by < last ? by : last;
+				start[0] += (ptrdiff_t)from * t.loop[i].a;
+				start[1] += (ptrdiff_t)from * t.loop[i].b;
+				start[2] += (ptrdiff_t)from * t.loop[i].t;
+			}
+			check_tile(set, &t, start, &a, &b, &before, &result, written);
+		} while (count_on(at, end, t.n_loop));
+		for (size_t i = 0; i < before.n; i++)
+			ck_assert(written[i] || value(&result, (ptrdiff_t)i) == value(&before, (ptrdiff_t)i));
+		free(written);
+		free(before.at);
+		munmap(a.map, a.size);
+		munmap(b.map, b.size);
+		munmap(result.map, result.size);
+		t.run = set->run; /* and where no code can be made */
+	}
+	free_tile_code(code);
 }
 
-START_TEST(kernels)
+/* A side as one index or two. */
+static void split(int n, int32_t side[2])
 {
-	size_t real = _i % 2 ? sizeof(double) : sizeof(float);
+	side[0] = n;
+	side[1] = 1;
+	if (n % 2 == 0 && draw(2))
+		side[0] = n / 2, side[1] = 2;
+}
+
+START_TEST(sizes)
+{
+	const size_t real = _i % 2 ? sizeof(double) : sizeof(float);
 	const struct tile_set *set = find_tile_set(real, names[_i / 2]);
 	seed = (uint64_t)_i + 1;
 	if (!set)
 		return;
-	for (int rows = 1; rows <= NN_TILE_ROWS; rows++)
-		for (int vectors = 1; vectors <= NN_TILE_VECTORS; vectors++)
-			if (rows * vectors + (rows < vectors ? rows : vectors) + 1 <= set->registers)
-				for (int i = 0; i < 5; i++)
-					check_problem(set, real, false, rows, vectors);
-	for (int rows = 1; rows <= NN_DOT_ROWS; rows++)
-		for (int vectors = 1; vectors <= NN_DOT_VECTORS; vectors++)
-			for (int i = 0; i < 5; i++)
-				check_problem(set, real, true, rows, vectors);
+	const int most_rows[2] = {set->makes_code ? 28 : NN_TILE_ROWS, set->makes_code ? 28 : NN_DOT_ROWS};
+	const int most_columns[2] = {set->makes_code ? 28 : NN_TILE_VECTORS, set->makes_code ? 28 : NN_DOT_VECTORS};
+	for (int dot = 0; dot < 2; dot++)
+		for (int rows = 1; rows <= most_rows[dot]; rows++)
+			for (int columns = 1; columns <= most_columns[dot]; columns++)
+				for (int lanes = set->width;
+				     lanes * (int)real >= 16 && rows * columns + columns + 1 <= set->registers;
+				     lanes /= 2) {
+					nn_tile t = {.dot = dot, .lanes = lanes};
+					split(rows, t.row);
+					split(columns, t.column);
+					check_problem(set, real, t);
+				}
+}
+END_TEST
+
+/* Where a step has no room in an instruction, the tile still has a function. */
+START_TEST(large)
+{
+	const struct tile_set *set = find_tile_set(sizeof(float), NULL);
+	nn_tile t = {.lanes = set->width, .row = {2, 1}, .column = {1, 1}, .a_row = {1 << 30}};
+	struct tile_code code = make_tile_code(set, &t, 1);
+	ck_assert_ptr_null(code.at);
+	ck_assert(t.run == set->run);
 }
 END_TEST
 
@@ -201,7 +279,8 @@ END_TEST
 int main(void)
 {
 	TCase *all = tcase_create("all");
-	tcase_add_loop_test(all, kernels, 0, 2 * NAMES);
+	tcase_add_loop_test(all, sizes, 0, 2 * NAMES);
+	tcase_add_test(all, large);
 	tcase_add_test(all, choice);
 	return run_tests("tile", (TCase *[]){all, NULL});
 }

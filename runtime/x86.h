@@ -1,0 +1,71 @@
+/* x86.h - machine code for x86-64: the few instructions of which tiles are made (tile_code.c). */
+#ifndef NNR_X86_H
+#define NNR_X86_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Registers by their numbers. */
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11 };
+
+struct x86 {
+	uint8_t *at; /* NULL: only the length is found */
+	size_t n;
+	bool avx512;  /* else AVX2 and FMA */
+	bool doubles; /* reals of 8 bytes */
+	bool failed;  /* a number has no room in an instruction */
+};
+
+/* A register, or memory at base + offset. */
+struct x86_place {
+	bool memory;
+	int number; /* of the register or the base */
+	int64_t offset;
+};
+static inline struct x86_place x86_register(int number) { return (struct x86_place){false, number, 0}; }
+static inline struct x86_place x86_memory(int base, int64_t offset) { return (struct x86_place){true, base, offset}; }
+
+/* ---- vectors of `bytes` bytes: 16, 32 or 64 ---- */
+
+void x86_clear(struct x86 *x, int to);
+void x86_load(struct x86 *x, int bytes, int to, struct x86_place from);
+void x86_store(struct x86 *x, int bytes, struct x86_place to, int from);
+/* One real into all lanes. */
+void x86_broadcast(struct x86 *x, int bytes, int to, struct x86_place from);
+/* to += a * b */
+void x86_multiply_add(struct x86 *x, int bytes, int to, int a, struct x86_place b);
+/* to += a * (the real at b, in all lanes); AVX-512 only. */
+void x86_multiply_add_all(struct x86 *x, int bytes, int to, int a, struct x86_place b);
+/* The last `lanes` lanes, the others 0. AVX-512 has the mask in a register (x86_set_mask), AVX2 in a table that stands
+ * where the code begins (x86_write_masks). */
+void x86_write_masks(struct x86 *x);
+void x86_set_mask(struct x86 *x, int bytes, int lanes);
+void x86_load_last(struct x86 *x, int bytes, int to, struct x86_place from, int lanes);
+/* In each 16 bytes: to = the sums of its elements half of that apart, and in turn with them those of `other`. */
+void x86_add_pairs(struct x86 *x, int bytes, int to, int other, int scratch);
+/* The first 16 bytes of `to` become the sum of all 16 bytes of it. */
+void x86_add_quarters(struct x86 *x, int bytes, int to, int scratch);
+void x86_store_lane(struct x86 *x, struct x86_place to, int from, int lane);
+void x86_end_vectors(struct x86 *x);
+
+/* ---- general registers: of 64 bits, or 32 where `narrow` or said ---- */
+
+void x86_set(struct x86 *x, int to, int32_t value); /* 32 */
+void x86_add(struct x86 *x, int to, int64_t value);
+void x86_subtract(struct x86 *x, int to, int32_t value); /* 32 */
+void x86_get(struct x86 *x, bool narrow, int to, struct x86_place from);
+void x86_put(struct x86 *x, bool narrow, struct x86_place to, int from);
+void x86_add_from(struct x86 *x, int to, struct x86_place from);
+void x86_multiply(struct x86 *x, int to, int from, int64_t by);
+void x86_take_less(struct x86 *x, int to, int other); /* 32: to is the lesser one */
+
+/* To `start`, which lies before: after counter -= 1 while it is not 0; while a < b. All 32 bits. */
+void x86_count_down(struct x86 *x, int counter, size_t start);
+void x86_repeat_below(struct x86 *x, int a, int b, size_t start);
+
+/* Room on the stack at RSP, aligned to 64 bytes, until the function returns. */
+void x86_open_frame(struct x86 *x, int bytes);
+void x86_return(struct x86 *x);
+
+#endif
