@@ -110,7 +110,7 @@ static void remove_all(void *user, struct equation *eq)
 /* Whether a tensor is a view that stands in the list. */
 static bool is_viewed(const equation_list *list, const struct tensor *t)
 {
-	for (int i = 0; i < list->n; i++)
+	for (int i = 0; t->role == ROLE_VIEW && i < list->n; i++)
 		if (list->item[i]->kind == EQ_VIEW && list->item[i]->tensor == t)
 			return true;
 	return false;
@@ -157,6 +157,23 @@ static bool is_product(struct layouts *l, struct equation *eq)
 	l->w.eq = eq;
 	find_product(&l->w, &product);
 	return product.factors.n == 2;
+}
+
+/* Whether any sum has a read in which several indices move along one axis: without windows there is nothing to gain. */
+static bool has_windows(struct layouts *l, const equation_list *list)
+{
+	for (int i = 0; i < list->n; i++) {
+		expr_list reads = {0};
+
+		if (list->item[i]->kind != EQ_MAP || list->item[i]->red != RED_SUM)
+			continue;
+		collect_reads(l->w.g, list->item[i]->value, &reads);
+		for (int k = 0; k < reads.n; k++)
+			for (int a = 0; a < reads.item[k]->tensor->rank; a++)
+				if (reads.item[k]->arg[a]->slots & (reads.item[k]->arg[a]->slots - 1))
+					return true;
+	}
+	return false;
 }
 
 /* Axes that windows of a sum of products move, of what it reads and of its result. */
@@ -426,7 +443,7 @@ equation_list give_layouts(struct program *p, enum part part, const equation_lis
 	equation_list out = {0};
 
 	l.w.out = l.w.first = &out;
-	if (!p->n_machine || p->g->no_operands || p->g->ctx->options->unroll == NNC_UNROLL_ALL)
+	if (!p->n_machine || p->g->no_operands || p->g->ctx->options->unroll == NNC_UNROLL_ALL || !has_windows(&l, list))
 		return *list;
 	find_values(&l, list);
 	find_candidates(&l, list);
