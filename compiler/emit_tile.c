@@ -160,6 +160,8 @@ static const char *write_shape(struct body *b, const struct tile *tile, const st
 	write_trips(b, &out, tile, names);
 	write_sums(b, &out, tile, names, false);
 	write_sums(b, &out, tile, names, true);
+	if (tile->ahead)
+		text_printf(&out, ", .ahead = %lld", (long long)(tile->ahead * tile->sum[0].b));
 	text_add(&out, tile->adds ? ", .adds = 1" : "");
 	write_line(b->e, "static const struct tile %s = {%s};", name, out.at);
 	return name;

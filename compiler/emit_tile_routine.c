@@ -56,6 +56,7 @@ static const char *const head[] = {
 	"\tint b_col[2], t_col[2];     /* from column to column in B and in T */",
 	"\tint trips[3];               /* of the inner sums, innermost first */",
 	"\tint a_sum[4], b_sum[4];     /* their steps; the last is the outermost sum's */",
+	"\tint ahead;                  /* 0, or where B is asked for before it is read */",
 	"\tint tail;                   /* dot products: elements beyond whole vectors */",
 	"\tint adds;                   /* to what T was */",
 	"};",

@@ -73,6 +73,7 @@ struct tile {
 	int n_sum;
 	struct tile_size size[TARGET_COUNT];
 	enum panel panel;
+	int ahead;	       /* steps of the innermost sum by which B is asked for before it is read, or 0 */
 	int outside;	       /* the first loops, which move the operand of the panel: it is filled inside of them */
 	bool turned;	       /* while it is: what lies side by side are elements of the innermost sum */
 	struct tensor *memory; /* for it */

@@ -256,6 +256,7 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	if (!order_sums(p, c, tile))
 		return NULL;
 	order_loops(p, c, tile);
+	tile->ahead = steps_ahead(p, c);
 	if (tile->panel) {
 		tile->turned = is_turned(p, c);
 		tile->memory = make_panel(p, tile);

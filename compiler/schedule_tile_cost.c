@@ -48,6 +48,8 @@ static struct sizes vector_sizes(int64_t extent, int lanes)
 
 /* ---- what a tile brings from memory ---- */
 
+enum { LINE = 64, SETS = 64, WAYS = 8 /* of the first cache */ };
+
 /* How an operand lies for the sums of a tile. */
 struct reach {
 	double steps;  /* places, but for sums that do not move it; of windows too many, as they overlap */
@@ -60,12 +62,7 @@ static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(
 /* wide: elements side by side at each step, 1: none. */
 static struct reach find_reach(const struct problem *p, const struct choice *c, bool of_b, int wide)
 {
-	enum {
-		LINE = 64,
-		SETS = 64,
-		WAYS = 8,
-		NEAR = 4 /* times as far as what is read: brought ahead all the same */
-	};
+	enum { NEAR = 4 /* times as far as what is read: brought ahead all the same */ };
 	struct reach reach = {1, 0, false};
 
 	for (int i = 0; i < p->n; i++) {
@@ -92,6 +89,7 @@ struct around {
 	double copied;	/* cycles to fill panels, for each element at a step of the sums */
 	double outside; /* elements of that, but for those of the tile's indices */
 	double turned;	/* cycles to turn as many results as a vector has lanes, each of them one */
+	bool ahead;	/* B is asked for before the tile comes to it */
 	double again;	/* and to bring all of A from the last cache */
 };
 
@@ -103,6 +101,18 @@ static int innermost_sum(const struct problem *p, const struct choice *c)
 		if (is_inside(p, c, i) && (inner < 0 || sum_rank(p, c, i) < sum_rank(p, c, inner)))
 			inner = i;
 	return inner;
+}
+
+int steps_ahead(const struct problem *p, const struct choice *c)
+{
+	int inner = innermost_sum(p, c);
+	int64_t lines;
+
+	if (c->dot || c->panel == PANEL_B || inner < 0 || p->program->in_process ||
+	    !find_reach(p, c, true, p->program->machine[0].lanes).conflict)
+		return 0;
+	lines = llabs(p->axis[inner].b) * p->real_size / LINE;
+	return lines ? (int)(WAYS * SETS / common_divisor(lines, SETS) / 2) : 0;
 }
 
 bool is_turned(const struct problem *p, const struct choice *c)
@@ -160,6 +170,7 @@ static struct around find_around(const struct problem *p, const struct choice *c
 		around.exits = around.steps / (double)rounds(p->axis[inner].extent, inner == c->vector ? lanes : 1);
 	around.a = find_reach(p, c, false, 1);
 	around.b = find_reach(p, c, true, c->dot || is_turned(p, c) ? 1 : lanes);
+	around.ahead = steps_ahead(p, c) > 0;
 	around.in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1;
 	around.small = size_of(p, 0) + size_of(p, 1) + size_of(p, 2) <= L1_BYTES;
 	around.copied = is_turned(p, c) ? 0.6 : c->panel ? 0.4 : 0;
@@ -207,7 +218,7 @@ static double bring_cost(const struct problem *p, const struct around *around, c
 	keep_b = b <= KEPT && !conflict_b && c->panel != PANEL_A;
 	far = a + b > L2_BYTES;
 	a *= conflict_a ? scattered : far ? from_far : in_turn;
-	b *= conflict_b ? scattered : far ? from_far : in_turn;
+	b *= conflict_b && !around->ahead ? scattered : far ? from_far : in_turn;
 	if (keep_a && keep_b)
 		return fmin(a, b);
 	return keep_a ? b : keep_b ? a : a + b;
