@@ -6,8 +6,8 @@
  * a bound index is a loop in which a strip accumulates; along the bound ones, a strip is summed up to one number. What
  * does not depend on the program's loops is computed by the C around it and handed over as a number.
  *
- * What has no instruction (scatters, draws, quotients of integers) stays text, and so does a group that is too small for
- * a call to pay. Loops outside of such a thing may be text around the call. */
+ * What has no instruction (scatters, draws, quotients of integers) stays text, and so does a group that is too small
+ * for a call to pay. Loops outside of such a thing may be text around the call. */
 #include "emit_map.h"
 
 #include <math.h>
@@ -16,10 +16,7 @@
 enum { STRIP_ELEMENTS = 512, MOST_LEVELS = 8, FEW_STEPS = 12 /* on the C stack */ };
 
 /* Its value, in the piece of its loops that is being written; the conditions of a sum stay within. */
-static struct expr *value_of(const struct stage *stage)
-{
-	return stage->conditions.n ? stage->eq->value : stage->term;
-}
+static struct expr *value_of(const struct stage *stage) { return stage->conditions.n ? stage->eq->value : stage->term; }
 
 /* ---- loops ---- */
 
@@ -318,10 +315,13 @@ static bool store_at_once(struct map *m, int value, int memory)
 		return false;
 	for (int i = at + 1; i < m->code.n; i++)
 		for (int k = 0; k < m->code.item[i].n; k++) {
+			if (m->code.item[i].op == NN_MAP_STORE && m->code.item[i].operand[k] == value)
+				return false; /* which wants a register */
 			const struct map_value *v = &m->values.item[m->code.item[i].operand[k]];
 			const struct map_memory *read = v->kind == MAP_MEMORY ? &m->memory.item[v->slot] : NULL;
 
-			if (read && !read->number && (!read->read || find_arg(m->b, read->read->tensor) == find_arg(m->b, target)))
+			if (read && !read->number &&
+			    (!read->read || find_arg(m->b, read->read->tensor) == find_arg(m->b, target)))
 				return false;
 		}
 	for (int i = at; i < m->code.n; i++) {
@@ -334,7 +334,8 @@ static bool store_at_once(struct map *m, int value, int memory)
 	return true;
 }
 
-static void store(struct map *m, const struct stage *stage, int value, const char *local)
+/* again: the value is stored once more behind. */
+static void store(struct map *m, const struct stage *stage, int value, const char *local, bool again)
 {
 	struct map_memory memory = {.eq = stage->eq, .local = local};
 	int at;
@@ -347,7 +348,7 @@ static void store(struct map *m, const struct stage *stage, int value, const cha
 		memory.first[m->piece.slot] = m->piece.from;
 	at = memory_value(m, memory);
 	if (m->strip && pattern_of(m, at) == ROW) {
-		if (!store_at_once(m, value, at))
+		if (again || !store_at_once(m, value, at))
 			add_result(m, NN_MAP_MOVE, at, 1, &value);
 		return;
 	}
@@ -407,8 +408,8 @@ static int make_stage_value(struct map *m, const struct stage *stage, bool along
 	return stage->form == FORM_MAP ? make_value(m, value_of(stage)) : make_reduction(m, stage, along);
 }
 
-/* Where the loop over an index is better cut: there is one stage, and it tests integers. What is outside of a tensor needs
- * no cut. */
+/* Where the loop over an index is better cut: there is one stage, and it tests integers. What is outside of a tensor
+ * needs no cut. */
 static const struct cut *find_cut(const struct map *m, int at, int end, int from, int to)
 {
 	const struct stage *stage = m->b->group->stages.item[at];
@@ -442,8 +443,7 @@ static void make_pieces(struct map *m, int at, int from, int to, const struct cu
 		struct expr *first = ex_int(g, cut->at[k]);
 
 		m->piece = (struct map_piece){cut->slot, cut->at[k], cut->at[k + 1] - cut->at[k]};
-		in[cut->slot] =
-			m->piece.extent == 1 ? first : ex2(g, EX_ADD, ex_index(g, cut->slot), first);
+		in[cut->slot] = m->piece.extent == 1 ? first : ex2(g, EX_ADD, ex_index(g, cut->slot), first);
 		known.of[cut->slot] = (struct range){cut->at[k], cut->at[k + 1] - 1};
 		stage->term = restrict_term(g, stage->eq, term, &known);
 		stage->term = ex_substitute(g, stage->term, in, stage->eq->n);
@@ -479,11 +479,14 @@ static void make_nest(struct map *m, int at, int end, int from, int to, bool inn
 	}
 	for (int i = at; i < end && !m->failed; i++) {
 		struct stage *stage = m->b->group->stages.item[i];
+		bool again = false;
 
+		for (int k = i + 1; k < end; k++)
+			again |= value[k - at] == value[i - at];
 		if (!stage->local)
-			store(m, stage, value[i - at], NULL);
+			store(m, stage, value[i - at], NULL, again);
 		else if (m->from == to && m->needs_local) /* other code reads it */
-			store(m, stage, value[i - at], m->local[i - at] = value_name(m->b, stage));
+			store(m, stage, value[i - at], m->local[i - at] = value_name(m->b, stage), again);
 	}
 	if (!opened)
 		return;
