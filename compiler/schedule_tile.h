@@ -68,8 +68,8 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 bool is_turned(const struct problem *p, const struct choice *c);
 /* Whether vectors may lie along the samples. */
 bool may_cross(const struct problem *p, const struct choice *c);
-/* Steps of the innermost sum by which a tile asks for B before it reads it, where that shares few sets of the cache, half of
- * which they fill; else 0. */
+/* Steps of the innermost sum by which a tile asks for B before it reads it, where these are long, or share few sets of the
+ * cache, half of which they fill at most; else 0. */
 int steps_ahead(const struct problem *p, const struct choice *c);
 /* Whether a panel may help the choice. */
 bool may_copy(const struct problem *p, const struct choice *c);

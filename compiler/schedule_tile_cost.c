@@ -103,18 +103,6 @@ static int innermost_sum(const struct problem *p, const struct choice *c)
 	return inner;
 }
 
-int steps_ahead(const struct problem *p, const struct choice *c)
-{
-	int inner = innermost_sum(p, c);
-	int64_t lines;
-
-	if (c->dot || c->panel == PANEL_B || inner < 0 || p->program->in_process ||
-	    !find_reach(p, c, true, p->program->machine[0].lanes).conflict)
-		return 0;
-	lines = llabs(p->axis[inner].b) * p->real_size / LINE;
-	return lines ? (int)(WAYS * SETS / common_divisor(lines, SETS) / 2) : 0;
-}
-
 bool is_turned(const struct problem *p, const struct choice *c)
 {
 	return c->panel == PANEL_B && p->axis[c->vector].b != 1;
@@ -149,6 +137,22 @@ static double size_of(const struct problem *p, int operand)
 	const struct tensor *of[] = {p->a->tensor, p->b->tensor, p->stage->eq->tensor};
 
 	return (double)tensor_size(of[operand]) * p->real_size;
+}
+
+int steps_ahead(const struct problem *p, const struct choice *c)
+{
+	enum { MOST = 8, FAR = 2048 /* bytes of a step that no hardware guesses */ };
+	int inner = innermost_sum(p, c);
+	int64_t bytes, steps;
+
+	if (c->dot || c->panel == PANEL_B || inner < 0 || p->program->in_process)
+		return 0;
+	bytes = llabs(p->axis[inner].b) * p->real_size;
+	steps = WAYS * SETS / common_divisor(bytes / LINE, SETS) / 2;
+	if (!find_reach(p, c, true, p->program->machine[0].lanes).conflict &&
+	    (bytes < FAR || size_of(p, 1) <= L1_BYTES))
+		return 0;
+	return bytes < LINE ? 0 : steps < MOST ? (int)steps : MOST;
 }
 
 static struct around find_around(const struct problem *p, const struct choice *c, int lanes)
