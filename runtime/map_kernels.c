@@ -378,12 +378,24 @@ static void map_load_inside(struct frame *f, const int32_t *w)
 
 /* ---- integers ---- */
 
+/* value, and on by `by`; rows are short, so that it is the first vector that counts. */
+INLINE void index_row(element *to, int n, element value, element by)
+{
+	static const element numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	bits at = *(const bits *)(const void *)numbers;
+	int i = 0;
+	at = at * by + value;
+	for (; i + WIDTH <= n; i += WIDTH, at += by * WIDTH)
+		*(vec *)(to + i) = (vec)at;
+	if (i < n)
+		store_part((real *)(to + i), (vec)at, first_lanes(n - i));
+}
+
 static element *index_level(const struct frame *f, int level, element *to, element value, const int32_t *factor)
 {
 	const int n = rows_of(f, f->strip, level);
 	if (level + 1 == f->strip->levels) {
-		for (int i = 0; i < n; i++)
-			to[i] = value + (element)i * *factor;
+		index_row(to, n, value, *factor);
 		return to + n;
 	}
 	for (int i = 0; i < n; i++)
@@ -429,7 +441,14 @@ static void map_gather(struct frame *f, const int32_t *w)
 	const real *from = f->slot[w[2]].at;
 	const element *index = (const element *)f->slot[w[3]].at;
 	const int n = f->n, step = f->slot[w[3]].step != 0;
-	for (int i = 0; i < n; i++)
+	int i = 0;
+#if TILE_BYTES == 64
+	for (; i + WIDTH <= n && step; i += WIDTH)
+		*(vec *)(to + i) = sizeof(real) == 4
+					   ? (vec)_mm512_i32gather_ps(_mm512_loadu_si512(index + i), from, 4)
+					   : (vec)_mm512_i64gather_pd(_mm512_loadu_si512(index + i), from, 8);
+#endif
+	for (; i < n; i++)
 		to[i] = from[index[i * step]];
 }
 
