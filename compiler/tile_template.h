@@ -28,10 +28,12 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 					for (int c = 0; c < cols; c++)
 						held[c] = *(const any_vector_NUMBER *)(pb + TILE_AT(tile->b_col, c,
 												   tile->split[1]));
-					TILE_UNROLL
-					for (int c = 0; c < cols && tile->ahead; c++)
-						__builtin_prefetch(pb + tile->ahead +
-								   TILE_AT(tile->b_col, c, tile->split[1]));
+					if (tile->ahead) {
+						TILE_UNROLL
+						for (int c = 0; c < cols; c++)
+							__builtin_prefetch(pb + tile->ahead +
+									   TILE_AT(tile->b_col, c, tile->split[1]));
+					}
 					TILE_UNROLL
 					for (int i = 0; i < n; i++) {
 						const REAL *at = pa + TILE_AT(tile->a_row, i / cols, tile->split[0]);
