@@ -79,12 +79,14 @@ $B/%.o: %.c
 
 compile_set = $(compile) -fno-math-errno -fno-trapping-math $(tile_$(firstword $(subst _, ,$*))) \
 	-DTILE_SET=$(firstword $(subst _, ,$*)) -DTILE_REAL=$(lastword $(subst _, ,$*))
+# Most of the time that a build takes: nothing here for a debugger, and less effort for the base set's maps where there are
+# others.
 $(tile_o): $B/runtime/tile_%.o: runtime/tile_kernels.c
 	@mkdir -p $(@D)
-	$(compile_set) -O2 -c -o $@ $<
+	$(compile_set) -O2 -g0 -c -o $@ $<
 $(map_o): $B/runtime/map_%.o: runtime/map_kernels.c
 	@mkdir -p $(@D)
-	$(compile_set) -O3 -c -o $@ $<
+	$(compile_set) -O$(if $(and $(filter base%,$*),$(word 2,$(tile_sets))),1,3) -g0 -c -o $@ $<
 
 $(random_o): $B/runtime/random_%.o: runtime/random_kernels.c
 	@mkdir -p $(@D)
