@@ -1,11 +1,11 @@
 /* steps.c - train a model on random rows, and print its weights: the same for any way in which its code came to be.
  *
- *   steps COUNT [MODEL.nn [BATCH [FP [REAL]]]]
+ *   steps COUNT [MODEL.nn [BATCH [FP [REAL [NAME=VALUE...]]]]]
  *   steps COUNT NAME
  *
  * With MODEL defined: the generated descriptor that is linked in; with MODELS defined: that of this NAME in models.inc;
- * else MODEL.nn, compiled in process with --batch=BATCH (3; 0: the train line's), --fp=FP (strict) and --real=REAL
- * (float). Every seventh batch and the last one have half the rows.
+ * else MODEL.nn, compiled in process with --batch=BATCH (3; 0: the train line's), --fp=FP (strict), --real=REAL
+ * (float) and -D NAME=VALUE. Every seventh batch and the last one have half the rows.
  *
  * Prints the loss of the last step and each param, exactly (%a). */
 #include "rows.h"
@@ -64,7 +64,8 @@ int main(int argc, char **argv)
 	if (!m)
 		return 1;
 #else
-	nnc_options options = {.batch = argc > 3 ? atoi(argv[3]) : 3,
+	nnc_options options = {.define = argc > 6 ? (const char *const *)(argv + 6) : NULL,
+			       .batch = argc > 3 ? atoi(argv[3]) : 3,
 			       .fp = argc > 4 && strcmp(argv[4], "fast") == 0 ? NNC_FP_FAST : NNC_FP_STRICT,
 			       .real = argc > 5 && strcmp(argv[5], "double") == 0 ? NNC_DOUBLE : NNC_FLOAT};
 	nnr_model *model = argc > 2 ? nnr_open(argv[2], &options, NULL) : NULL;

@@ -47,7 +47,7 @@ share() { # MODEL MOST: the nearest is at most that share of what it needs witho
 
 for model in deep.nn tied.nn "$ROOT"/examples/{digits/digits,gpt/gpt,resnet/resnet,chars/chars}.nn; do
 	cc='tcc'
-	case $model in deep.nn | *digits.nn) cc='gcc -O1' ;; esac
+	case $model in deep.nn | *digits.nn) cc='gcc -O0' ;; esac
 	train plain "$cc" "$model"
 	all=$(field 'RAM to train' summary)
 	code 1 "$NNC" summary --fp=strict --ram=1 "$model"

@@ -104,7 +104,7 @@ START_TEST(misfit)
 	double limit = seconds() + 50, loss;
 	use_compiler(
 		"for a; do case $a in *.c) sed -i 's/\\b0x[0-9a-f]*u, 0, 0, 7u,/0x1u, 0, 0, 7u,/' \"$a\";; esac; done\n"
-		"exec gcc \"$@\"");
+		"exec gcc \"$@\" -O0");
 	nnr_model *model = open_with(NNC_JIT_AUTO, messages);
 	ck_assert_ptr_nonnull(model);
 	for (int k = 0; !messages[0] && seconds() < limit; k++, rest())
@@ -137,7 +137,7 @@ END_TEST
 START_TEST(no_children)
 {
 	char messages[2000];
-	use_compiler("exec gcc \"$@\"");
+	use_compiler("exec gcc \"$@\" -O0");
 	signal(SIGCHLD, SIG_IGN);
 	nnr_model *model = open_with(NNC_JIT_CC, messages);
 	signal(SIGCHLD, SIG_DFL);
