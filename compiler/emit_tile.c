@@ -215,7 +215,8 @@ static void open_tile_loop(struct body *b, const struct tile *tile, struct tile_
 	if (strcmp(step, "1") == 0 || (tile->across && loop->side == SIDE_VECTOR) || divides(b, tile, loop))
 		return;
 	at = new_name(e, &b->scope, arena_printf(e->arena, "%s_at", base));
-	write_line(e, "const int %s = %s(%s, %s - %s);", at, help(e, HELP_SMALLER), name, end, step);
+	/* in words of its own: plain loops would leave a helper unused */
+	write_line(e, "const int %s = %s < %s - %s ? %s : %s - %s;", at, name, end, step, name, end, step);
 	set_slot(b, x->slot, at);
 	names->done[loop->side == SIDE_VECTOR] = arena_printf(e->arena, "%s - %s", name, at);
 }
