@@ -394,7 +394,18 @@ static void keep_cycles(struct layouts *l, const double *each)
 		l->sums.item[i].cycles = each[i];
 }
 
-/* None or all of the candidates, then each the other way if that is better. */
+/* What the sums cost that have one of these classes. */
+static double touched(const struct layouts *l, uint32_t classes)
+{
+	double cycles = 0;
+
+	for (int i = 0; i < l->sums.n; i++)
+		cycles += l->sums.item[i].classes & classes ? l->sums.item[i].cycles : 0;
+	return cycles;
+}
+
+/* None or all of the candidates, then each the other way if that is much better for the sums that have it: of layouts
+ * that differ from value to value less is known. */
 static uint32_t choose(struct layouts *l)
 {
 	struct turning turn = {l, 0};
@@ -407,7 +418,7 @@ static uint32_t choose(struct layouts *l)
 	keep_cycles(l, each);
 	turn.chosen = all;
 	cost = total_cycles(&turn, all, each);
-	if (cost < 0.95 * least) {
+	if (cost < (l->w.part == PART_INFERENCE ? 0.95 : 1) * least) { /* backward, other passes gain as well */
 		least = cost;
 		keep_cycles(l, each);
 	} else {
@@ -416,7 +427,7 @@ static uint32_t choose(struct layouts *l)
 	for (int k = 0; k < l->n_candidate; k++) {
 		turn.chosen ^= (uint32_t)1 << k;
 		cost = total_cycles(&turn, (uint32_t)1 << k, each);
-		if (cost < 0.98 * least) {
+		if (least - cost > 0.2 * touched(l, (uint32_t)1 << k)) {
 			least = cost;
 			keep_cycles(l, each);
 		} else {
@@ -443,7 +454,8 @@ equation_list give_layouts(struct program *p, enum part part, const equation_lis
 	equation_list out = {0};
 
 	l.w.out = l.w.first = &out;
-	if (!p->n_machine || p->g->no_operands || p->g->ctx->options->unroll == NNC_UNROLL_ALL || !has_windows(&l, list))
+	if (!p->n_machine || p->g->no_operands || p->g->ctx->options->unroll == NNC_UNROLL_ALL ||
+	    !has_windows(&l, list))
 		return *list;
 	find_values(&l, list);
 	find_candidates(&l, list);

@@ -103,6 +103,8 @@ static void turn_operand(struct operands *w, struct operand operand[2], struct e
 	int inner = result_slot(w), which;
 	bool dot[2], other;
 	struct operand turned;
+	/* less than half of what the machine can, which a copy for every window comes to */
+	const double slow = 2 * work / (w->p->machine[0].lanes * (w->p->machine[0].fused ? 2 : 1));
 
 	if (inner < 0 || w->eq->index[inner].extent < w->p->machine[0].lanes)
 		return;
@@ -114,7 +116,7 @@ static void turn_operand(struct operands *w, struct operand operand[2], struct e
 		struct expr *read[2] = {operand[0].read, operand[1].read};
 
 		if (one_row == 0) {
-			if (!dot[0] && before < work)
+			if (!dot[0] && before < slow)
 				return;
 			turned = copy_by_indices(w, source[which], source[!which], inner, work);
 			if (!turned.read)

@@ -178,6 +178,8 @@ static struct around find_around(const struct problem *p, const struct choice *c
 	around.in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1;
 	around.small = size_of(p, 0) + size_of(p, 1) + size_of(p, 2) <= L1_BYTES;
 	around.copied = is_turned(p, c) ? 0.6 : c->panel ? 0.4 : 0;
+	if (is_turned(p, c) && around.outside * p->real_size > 2 * size_of(p, 1)) /* windows: short runs, again and again */
+		around.copied = 1.5;
 	around.turned = c->across ? 6 * lanes : 0;
 	around.again = c->across && size_of(p, 0) > L2_BYTES / 2 ? 0.05 * size_of(p, 0) : 0;
 	return around;
