@@ -23,7 +23,7 @@ typedef struct expr *before_fn(void *user, const struct expr *e);
 typedef struct expr *after_fn(void *user, const struct expr *old, struct expr *rebuilt);
 struct expr *ex_rewrite(struct graph *g, struct expr *e, before_fn *before, after_fn *after, void *user);
 
-/* Calls fn for every distinct expression in e, arguments before what uses them. */
+/* Calls fn for every distinct expression in e, arguments before what uses them; e->place counts them from 0. */
 void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *e), void *user);
 bool ex_has(struct graph *g, struct expr *e, enum ex op);
 bool ex_has_draw(struct graph *g, struct expr *e);

@@ -212,6 +212,7 @@ void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct exp
 				continue;
 			}
 			arg->walk = walk;
+			arg->place = list.n;
 			list_add(arena, &list, arg);
 		}
 		if (open) {
@@ -219,6 +220,7 @@ void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct exp
 			continue;
 		}
 		at->walk = walk;
+		at->place = list.n;
 		list_add(arena, &list, at);
 		stack.n--;
 	}
