@@ -11,7 +11,7 @@
 B      := build
 PREFIX  = /usr/local
 CC      = gcc
-CFLAGS  = -O2 -g
+CFLAGS  = -O2 -g1
 WARN    = -Wall -Wextra -Wpedantic -Wshadow
 FLEX    = flex
 BISON   = bison

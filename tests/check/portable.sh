@@ -20,8 +20,8 @@ for model in $(models) "$ROOT/tests/graph/second_derivative.nn"; do
 		# shellcheck disable=SC2086
 		gcc -O$((0${SLOW:+1})) $warnings -c $name.c -o gcc/$name.o || fail "$what: gcc"
 		# shellcheck disable=SC2086
-		[ -n "$options" ] || gcc -O0 $warnings -DNN_PLAIN_LOOPS -S $name.c -o plain.s ||
-			fail "$what: gcc, plain loops"
+		[ -n "$options" ] || clang -fsyntax-only $warnings -DNN_PLAIN_LOOPS $name.c ||
+			fail "$what: clang, plain loops"
 		# shellcheck disable=SC2086
 		clang -O0 $warnings -c $name.c -o clang/$name.o || fail "$what: clang"
 		tcc -std=c99 -Wall -Werror -c $name.c -o tcc/$name.o || fail "$what: tcc"

@@ -72,7 +72,7 @@ for i in $(seq 1 $((6 + 0${SLOW:+40}))); do
 		./in_process 8 model.nn 0 fast $real >tiled
 		same "seed $seed, model $i, $real, in process: $(cat model.nn)" plain tiled $bound
 		"$NNC" --prefix=m --real=$real --fp=strict model.nn -o m.c
-		gcc -O2 "$machine" -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
+		gcc -O1 "$machine" -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 		./steps 8 >tiled
 		./in_process 8 model.nn 0 strict $real | cmp - tiled || fail "seed $seed, model $i, strict: $(cat model.nn)"
 	done
