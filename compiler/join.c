@@ -244,8 +244,6 @@ static struct tensor *joint_tensor(struct graph *g, const struct joined *j, cons
 	struct axis axis[MAX_SLOTS];
 	struct tensor *t;
 
-	for (int n = 2; table_get(&g->every_name, name); n++)
-		name = arena_printf(&g->ctx->arena, "%s.joint%d", j->eq->tensor->name, n);
 	for (int d = 0; d < axes->n; d++)
 		axis[d] = (struct axis){j->eq->index[axes->slot[d]].extent, j->eq->index[axes->slot[d]].rows};
 	t = graph_tensor(g, ROLE_VALUE, name, ELEM_REAL, batched, axes->n, axis, j->eq->at);

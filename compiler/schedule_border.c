@@ -109,7 +109,6 @@ static void find_borders(struct borders *b, const equation_list *list)
 
 	for (int i = 0; i < list->n; i++) {
 		struct bordered found = {0};
-
 		const struct bordered *first;
 
 		if (!is_border(list->item[i], &found))
@@ -139,9 +138,8 @@ static void find_borders(struct borders *b, const equation_list *list)
 				border->made = eq;
 		}
 	}
-	for (int part = 0; part < PART_COUNT && b->list.n; part++)
-		if (part == PART_INIT || part == PART_UPDATE || part == PART_AVERAGE)
-			visit_equations(g->part[part].item, g->part[part].n, forget_all, b);
+	if (b->list.n)
+		visit_other_parts(g, forget_all, b);
 }
 
 /* The read of a value within its border. */

@@ -138,9 +138,7 @@ static void find_values(struct layouts *l, const equation_list *list)
 			visit_equations(list->item[i]->scan->body, list->item[i]->scan->n, remove_all, l);
 		else if (list->item[i]->kind != EQ_MAP)
 			remove_all(l, list->item[i]);
-	for (int part = 0; part < PART_COUNT; part++)
-		if (part == PART_INIT || part == PART_UPDATE || part == PART_AVERAGE)
-			visit_equations(g->part[part].item, g->part[part].n, remove_all, l);
+	visit_other_parts(g, remove_all, l);
 }
 
 /* ---- sums of products and their windows ---- */

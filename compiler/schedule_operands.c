@@ -299,3 +299,11 @@ equation_list give_operands(struct program *p, enum part part, const equation_li
 	add_with_operands(&w, list->item, list->n);
 	return merge_borders(p, &out);
 }
+
+void visit_other_parts(struct graph *g, void (*fn)(void *user, struct equation *eq), void *user)
+{
+	static const enum part other[] = {PART_INIT, PART_UPDATE, PART_AVERAGE};
+
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+		visit_equations(g->part[other[i]].item, g->part[other[i]].n, fn, user);
+}

@@ -49,6 +49,9 @@ struct equation *with_operands(struct operands *w);
 /* Cycles to copy an element to a place far from the last one's. */
 double move_cycles(const struct operands *w);
 
+/* fn for the equations of init, update and average, which read values of the other parts as they lie. */
+void visit_other_parts(struct graph *g, void (*fn)(void *user, struct equation *eq), void *user);
+
 /* schedule_phases.c: the equation as a sum over phases of its indices, and *back, which is to stand behind it; NULL where
  * it is none. */
 struct equation *in_phases(struct operands *w, struct equation **back);
