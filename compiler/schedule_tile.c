@@ -168,7 +168,7 @@ static void try_sums(const struct problem *p, struct choice *c, struct choice *b
 
 	c->outside = 0;
 	do {
-		double cost = best_size(p, c, &p->program->machine[0], &size);
+		double cost = best_size(p, c, &p->program->machine[0], *least, &size);
 
 		if (cost < *least) {
 			*least = cost;
@@ -247,7 +247,7 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	size_t size;
 
 	for (int t = 0; t < p->program->n_machine; t++)
-		if (best_size(p, c, &p->program->machine[t], &tile->size[t]) == INFINITY)
+		if (best_size(p, c, &p->program->machine[t], INFINITY, &tile->size[t]) == INFINITY)
 			return NULL;
 	for (int k = 0; k < 2; k++) {
 		tile->row[k] = c->row[k] < 0 ? (struct tile_axis){.slot = -1} : p->axis[c->row[k]];

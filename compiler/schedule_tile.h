@@ -62,8 +62,10 @@ static inline int64_t sum_rank(const struct problem *p, const struct choice *c, 
 	return x->rows ? INT64_MAX : llabs(x->a) + llabs(x->b);
 }
 
-/* schedule_tile_cost.c: the best sizes for a choice on a target; the cycles of all tiles, or INFINITY where none fits. */
-double best_size(const struct problem *p, const struct choice *c, const struct machine *target, struct tile_size *best);
+/* schedule_tile_cost.c: the best sizes for a choice on a target, if all its tiles take less than so many cycles; what they
+ * take, or INFINITY where there are none. */
+double best_size(const struct problem *p, const struct choice *c, const struct machine *target, double least,
+		 struct tile_size *best);
 /* Whether the copy of B turns it: the innermost sum lies side by side there, columns do not. */
 bool is_turned(const struct problem *p, const struct choice *c);
 /* Whether vectors may lie along the samples. */

@@ -282,23 +282,52 @@ static bool fits(const struct choice *c, int rows, int cols, const struct machin
 	       rows <= (c->dot ? target->dot_rows : target->rows) && cols <= (c->dot ? target->dot_cols : target->cols);
 }
 
-double best_size(const struct problem *p, const struct choice *c, const struct machine *target, struct tile_size *best)
+/* Vectors of multiply-adds that the problem has at least. */
+static double least_work(const struct problem *p, int lanes)
 {
-	double least = INFINITY;
-	struct sizes row0 = side_sizes(p, c->row[0]), row1 = side_sizes(p, c->row[1]), col1 = side_sizes(p, c->col[1]);
+	double work = 1;
+
+	for (int i = 0; i < p->n; i++)
+		work *= (double)p->axis[i].extent;
+	return work / lanes;
+}
+
+/* Cycles that a row of a tile with so many columns takes at least, at a step of the sums: there are never more rows than
+ * registers leave room for. */
+static double least_step(const struct choice *c, int cols, const struct machine *target)
+{
+	const double rounding = 1 - 1e-9;
+	int most = (target->registers - (target->fused ? 1 : 2)) / cols - 1;
+	double share = (double)cols / most, adds = cols * (target->fused ? 0.5 : 1);
+
+	return rounding * (fmax(adds, 0.5 + 0.5 * share) + 0.3 * share + (c->dot ? 0.3 : 0.1));
+}
+
+double best_size(const struct problem *p, const struct choice *c, const struct machine *target, double least,
+		 struct tile_size *best)
+{
+	double rows0 = c->row[0] < 0 ? 1 : (double)p->axis[c->row[0]].extent, found = INFINITY;
 
 	for (int lanes = target->lanes; lanes * p->real_size >= 16; lanes /= 2) {
 		int64_t extent = p->axis[c->vector].extent;
-		struct sizes col0 = c->dot ? side_sizes(p, c->col[0]) : vector_sizes(extent, lanes);
-		struct around around = find_around(p, c, lanes);
+		struct sizes row0, row1, col0, col1;
+		struct around around;
 
-		for (int at = 0; extent >= lanes && at < row1.n * col0.n * col1.n; at++) {
+		if (extent < lanes || least_work(p, lanes) * (target->fused ? 0.5 : 1) > least)
+			continue;
+		row0 = side_sizes(p, c->row[0]);
+		row1 = side_sizes(p, c->row[1]);
+		col1 = side_sizes(p, c->col[1]);
+		col0 = c->dot ? side_sizes(p, c->col[0]) : vector_sizes(extent, lanes);
+		around = find_around(p, c, lanes);
+		for (int at = 0; at < row1.n * col0.n * col1.n; at++) {
 			int r1 = at % row1.n, c0 = at / row1.n % col0.n, c1 = at / row1.n / col0.n;
 			int cols = col0.at[c0] * col1.at[c1];
 			double tiles = around.tiles * row1.tiles[r1] * col0.tiles[c0] * col1.tiles[c1];
 			double copied = around.copied * around.outside;
 
-			if (!fits(c, 1, cols, target))
+			if (!fits(c, 1, cols, target) ||
+			    around.steps * tiles * rows0 * row1.at[r1] * least_step(c, cols, target) > least)
 				continue;
 			for (int r0 = 0; r0 < row0.n; r0++) {
 				struct tile_size size = {lanes, {row0.at[r0], row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
@@ -316,10 +345,10 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 				cost = cost * tiles * row0.tiles[r0] + copied + around.again * (col0.tiles[c0] - 1);
 				if (cost >= least)
 					continue;
-				least = cost;
+				least = found = cost;
 				*best = size;
 			}
 		}
 	}
-	return least;
+	return found;
 }

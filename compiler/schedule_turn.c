@@ -76,13 +76,16 @@ static struct equation *turn_back(struct operands *w, const struct equation *eq,
 			      ex_read(w->g, (struct tensor *)turned, sub, NULL), eq->at);
 }
 
+/* Inference is for all rows of a batch, and for one. */
+static int numbers_of_rows(const struct operands *w) { return w->part == PART_INFERENCE ? 2 : 1; }
+
 /* Add about the cycles of an equation, of all rows and of one: of a sum of products as a tile, of anything else for each
  * element. */
 static void add_cycles(struct operands *w, struct equation *eq, double cycles[2])
 {
 	struct stage *stage = eq->n > eq->nfree ? make_stage(w->g, eq, w->steps) : NULL;
 
-	for (int one_row = 0; one_row < 2; one_row++) {
+	for (int one_row = 0; one_row < numbers_of_rows(w); one_row++) {
 		double moved = 1, tiled;
 		bool dot;
 
@@ -103,7 +106,7 @@ static void add_cycles(struct operands *w, struct equation *eq, double cycles[2]
 struct variant {
 	equation_list added;
 	struct equation *last;
-	double cycles[2]; /* of all rows, and of one */
+	double cycles[2]; /* of all rows, and of one where that is asked for */
 };
 
 static struct variant make_variant(struct operands *w, struct equation *eq)
@@ -159,7 +162,7 @@ struct equation *in_best_order(struct operands *w, struct equation *eq, double c
 			other = put_last(w, place);
 			form = make_variant(w, other);
 			add_cycles(w, turn_back(w, eq, other->tensor, place), form.cycles);
-			for (int one_row = 0; one_row < (w->part == PART_INFERENCE ? 2 : 1); one_row++)
+			for (int one_row = 0; one_row < numbers_of_rows(w); one_row++)
 				better &= form.cycles[one_row] < 0.8 * best.cycles[one_row];
 			if (!better)
 				continue;
