@@ -1,7 +1,7 @@
 /* emit_map.h - a program of vector instructions (runtime/map.h) in the making.
  *
- * emit_map.c goes through a group's equations and says in which loops, emit_map_value.c which instructions;
- * emit_program.c keeps them, finds registers for them and writes the words. */
+ * emit_map.c goes through a group's equations, emit_map_space.c says in which loops, emit_map_value.c and emit_map_sum.c
+ * which instructions; emit_program.c keeps them, finds registers for them and writes the words. */
 #ifndef NNC_EMIT_MAP_H
 #define NNC_EMIT_MAP_H
 
@@ -91,6 +91,25 @@ struct map {
 	bool needs_local;	 /* stages behind the program may read local variables */
 	const char **local;	 /* by stage: the variable that it has been stored in, or NULL */
 };
+
+/* ---- emit_map_space.c ---- */
+
+/* What a stage computes for each round of its loops. */
+struct expr *map_value_of(const struct stage *stage);
+bool is_place(enum reducer red);
+/* The flat number of the bound indices. */
+struct affine bound_place(const struct equation *eq);
+struct map_space *new_space(struct map *m); /* without loops */
+/* The loops over the bound indices of a stage. */
+struct map_space *bound_space(struct map *m, const struct stage *stage);
+/* The loops over slots [from, to) of the stages [at, end). */
+struct map_space *free_space(struct map *m, int at, int end, int from, int to);
+double space_size(const struct map_space *space);
+
+/* ---- emit_map_sum.c ---- */
+
+/* A sum, an extreme or its place. along: strips run along the bound indices, and become one number. */
+int make_reduction(struct map *m, const struct stage *stage, bool along);
 
 /* ---- emit_map_value.c ---- */
 
