@@ -187,6 +187,8 @@ bool expect_int(struct elaborator *E, const struct node *n, struct value v, cons
 /* "RULE, not 7 / 2 = 3.5" at n, and where the names in it have their values from. */
 void report_value(struct elaborator *E, const struct node *n, const struct value *v, const char *rule);
 void note_values(struct elaborator *E, const struct node *n);
+/* Says where b has its value v from, under the name that the text has for it. */
+void note_binding(struct elaborator *E, const char *name, const struct binding *b, const struct value *v);
 /* A note where the shape of a value comes from, unless that is in the text the error shows. */
 void note_origin(struct elaborator *E, struct span at, const struct value *v);
 /* A subscript of `name` that leaves its axis (from 1), or of unknown range (r NULL). */

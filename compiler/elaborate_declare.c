@@ -331,7 +331,7 @@ static void declare_const(struct elaborator *E, const struct node *var)
 	bool again = old && old->at.begin == var->name_at.begin && old->at.src == var->name_at.src; /* in a repeat */
 	if (old && old->at.src && !again && !defined) {
 		fail(E, var->name_at, "constant '%s' has a value already", var->name);
-		report_note(E->ctx, old->at, "'%s' is %s from here", var->name, value_text(E, &old->value));
+		note_binding(E, var->name, old, &old->value);
 	}
 	bind(E, var->name, v, defined ? defined->at : var->name_at);
 }

@@ -35,7 +35,7 @@ int add_slot(struct elaborator *E, const char *name, int64_t extent, bool bound,
 	if (other) {
 		fail(E, at, "index '%s' has the name of a value that is visible here", name);
 		if (other->at.src)
-			report_note(E->ctx, other->at, "'%s' is %s from here", name, value_text(E, &other->value));
+			note_binding(E, name, other, &other->value);
 		return -1;
 	}
 	if (name && find_slot(E, name) >= 0) {

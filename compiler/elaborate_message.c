@@ -119,13 +119,21 @@ static const struct binding *follow_argument(struct elaborator *E, const struct 
 	return b;
 }
 
+void note_binding(struct elaborator *E, const char *name, const struct binding *b, const struct value *v)
+{
+	if (v->kind == VAL_ERROR)
+		report_note(E->ctx, b->at, "'%s' is made here", name);
+	else
+		report_note(E->ctx, b->at, "'%s' is %s from here", name, value_text(E, v));
+}
+
 /* Where the names in n have their values from, as far as the user's text tells. */
 void note_values(struct elaborator *E, const struct node *n)
 {
 	const struct binding *b = n->kind == NODE_NAME ? lookup(E, n->name) : NULL;
 	const struct binding *from = b && is_known(&b->value) ? follow_argument(E, b) : NULL;
 	if (from && from->at.src && !from->at.src->builtin)
-		report_note(E->ctx, from->at, "'%s' is %s from here", from->name, value_text(E, &b->value));
+		note_binding(E, from->name, from, &b->value);
 	for (int i = 0; i < n->n && (n->kind == NODE_BINARY || n->kind == NODE_UNARY); i++)
 		note_values(E, n->kid[i]);
 }

@@ -164,7 +164,7 @@ static size_t visit_states(struct embedding *m, struct graph *g, char *at, numbe
 			struct tensor *t = g->tensors.item[i];
 			size_t element = t->elem == ELEM_REAL ? m->real : 4;
 
-			if (t->role != (pass ? ROLE_STATE : ROLE_SETTING) || (t->rule && t->owner))
+			if (t->role != (pass ? ROLE_STATE : ROLE_SETTING) || is_optimiser_state(t))
 				continue;
 			size = (size + element - 1) / element * element;
 			if (fn)

@@ -220,6 +220,12 @@ static inline bool graph_trains(const struct graph *g)
 	return !g->ctx->options->inference_only && g->loss && g->grads.n && g->part[PART_UPDATE].n;
 }
 
+/* A state that an optimiser keeps for one param: no part but the update touches it. */
+static inline bool is_optimiser_state(const struct tensor *t)
+{
+	return t->role == ROLE_STATE && t->rule && t->owner;
+}
+
 /* ---- graph.c: making things. All allocate in ctx->arena and never fail. ---- */
 
 struct graph *graph_new(struct context *ctx, const char *name, const struct source *src, int64_t batch);

@@ -239,7 +239,7 @@ static void sort_rule_states(struct program *p)
 	for (int i = 0; i < g->tensors.n; i++) {
 		struct tensor *t = g->tensors.item[i];
 
-		if (t->role == ROLE_STATE && t->rule && t->owner)
+		if (is_optimiser_state(t))
 			list_add(&g->ctx->arena, &of[t->owner->id], t);
 	}
 	for (int i = 0; i < p->params.n; i++)
@@ -282,7 +282,7 @@ static void sort_tensors(struct program *p)
 		case ROLE_TARGET: list_add(arena, &p->targets, t); break;
 		case ROLE_DATA: add_table(p, t); break;
 		case ROLE_STATE:
-			if (!t->owner || !t->rule)
+			if (!is_optimiser_state(t))
 				list_add(arena, &p->states, t);
 			break;
 		default: break;
@@ -290,7 +290,23 @@ static void sort_tensors(struct program *p)
 	}
 	for (int i = 0; i < g->tensors.n; i++) /* views of tables */
 		layout_of(g->tensors.item[i])->root = root_of(root_of(g->tensors.item[i]));
-	sort_rule_states(p);
+	if (!g->ctx->options->inference_only)
+		sort_rule_states(p);
+}
+
+/* What init computes: the optimiser's states are not there where nothing trains. */
+static equation_list list_init(struct program *p)
+{
+	const struct graph *g = p->g;
+	equation_list wanted = {0};
+
+	for (int i = 0; i < g->part[PART_INIT].n; i++) {
+		struct equation *eq = g->part[PART_INIT].item[i];
+
+		if (!g->ctx->options->inference_only || !is_optimiser_state(eq->tensor))
+			list_add(&g->ctx->arena, &wanted, eq);
+	}
+	return wanted;
 }
 
 static void mark_kept(struct program *p)
@@ -316,7 +332,7 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 {
 	struct arena *arena = &g->ctx->arena;
 	struct program *p = arena_alloc(arena, sizeof *p);
-	equation_list inference = {0}, training = {0};
+	equation_list init = {0}, inference = {0}, training = {0};
 
 	p->g = g;
 	find_machines(p, tiles);
@@ -341,7 +357,8 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 	training = give_layouts(p, PART_FORWARD, &training);
 	training = give_operands(p, PART_FORWARD, &training);
 	keep_one_step(p, &training);
-	group_equations(p, PART_INIT, &g->part[PART_INIT], &p->init);
+	init = list_init(p);
+	group_equations(p, PART_INIT, &init, &p->init);
 	group_equations(p, PART_INFERENCE, &inference, &p->inference);
 	group_equations(p, PART_FORWARD, &training, &p->training);
 	group_equations(p, PART_UPDATE, &g->part[PART_UPDATE], &p->update);

@@ -134,14 +134,23 @@ static int64_t training_terms(const struct graph *g)
 	return terms;
 }
 
+/* What a call of inference needs: its scratch, and the state where it reads that. */
+static void write_inference_ram(struct summary *s, struct text *out, enum call call, const char *rows, const char *scratch,
+				const struct struct_sizes *sizes, int64_t size)
+{
+	bool reads_state = s->p->call[call].reads_state;
+
+	if (s->p->call[call].present)
+		text_printf(out, "RAM for %s  %12" PRId64 "  %s%s; params are constants\n", rows,
+			    size + (reads_state ? sizes->state : 0), reads_state ? "state, " : "", scratch);
+}
+
 static void write_memory(struct summary *s, struct text *out, int64_t real)
 {
 	struct graph *g = s->g;
 	struct struct_sizes sizes;
-	int64_t ram;
 
 	measure_program(s->p, &sizes);
-	ram = sizes.params + sizes.grads + sizes.state + sizes.work;
 	text_printf(out, "\nmemory, bytes (batch %" PRId64 ")\n", g->batch);
 	text_printf(out, "  params   %12" PRId64 "  %" PRId64 " learnt", sizes.params, s->p->n_trained);
 	if (s->p->n_param > s->p->n_trained)
@@ -158,11 +167,12 @@ static void write_memory(struct summary *s, struct text *out, int64_t real)
 	if (g->ctx->options->ram)
 		text_printf(out, "within %" PRId64 ": %s\n", g->ctx->options->ram,
 			    g->fitted ? g->fitted : "as without a budget");
-	text_printf(out, "RAM to train     %12" PRId64 "  params, state, work\n", ram - sizes.grads);
-	if (s->p->call[CALL_FORWARD1].present)
-		text_printf(out, "RAM for one row  %12" PRId64 "  %swork1; params are constants\n",
-			    sizes.work1 + (s->p->call[CALL_FORWARD1].reads_state ? sizes.state : 0),
-			    s->p->call[CALL_FORWARD1].reads_state ? "state, " : "");
+	if (graph_trains(g))
+		text_printf(out, "RAM to train     %12" PRId64 "  params, state, work\n",
+			    sizes.params + sizes.state + sizes.work);
+	else
+		write_inference_ram(s, out, CALL_FORWARD, "a batch", "work", &sizes, sizes.work);
+	write_inference_ram(s, out, CALL_FORWARD1, "one row", "work1", &sizes, sizes.work1);
 	text_printf(out, "constants        %12" PRId64 "  params, tables\n", s->p->n_param * real + sizes.tables);
 }
 
@@ -180,9 +190,9 @@ const char *summary_text(struct graph *g)
 
 	text_printf(&out, "%s\n\n", g->name);
 	write_rows(&s, &out);
-	if (training)
+	if (training && graph_trains(g))
 		text_printf(&out, "a training step: %" PRId64 " multiply-adds a row\n", training);
-	if (g->training.given && g->training.rule)
+	if (graph_trains(g) && g->training.rule)
 		text_printf(&out, "trained by %s\n", g->training.rule);
 	write_memory(&s, &out, real);
 	return out.at;

@@ -458,6 +458,7 @@ START_TEST(inference_only)
 	c = c_of(build(net));
 	ck_assert_ptr_null(strstr(c, "net_step"));
 	ck_assert_ptr_null(strstr(c, "net_grads"));
+	ck_assert_ptr_null(strstr(c, "of the optimiser"));
 	ck_assert_ptr_nonnull(strstr(c, "any_loss, NULL, NULL, NULL, NULL"));
 }
 END_TEST
