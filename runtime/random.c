@@ -7,6 +7,7 @@
 #include "random.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "random_kernels.h"
 
@@ -48,20 +49,21 @@ static random_block *select_kernel(void)
 	(sqrt##suffix(-2 * log##suffix(((real)(int32_t)(word0[i] >> 8) + 1) * (real)0x1p-24)) *                        \
 	 cos##suffix((real)(int32_t)(word1[i] >> 8) * (real)(2 * 3.14159265358979323846 * 0x1p-24)))
 
-#define DRAWS_OF(name, real, draw)                                                                                     \
+#define DRAWS_OF(name, real, second, draw)                                                                                     \
 	void name(const nn_run *run, uint64_t place, int row, int first, int count, real scale, real shift, real *to)  \
 	{                                                                                                              \
 		random_block *make_block = select_kernel();                                                            \
-		uint32_t word0[RANDOM_BLOCK], word1[RANDOM_BLOCK], at = (uint32_t)first;                               \
+		uint32_t word0[RANDOM_BLOCK], word1[second ? RANDOM_BLOCK : 1], at = (uint32_t)first;                  \
 		for (; count > 0; count -= RANDOM_BLOCK, at += RANDOM_BLOCK, to += RANDOM_BLOCK) {                     \
 			int n = count < RANDOM_BLOCK ? count : RANDOM_BLOCK;                                           \
-			make_block(run->seed ^ place, (uint32_t)row, (uint32_t)run->step, at, word0, word1);           \
+			make_block(run->seed ^ place, (uint32_t)row, (uint32_t)run->step, at, n, word0,                \
+				   second ? word1 : NULL);                                                             \
 			for (int i = 0; i < n; i++)                                                                    \
 				to[i] = scale * draw + shift;                                                          \
 		}                                                                                                      \
 	}
 
-DRAWS_OF(nn_uniformf, float, UNIFORM(float))
-DRAWS_OF(nn_uniform, double, UNIFORM(double))
-DRAWS_OF(nn_normalf, float, NORMAL(float, f))
-DRAWS_OF(nn_normal, double, NORMAL(double, ))
+DRAWS_OF(nn_uniformf, float, false, UNIFORM(float))
+DRAWS_OF(nn_uniform, double, false, UNIFORM(double))
+DRAWS_OF(nn_normalf, float, true, NORMAL(float, f))
+DRAWS_OF(nn_normal, double, true, NORMAL(double, ))

@@ -6,13 +6,19 @@
  * together, as each round waits for the one before. */
 #include "random_kernels.h"
 
+#include <stdbool.h>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
 typedef uint64_t lanes __attribute__((vector_size(TILE_BYTES)));
 typedef uint32_t words __attribute__((vector_size(TILE_BYTES / 2), aligned(4), may_alias));
-enum { LANES = TILE_BYTES / 8, SIDE_BY_SIDE = 4, AT_ONCE = LANES * SIDE_BY_SIDE };
+enum {
+	LANES = TILE_BYTES / 8,
+	SIDE_BY_SIDE = TILE_BYTES == 64 ? 8 : 4, /* as many as there are registers for */
+	AT_ONCE = LANES * SIDE_BY_SIDE
+};
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
@@ -33,41 +39,58 @@ INLINE lanes multiply(lanes a, lanes b)
 #endif
 }
 
-INLINE void some_words(uint64_t key, uint32_t row, uint32_t step, uint32_t first, uint32_t *word0, uint32_t *word1)
+/* One round: w0 .. w3 of each vector. */
+INLINE void mix(lanes w0[], lanes w1[], lanes w2[], lanes w3[], uint32_t key0, uint32_t key1)
 {
 	const lanes zero = {0}, multiplier0 = zero + 0xD2511F53u, multiplier1 = zero + 0xCD9E8D57u;
-	uint32_t key0 = (uint32_t)key, key1 = (uint32_t)(key >> 32);
-	lanes w0[SIDE_BY_SIDE], w1[SIDE_BY_SIDE], w2[SIDE_BY_SIDE], w3[SIDE_BY_SIDE], element;
-	UNROLL for (int i = 0; i < LANES; i++) element[i] = first + (uint32_t)i;
 	UNROLL for (int v = 0; v < SIDE_BY_SIDE; v++)
 	{
-		w0[v] = element + (uint64_t)(v * LANES);
-		w1[v] = zero + row;
-		w2[v] = zero + step;
-		w3[v] = zero;
-	}
-	for (int round = 0; round < 10; round++) {
-		UNROLL for (int v = 0; v < SIDE_BY_SIDE; v++)
-		{
-			lanes a = multiply(w0[v], multiplier0), b = multiply(w2[v], multiplier1);
-			w0[v] = (b >> 32) ^ w1[v] ^ (zero + key0);
-			w1[v] = b;
-			w2[v] = (a >> 32) ^ w3[v] ^ (zero + key1);
-			w3[v] = a;
-		}
-		key0 += 0x9E3779B9u;
-		key1 += 0xBB67AE85u;
-	}
-	UNROLL for (int v = 0; v < SIDE_BY_SIDE; v++)
-	{
-		*(words *)(word0 + v * LANES) = __builtin_convertvector(w0[v], words);
-		*(words *)(word1 + v * LANES) = __builtin_convertvector(w1[v], words);
+		lanes a = multiply(w0[v], multiplier0), b = multiply(w2[v], multiplier1);
+		w0[v] = (b >> 32) ^ w1[v] ^ (zero + key0);
+		w1[v] = b;
+		w2[v] = (a >> 32) ^ w3[v] ^ (zero + key1);
+		w3[v] = a;
 	}
 }
 
-void FUNCTION(random_block, TILE_SET)(uint64_t key, uint32_t row, uint32_t step, uint32_t first,
+/* What the last round leaves unused is not computed. */
+INLINE void make_words(uint64_t key, uint32_t row, uint32_t step, uint32_t first, int n, uint32_t *word0,
+		       uint32_t *word1, bool both)
+{
+	const lanes zero = {0};
+	lanes element;
+	UNROLL for (int i = 0; i < LANES; i++) element[i] = first + (uint32_t)i;
+	for (int at = 0; at < n; at += AT_ONCE) {
+		uint32_t key0 = (uint32_t)key, key1 = (uint32_t)(key >> 32);
+		lanes w0[SIDE_BY_SIDE], w1[SIDE_BY_SIDE], w2[SIDE_BY_SIDE], w3[SIDE_BY_SIDE];
+		UNROLL for (int v = 0; v < SIDE_BY_SIDE; v++)
+		{
+			w0[v] = element;
+			w1[v] = zero + row;
+			w2[v] = zero + step;
+			w3[v] = zero;
+			element += (uint64_t)LANES;
+		}
+		for (int round = 0; round < 9; round++) {
+			mix(w0, w1, w2, w3, key0, key1);
+			key0 += 0x9E3779B9u;
+			key1 += 0xBB67AE85u;
+		}
+		mix(w0, w1, w2, w3, key0, key1);
+		UNROLL for (int v = 0; v < SIDE_BY_SIDE; v++)
+		{
+			*(words *)(word0 + at + v * LANES) = __builtin_convertvector(w0[v], words);
+			if (both)
+				*(words *)(word1 + at + v * LANES) = __builtin_convertvector(w1[v], words);
+		}
+	}
+}
+
+void FUNCTION(random_block, TILE_SET)(uint64_t key, uint32_t row, uint32_t step, uint32_t first, int n,
 				      uint32_t word0[RANDOM_BLOCK], uint32_t word1[RANDOM_BLOCK])
 {
-	for (int i = 0; i < RANDOM_BLOCK; i += AT_ONCE)
-		some_words(key, row, step, first + (uint32_t)i, word0 + i, word1 + i);
+	if (word1)
+		make_words(key, row, step, first, n, word0, word1, true);
+	else
+		make_words(key, row, step, first, n, word0, word1, false);
 }

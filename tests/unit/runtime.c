@@ -892,15 +892,18 @@ START_TEST(draws)
 		kernels[2] = random_block_avx512;
 #endif
 	for (int k = 0; k < 3 && kernels[k]; k++) {
-		kernels[k](run.seed ^ place, 3, 5, (uint32_t)first, word0, word1);
+		uint32_t alone[RANDOM_BLOCK];
+		kernels[k](run.seed ^ place, 3, 5, (uint32_t)first, RANDOM_BLOCK, word0, word1);
+		kernels[k](run.seed ^ place, 3, 5, (uint32_t)first, RANDOM_BLOCK - 7, alone, NULL);
 		for (int i = 0; i < RANDOM_BLOCK; i++) {
 			random_words(&run, place, row, first + i, word);
 			ck_assert(word0[i] == word[0] && word1[i] == word[1]);
+			ck_assert(alone[i] == word[0] || i >= RANDOM_BLOCK - 7);
 		}
 	}
-	for (int count = 0; count < 200; count += 33) {
-		float u[200] = {0}, n[200];
-		double d[200];
+	for (int count = 0; count < 800; count += 133) { /* more than a block, too */
+		float u[800] = {0}, n[800];
+		double d[800];
 		nn_uniformf(&run, place, row, first, count, 3, -0.5f, u);
 		nn_normalf(&run, place, row, first, count, 1, -0.0f, n);
 		nn_normal(&run, place, row, first, count, 2, 1, d);
