@@ -19,7 +19,9 @@ BISON   = bison
 includes := -Icompiler -Iruntime -I$B/grammar
 export CC CFLAGS
 compile   = $(CC) -std=c11 $(WARN) $(includes) $(CPPFLAGS) $(CFLAGS) -MMD -MP
-libs      = -ltcc -ldl -lpthread -ljansson -lz -lm
+# Static ones where they are there: the program starts sooner, and needs them no more.
+archive   = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
+libs      = -ltcc -ldl -lpthread $(call archive,jansson) $(call archive,z) -lm
 
 kernels  := runtime/tile_kernels.c runtime/map_kernels.c runtime/random_kernels.c
 program  := $(wildcard compiler/main.c compiler/cli_*.c runtime/main.c runtime/cli_*.c)
