@@ -262,6 +262,8 @@ static struct range tensor_range(const struct tensor *t)
 		return (struct range){0, 1};
 	if (t->classes > 0)
 		return (struct range){0, t->classes - 1};
+	if (t->bounded)
+		return t->bounds;
 	if (t->role != ROLE_DATA || !t->data || t->elem != ELEM_INT || (n = tensor_size(t)) == 0)
 		return everything;
 	for (int64_t i = 0; i < n; i++)
@@ -328,4 +330,19 @@ bool range_of(const struct expr *e, const struct index *index, struct range *out
 
 	*out = find_range(&w, e);
 	return !endless(out->low) && !endless(out->high);
+}
+
+int64_t count_classes(const struct expr *e, const struct index *index)
+{
+	struct range r;
+
+	return range_of(e, index, &r) && r.low >= 0 && r.high < INT32_MAX ? r.high + 1 : 0;
+}
+
+void bound_values(struct tensor *t, const struct expr *e, const struct index *index)
+{
+	if (t->elem != ELEM_INT || t->classes)
+		return;
+	t->classes = count_classes(e, index);
+	t->bounded = !range_of(e, index, &t->bounds) || !t->classes;
 }

@@ -73,7 +73,7 @@ bool declare_indices(struct elaborator *E, const struct node *items, bool bound,
 /* An index has the extent of the axis that it alone is a subscript of. */
 bool unify_extent(struct elaborator *E, int slot, const struct axis *axis, struct span at, const char *from);
 bool check_extents(struct elaborator *E);
-int64_t find_classes(const struct building *b, const struct expr *e);
+void list_indices(const struct building *b, struct index index[64]);
 
 /* ---- elaborate_read.c ---- */
 const char *read_name(const struct node *n);

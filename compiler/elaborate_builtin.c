@@ -140,7 +140,7 @@ static struct value reshape(struct elaborator *E, const struct node *n, struct v
 		graph_tensor(E->g, ROLE_VIEW, arena_printf(&E->ctx->arena, "%s", E->scope->def ? E->scope->path : name),
 			     of->elem, is_batched(&x), rank + lead, axis, n->at);
 	t->of = of;
-	t->classes = of->classes;
+	take_type(t, of);
 	t->layer = E->scope->path;
 	struct equation *eq = arena_alloc(&E->ctx->arena, sizeof *eq);
 	*eq = (struct equation){.kind = EQ_VIEW, .tensor = t, .at = user_place(E, n->at)};

@@ -40,7 +40,7 @@ static void read_view(struct elaborator *E, const struct node *lhs, const struct
 	struct tensor *base = of.expr->tensor;
 	struct tensor *t = graph_tensor(E->g, ROLE_VIEW, lhs->name, base->elem, base->batched, n, axis, lhs->at);
 	t->of = base;
-	t->classes = base->classes;
+	take_type(t, base);
 	t->layer = "";
 	if (tensor_size(t) != tensor_size(base)) {
 		fail(E, lhs->at, "'%s' has %lld elements, '%s' %lld", t->name, (long long)tensor_size(t), base->name,

@@ -216,8 +216,7 @@ bool check_extents(struct elaborator *E)
 	for (int i = 0; i < b->checks.n; i++) {
 		struct range_check *c = &b->checks.item[i];
 		struct index index[64];
-		for (int k = 0; k < b->n; k++)
-			index[k] = (struct index){b->slot[k].name, b->slot[k].extent, b->slot[k].rows};
+		list_indices(b, index);
 		struct range r;
 		bool known = range_of(c->subscript, index, &r);
 		if (known && r.low >= 0 && r.high < c->extent)
@@ -228,12 +227,8 @@ bool check_extents(struct elaborator *E)
 	return true;
 }
 
-/* How many classes an integer expression has, from the range of its values; 0: not known, or negative ones. */
-int64_t find_classes(const struct building *b, const struct expr *e)
+void list_indices(const struct building *b, struct index index[64])
 {
-	struct index index[64];
-	struct range r;
 	for (int i = 0; i < b->n; i++)
 		index[i] = (struct index){b->slot[i].name, b->slot[i].extent, b->slot[i].rows};
-	return range_of(e, index, &r) && r.low >= 0 && r.high < INT32_MAX ? r.high + 1 : 0;
 }

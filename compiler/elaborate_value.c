@@ -145,6 +145,9 @@ struct tensor *materialize(struct elaborator *E, struct value v, const char *nam
 	struct tensor *t = graph_tensor(E->g, ROLE_VALUE, name, v.expr->elem, is_batched(&v), v.rank, v.axis, at);
 	t->classes = v.classes;
 	t->layer = E->scope->path;
+	struct index index[64];
+	whole_index(E, &v, index);
+	bound_values(t, v.expr, index);
 	define_whole(E, t, &v, v.expr, at);
 	return t;
 }

@@ -95,12 +95,19 @@ enum role {
 	ROLE_VIEW,                             /* the same memory as tensor.of, row-major, other shape */
 };
 
+/* Whole numbers from low to high. An end of int64 means: no bound there. */
+struct range {
+	int64_t low, high; /* inclusive */
+};
+
 struct tensor {
 	const char *name;    /* "conv1.weight", "conv1.y.sum", "x.grad"; unique within inference, and within the rest */
 	uint32_t id;         /* order of creation: its place in graph.tensors; for stable sorting, never printed */
 	enum role role;
 	enum elem elem;
 	int64_t classes;     /* INT: values are 0..classes-1; 0: unknown */
+	struct range bounds; /* INT without classes: what is known of the values all the same, where `bounded` */
+	bool bounded;
 	bool batched;        /* axis[0] is the sample's own */
 	bool total;          /* VALUE of inference: the rows of its equation's reducer are those of the whole evaluated set */
 	int rank;            /* counts the sample axis */
@@ -226,6 +233,15 @@ static inline bool is_optimiser_state(const struct tensor *t)
 	return t->role == ROLE_STATE && t->rule && t->owner;
 }
 
+/* The type of another tensor, with all that is known of its values. */
+static inline void take_type(struct tensor *t, const struct tensor *from)
+{
+	t->elem = from->elem;
+	t->classes = from->classes;
+	t->bounds = from->bounds;
+	t->bounded = from->bounded;
+}
+
 /* ---- graph.c: making things. All allocate in ctx->arena and never fail. ---- */
 
 struct graph *graph_new(struct context *ctx, const char *name, const struct source *src, int64_t batch);
@@ -287,12 +303,12 @@ struct affine {
 bool affine_of(const struct expr *e, struct affine *out);
 bool affine_add(const struct expr *e, int64_t scale, struct affine *out); /* *out += scale * e, likewise */
 struct expr *affine_expr(struct graph *g, const struct affine *a);
-/* The range of an integer expression over the equation's index ranges, by interval arithmetic; false if
- * unknown (reads of integer tensors without classes). class[n] tensors have range 0..n-1. */
-struct range {
-	int64_t low, high; /* inclusive */
-};
+/* The range of an integer expression over the equation's index ranges, by interval arithmetic; false if an end of it
+ * is unknown (reads of integer tensors without classes). class[n] tensors have range 0..n-1. */
 bool range_of(const struct expr *e, const struct index *index, struct range *out);
+int64_t count_classes(const struct expr *e, const struct index *index); /* by that range; 0: unknown, or negative */
+/* Note in t, which has the values of e, what its range tells, unless its classes are known. */
+void bound_values(struct tensor *t, const struct expr *e, const struct index *index);
 
 /* ---- totals.c: values that need the whole evaluated set ---- */
 

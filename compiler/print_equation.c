@@ -113,7 +113,6 @@ static const char *reducer_name(enum reducer red)
 static int64_t classes_told(const struct equation *eq)
 {
 	const struct expr *e = eq->value;
-	struct range r;
 	int64_t n = 1;
 
 	switch (eq->red) {
@@ -122,7 +121,7 @@ static int64_t classes_told(const struct equation *eq)
 		for (int s = eq->nfree; s < eq->n; s++)
 			n *= eq->index[s].extent;
 		return n;
-	case RED_NONE: return range_of(e, eq->index, &r) && r.low >= 0 && r.high < INT32_MAX ? r.high + 1 : 0;
+	case RED_NONE: return count_classes(e, eq->index);
 	case RED_MAX:
 	case RED_MIN: return e->op == EX_READ && !e->guarded ? e->tensor->classes : 0;
 	default: return 0;

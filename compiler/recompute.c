@@ -67,7 +67,7 @@ static struct tensor *new_copy(struct copying *c, const struct tensor *t, enum r
 	struct tensor *copy = graph_tensor(c->g, role, arena_printf(&c->g->ctx->arena, "%s.again", t->name), t->elem,
 					   t->batched, t->rank, t->axis, t->at);
 
-	copy->classes = t->classes;
+	take_type(copy, t);
 	copy->layer = t->layer;
 	return copy;
 }

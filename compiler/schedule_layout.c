@@ -285,8 +285,7 @@ static struct tensor *turned(struct layouts *l, struct value *value, int last)
 			value->copied ? arena_printf(l->arena, "%s.turned", old->name) : old->name, old->rank, axis);
 	t->of = NULL;
 	t->batched = old->batched;
-	t->elem = old->elem;
-	t->classes = old->classes;
+	take_type(t, old);
 	return value->with_last[last] = t;
 }
 

@@ -189,8 +189,7 @@ static void make_copies(struct folding *f, struct history *h, equation_list *bod
 	for (int k = 1; k <= h->copies; k++) {
 		h->before[k] = make_tensor(f->p, t, ROLE_VALUE, arena_printf(&f->g->ctx->arena, "%s.before", t->name),
 					   t->rank, t->axis);
-		h->before[k]->elem = t->elem;
-		h->before[k]->classes = t->classes;
+		take_type(h->before[k], t);
 		h->before[k]->batched = t->batched;
 		h->before[k]->of = NULL;
 		layout_of(h->before[k])->once = 1u << step_axis(f, t);

@@ -27,8 +27,7 @@ static struct tensor *make_slice(struct streaming *s, const struct tensor *t, en
 			shape[n++] = t->axis[a];
 	}
 	slice = make_tensor(s->p, t, role, t->name, n, shape);
-	slice->elem = t->elem;
-	slice->classes = t->classes;
+	take_type(slice, t);
 	slice->batched = t->batched;
 	return slice;
 }
