@@ -60,12 +60,9 @@ static void store(struct map *m, const struct stage *stage, int value, const cha
 	struct map_memory memory = {.eq = stage->eq, .local = local};
 	int at;
 
-	for (int s = 0; s < stage->eq->nfree && !m->flat; s++)
-		memory.flat.coef[s] = axis_stride(stage->eq->tensor, s);
-	if (m->flat)
-		memory.flat.coef[0] = 1;
-	if (m->piece.extent)
-		memory.first[m->piece.slot] = m->piece.from;
+	memory.flat = target_steps(m, stage->eq);
+	for (int s = 0; s < stage->eq->nfree; s++)
+		memory.first[s] = m->piece[s].from;
 	at = memory_value(m, memory);
 	if (m->strip && pattern_of(m, at) == ROW) {
 		if (again || !store_at_once(m, value, at))
@@ -81,6 +78,16 @@ static void store(struct map *m, const struct stage *stage, int value, const cha
 
 /* ---- nests ---- */
 
+/* What is computed of reals, or read, in a round. */
+static int count_operations(const struct stage *stage)
+{
+	int n = 0;
+
+	for (int i = 0; i < stage->exprs.n; i++)
+		n += stage->exprs.item[i]->elem != ELEM_INT && stage->exprs.item[i]->n > 0;
+	return n;
+}
+
 /* Whether strips should run along the bound indices: where the reads lie one after the other, and there are more. */
 static bool run_along(struct map *m, int at, int end, const struct map_space *space)
 {
@@ -93,7 +100,7 @@ static bool run_along(struct map *m, int at, int end, const struct map_space *sp
 	for (int i = at; i < end; i++) {
 		const struct stage *stage = m->b->group->stages.item[i];
 		const struct map_space *bound = bound_space(m, stage);
-		double n = space_size(bound), work = elements * n, ops = stage->exprs.n;
+		double n = space_size(bound), work = elements * n, ops = count_operations(stage) + (bound->n > 0);
 
 		across += work * (0.1 * ops + 5 * ops / strip);
 		along += bound->n ? elements * (n * 0.1 * ops + 5 * ops * ceil(n / STRIP_ELEMENTS) + 40)
@@ -121,63 +128,17 @@ static int make_stage_value(struct map *m, const struct stage *stage, bool along
 	start_stage(m->b, eq, m->from);
 	m->loops = 0;
 	for (int s = m->from; s < eq->n; s++)
-		if (m->flat || !(runs_once(m->b, eq, s) || (m->piece.extent == 1 && m->piece.slot == s)))
+		if (m->flat || !runs_once(m->b, eq, s))
 			m->loops |= (uint64_t)1 << s;
 	if (stage->form == FORM_SCATTER || (eq->tensor->elem != ELEM_REAL && m->b->e->real_kind != NNC_FLOAT))
 		return fail_map(m);
 	return stage->form == FORM_MAP ? make_value(m, map_value_of(stage)) : make_reduction(m, stage, along);
 }
 
-/* Where the loop over an index is better cut: there is one stage, and it tests integers. What is outside of a tensor
- * needs no cut. */
-static const struct cut *find_cut(const struct map *m, int at, int end, int from, int to)
-{
-	const struct stage *stage = m->b->group->stages.item[at];
-
-	if (m->flat || m->piece.extent || end > at + 1 || stage->form != FORM_MAP)
-		return NULL;
-	for (int k = 0; k < stage->n_cut; k++) {
-		const struct cut *cut = &stage->cut[k];
-
-		for (int i = 0; i < stage->exprs.n && cut->n > 1 && cut->slot >= from && cut->slot < to; i++) {
-			const struct expr *e = stage->exprs.item[i];
-
-			if (e->elem == ELEM_BOOL && e->n && e->arg[0]->elem == ELEM_INT && e->slots >> cut->slot & 1)
-				return cut;
-		}
-	}
-	return NULL;
-}
-
-static void make_nest(struct map *m, int at, int end, int from, int to, bool inner);
-
-/* One piece after the other, each with the term that is left of it, in an index that begins with 0. */
-static void make_pieces(struct map *m, int at, int from, int to, const struct cut *cut)
-{
-	struct graph *g = m->b->e->g;
-	struct stage *stage = m->b->group->stages.item[at];
-	struct expr *term = stage->term, *in[MAX_SLOTS] = {0};
-	struct piece_ranges known = {.known = (uint64_t)1 << cut->slot};
-
-	for (int k = 0; k < cut->n; k++) {
-		struct expr *first = ex_int(g, cut->at[k]);
-
-		m->piece = (struct map_piece){cut->slot, cut->at[k], cut->at[k + 1] - cut->at[k]};
-		in[cut->slot] = m->piece.extent == 1 ? first : ex2(g, EX_ADD, ex_index(g, cut->slot), first);
-		known.of[cut->slot] = (struct range){cut->at[k], cut->at[k + 1] - 1};
-		stage->term = restrict_term(g, stage->eq, term, &known);
-		stage->term = ex_substitute(g, stage->term, in, stage->eq->n);
-		make_nest(m, at, at + 1, from, to, true);
-		stage->term = term;
-	}
-	m->piece.extent = 0;
-}
-
-/* The stages [at, end), which stand in the loops over slots [from, to). inner: within other loops of the program. */
-static void make_nest(struct map *m, int at, int end, int from, int to, bool inner)
+void make_nest(struct map *m, int at, int end, int from, int to, bool inner)
 {
 	struct map_space *space = free_space(m, at, end, from, to);
-	const struct cut *cut = find_cut(m, at, end, from, to);
+	const struct cut *cut = find_map_cut(m, at, end, from, to);
 	bool along = run_along(m, at, end, space), opened = space->n || !inner;
 	int memo = m->memo.n, made = m->made.n, *value = arena_array(m->arena, (size_t)(end - at), sizeof *value);
 

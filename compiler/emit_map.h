@@ -25,7 +25,7 @@ struct map_memory {
 	const struct equation *eq; /* that reads it, or whose tensor it is */
 	const char *local;	   /* written to a local variable of this name, if not NULL */
 	struct affine flat;	   /* steps by slot */
-	int64_t first[MAX_SLOTS];  /* written: the first index of a piece of a loop */
+	int64_t first[MAX_SLOTS];  /* written: the first index of pieces of loops */
 };
 
 /* Loops; adjoining ones that are one to all operands have become one. */
@@ -82,9 +82,11 @@ struct map {
 	bool failed;		 /* there is no such instruction, or too many */
 	bool flat;		 /* one loop, over `count` elements */
 	struct map_piece {
-		int slot;
-		int64_t from, extent; /* extent 0: whole loops */
-	} piece;		 /* of the loop that is being gone through */
+		bool cut;
+		int64_t from;
+		const struct cut *digits; /* or NULL: its loop is one over q and one over r */
+	} piece[MAX_SLOTS];	 /* of the loops that are being gone through */
+	bool in_pieces;
 	int first, end;		 /* the stages */
 	int from;		 /* slots before this one are loops of text */
 	expr_list used;		 /* every operand, as often as it is one */
@@ -92,11 +94,25 @@ struct map {
 	const char **local;	 /* by stage: the variable that it has been stored in, or NULL */
 };
 
+/* ---- emit_map.c ---- */
+
+/* The stages [at, end), which stand in the loops over slots [from, to). inner: within other loops of the program. */
+void make_nest(struct map *m, int at, int end, int from, int to, bool inner);
+
+/* ---- emit_map_pieces.c ---- */
+
+/* Where the loop over an index is better cut, or NULL. */
+const struct cut *find_map_cut(struct map *m, int at, int end, int from, int to);
+/* One piece after the other, each with the term that is left of it, in an index that begins with 0. */
+void make_pieces(struct map *m, int at, int from, int to, const struct cut *cut);
+
 /* ---- emit_map_space.c ---- */
 
 /* What a stage computes for each round of its loops. */
 struct expr *map_value_of(const struct stage *stage);
 bool is_place(enum reducer red);
+/* Steps of what a stage makes. */
+struct affine target_steps(const struct map *m, const struct equation *eq);
 /* The flat number of the bound indices. */
 struct affine bound_place(const struct equation *eq);
 struct map_space *new_space(struct map *m); /* without loops */

@@ -10,6 +10,26 @@ struct expr *map_value_of(const struct stage *stage) { return stage->conditions.
 
 bool is_place(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
 
+struct affine target_steps(const struct map *m, const struct equation *eq)
+{
+	struct affine flat = {0};
+
+	if (m->flat) {
+		flat.coef[0] = 1;
+		return flat;
+	}
+	for (int s = 0; s < eq->nfree; s++) {
+		const struct cut *digits = m->piece[s].digits;
+
+		flat.coef[s] = axis_stride(eq->tensor, s);
+		if (!digits)
+			continue;
+		flat.coef[digits->high] = digits->by * flat.coef[s];
+		flat.coef[digits->high + 1] = flat.coef[s];
+	}
+	return flat;
+}
+
 struct affine bound_place(const struct equation *eq)
 {
 	struct affine flat = {0};
@@ -50,7 +70,7 @@ static void collect_steps(struct map *m, const struct stage *stage, condition_li
 	struct affine flat = {0};
 	expr_list seen = {0}, reads = stage->reads;
 
-	if (m->piece.extent) {
+	if (m->in_pieces) {
 		reads = (expr_list){0};
 		collect_reads(m->b->e->g, stage->term, &reads);
 	}
@@ -65,10 +85,7 @@ static void collect_steps(struct map *m, const struct stage *stage, condition_li
 	collect_integers(m, map_value_of(stage), steps, &seen);
 	if (is_place(eq->red))
 		list_add(m->arena, steps, bound_place(eq));
-	flat = (struct affine){0};
-	for (int s = 0; s < eq->nfree; s++)
-		flat.coef[s] = axis_stride(eq->tensor, s);
-	list_add(m->arena, steps, flat);
+	list_add(m->arena, steps, target_steps(m, eq));
 }
 
 static bool can_merge(const struct map_level *outer, const struct map_level *inner, const condition_list *steps,
@@ -92,8 +109,6 @@ static void add_level(struct map *m, struct map_space *space, const struct equat
 	const struct index *index = &eq->index[slot];
 	struct map_level level = {slot, index->extent, index->rows && has_run_time_rows(m->b->group), 1}, *outer;
 
-	if (slot < eq->nfree && m->piece.extent && m->piece.slot == slot)
-		level.extent = m->piece.extent;
 	if (level.extent == 1 || runs_once(m->b, eq, slot))
 		return;
 	if (!level.rows)
@@ -138,8 +153,14 @@ struct map_space *free_space(struct map *m, int at, int end, int from, int to)
 	}
 	for (int i = at; i < end; i++)
 		collect_steps(m, stages->item[i], &steps, &bounds);
-	for (int s = from; s < to; s++)
-		add_level(m, space, stages->item[at]->eq, s, &steps, &bounds);
+	for (int s = from; s < to; s++) {
+		const struct cut *digits = m->piece[s].digits;
+		bool innermost = s + 1 == to; /* of which rows are as long as can be */
+
+		if (digits)
+			add_level(m, space, stages->item[at]->eq, digits->high + innermost, &steps, &bounds);
+		add_level(m, space, stages->item[at]->eq, digits ? digits->high + !innermost : s, &steps, &bounds);
+	}
 	return space;
 }
 

@@ -22,6 +22,8 @@ write_model() { # NUMBER
 	8) input="$(draw 2 9), $(draw 3 9), $(draw 20 50)" net='turn -> softmax -> extremes' rule='adamw(lr=0.01, eps=0.01)' ;;
 	9) input="$(draw 300 700)" net='spread -> functions -> table' rule='sgd(lr=1e-5)' ;;
 	10) input="$(draw 60 200)" net='places -> tanh' ;;
+	11) input="2, $((2 * $(draw 3 5))), $(draw 7 9)" # channels come last, and pooled rows and columns lie within a border
+		net="conv2d(16, 3, pad=1) -> relu -> conv2d(16, 3, pad=1) -> relu -> maxpool2d(2) -> conv2d(5, 3, pad=1)" ;;
 	esac
 	write_net "$input" "$net" "$rule" "$(draw 1 40)" <<-END
 		def first(x[..], ..) = x
@@ -61,7 +63,7 @@ write_model() { # NUMBER
 gcc -O1 -I"$ROOT/compiler" -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" "$B/libnnrun.a" "$B/libnnc.a" -o in_process \
 	${SANITIZE-} -ltcc -ldl -lpthread -ljansson -lz -lm
 for round in $(seq 1 $((2 + 0${SLOW:+8}))); do
-	for i in 1 2 3 4 5 6 7 8 9 10; do
+	for i in 1 2 3 4 5 6 7 8 9 10 11; do
 		write_model "$i"
 		for real in double float; do
 			./in_process 4 model.nn 0 strict $real >plain || fail "seed $seed: $(cat model.nn)"
