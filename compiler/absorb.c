@@ -39,11 +39,10 @@ static void note_next(void *user, struct equation *eq)
 		usage_of(eq->tensor->of)->moves = true;
 }
 
-static void note_reader(void *user, struct expr *e)
+static void note_reader(void *user, struct expr *read)
 {
 	(void)user;
-	if (e->op == EX_READ)
-		usage_of(e->tensor)->reads++;
+	usage_of(read->tensor)->reads++;
 }
 
 static void note_readers(void *user, struct equation *eq)
@@ -53,9 +52,9 @@ static void note_readers(void *user, struct equation *eq)
 	if (eq->kind == EQ_VIEW)
 		usage_of(eq->tensor->of)->reads++;
 	if (eq->value)
-		ex_visit(w->g, eq->value, note_reader, NULL);
+		ex_visit_reads(w->g, eq->value, note_reader, NULL);
 	for (int d = 0; eq->target && d < eq->tensor->rank; d++)
-		ex_visit(w->g, eq->target[d], note_reader, NULL);
+		ex_visit_reads(w->g, eq->target[d], note_reader, NULL);
 }
 
 /* usage.of_params, .moves and .reads of all tensors. What a scan computes counts as the row's. */

@@ -91,7 +91,7 @@ bool is_predefined(const char *name)
 		"yes", "no",	"none", "inf",	 "pi",	  "training", "step", "epoch", "steps", "steps_per_epoch",
 		"row", "batch", "data", "nrows", "ndata", "last_loss"};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (!strcmp(names[i], name))
+		if (*name == *names[i] && !strcmp(names[i], name)) /* most differ at once */
 			return true;
 	return false;
 }

@@ -218,11 +218,7 @@ static void use(struct embedding *m, const struct tensor *t)
 		m->used[t->id] = true;
 }
 
-static void use_read(void *user, struct expr *e)
-{
-	if (e->op == EX_READ)
-		use(user, e->tensor);
-}
+static void use_read(void *user, struct expr *read) { use(user, read->tensor); }
 
 static void use_reads(void *user, struct equation *eq)
 {
@@ -230,9 +226,9 @@ static void use_reads(void *user, struct equation *eq)
 
 	use(m, eq->tensor);
 	if (eq->value)
-		ex_visit(m->g, eq->value, use_read, m);
+		ex_visit_reads(m->g, eq->value, use_read, m);
 	for (int d = 0; eq->target && d < eq->tensor->rank; d++)
-		ex_visit(m->g, eq->target[d], use_read, m);
+		ex_visit_reads(m->g, eq->target[d], use_read, m);
 }
 
 /* Params and states that nothing reads become values that nothing makes. */

@@ -14,7 +14,7 @@ static bool has_reserved_start(const char *name)
 					     "FP_", "M_",  "NN_",  "nn_",   "HUGE_"};
 
 	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-		if (strncmp(name, starts[i], strlen(starts[i])) == 0)
+		if (*name == *starts[i] && strncmp(name, starts[i], strlen(starts[i])) == 0) /* most differ at once */
 			return true;
 	return false;
 }

@@ -138,12 +138,14 @@ struct expr *ex_intern(struct graph *g, const struct expr *key)
 	*e = *key;
 	e->id = g->next_id++;
 	e->slots = e->op == EX_INDEX ? (uint64_t)1 << e->slot : 0;
+	e->ops = (uint64_t)1 << e->op;
 	e->affine = e->op == EX_INDEX || (e->op == EX_INT && e->elem == ELEM_INT);
 	if (e->n) {
 		e->arg = arena_array(arena, (size_t)e->n, sizeof(struct expr *));
 		for (int i = 0; i < e->n; i++) {
 			e->arg[i] = key->arg[i];
 			e->slots |= e->arg[i]->slots;
+			e->ops |= e->arg[i]->ops;
 		}
 	}
 	if (e->op == EX_DRAW)

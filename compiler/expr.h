@@ -4,7 +4,7 @@
 
 #include "graph.h"
 
-/* The one expression equal to *key (its args, payload, elem; id, slots and affine are filled in here). key and its
+/* The one expression equal to *key (its args, payload, elem; id, slots, ops and affine are filled in here). key and its
  * arg array are copied where it is new. Nothing is simplified. */
 struct expr *ex_intern(struct graph *g, const struct expr *key);
 /* An operator exactly as given, args already of the right types. */
@@ -25,8 +25,11 @@ struct expr *ex_rewrite(struct graph *g, struct expr *e, before_fn *before, afte
 
 /* Calls fn for every distinct expression in e, arguments before what uses them; e->place counts them from 0. */
 void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *e), void *user);
-bool ex_has(struct graph *g, struct expr *e, enum ex op);
-bool ex_has_draw(struct graph *g, struct expr *e);
+/* The same for the reads in it, which are not numbered; what has none is not gone through. */
+void ex_visit_reads(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *read), void *user);
+
+_Static_assert(EX_COUNT <= 64, "expr.ops has a bit for each");
+static inline bool ex_has(const struct expr *e, enum ex op) { return e->ops >> op & 1; }
 
 /* Functions and arithmetic of real numbers; false where op is neither. */
 bool compute1(enum ex op, double x, double *out);

@@ -27,7 +27,7 @@ bool is_reserved_name(const char *name)
 		"row", "last_loss", "nrows",	"ndata",  "batch", "data"};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (strcmp(name, words[i]) == 0)
+		if (*name == *words[i] && strcmp(name, words[i]) == 0) /* most differ at once */
 			return true;
 	return false;
 }

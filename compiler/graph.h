@@ -69,6 +69,7 @@ struct expr {
 	uint32_t walk;         /* the last walk that met it (rewrite.c), and its place in that */
 	int place;
 	uint64_t slots;        /* bit s set: slot s occurs in it (at most 64 indices an equation) */
+	uint64_t ops;          /* bit op set: that occurs in it */
 };
 
 enum { MAX_SLOTS = 64 }; /* indices of an equation */

@@ -109,25 +109,20 @@ static struct expr *inline_read(void *user, struct expr *read)
 	return ex_substitute(in->g, usage_of(read->tensor)->definition->value, read->arg, read->tensor->rank);
 }
 
-static void count_read(void *user, struct expr *e)
+static void count_read(void *user, struct expr *read)
 {
 	const struct inlining *in = user;
-	struct usage *u;
+	struct usage *u = usage_of(read->tensor);
 
-	if (e->op != EX_READ)
-		return;
-	u = usage_of(e->tensor);
 	u->reads++;
-	u->repeated |= e->guarded || in->steps > tensor_size(e->tensor);
+	u->repeated |= read->guarded || in->steps > tensor_size(read->tensor);
 }
 
-static void count_subscript(void *user, struct expr *e)
+static void count_subscript(void *user, struct expr *read)
 {
 	(void)user;
-	if (e->op != EX_READ)
-		return;
-	usage_of(e->tensor)->reads++;
-	usage_of(e->tensor)->repeated = true;
+	usage_of(read->tensor)->reads++;
+	usage_of(read->tensor)->repeated = true;
 }
 
 static int64_t count_steps(const struct equation *eq)
@@ -150,9 +145,9 @@ static void count_reads(void *user, struct equation *eq)
 		usage_of(eq->tensor->of)->repeated = true;
 	}
 	if (eq->value)
-		ex_visit(in->g, eq->value, count_read, in);
+		ex_visit_reads(in->g, eq->value, count_read, in);
 	for (int d = 0; eq->target && d < eq->tensor->rank; d++)
-		ex_visit(in->g, eq->target[d], count_subscript, NULL);
+		ex_visit_reads(in->g, eq->target[d], count_subscript, NULL);
 }
 
 static void inline_reads(void *user, struct equation *eq)

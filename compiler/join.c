@@ -34,12 +34,11 @@ struct joining {
 	LIST(struct joined) joined; /* of one part */
 };
 
-static void count_read(void *user, struct expr *e)
+static void count_read(void *user, struct expr *read)
 {
 	struct joining *w = user;
 
-	if (e->op == EX_READ)
-		w->reads[e->tensor->id]++;
+	w->reads[read->tensor->id]++;
 }
 
 static void count_reads(void *user, struct equation *eq)
@@ -49,9 +48,9 @@ static void count_reads(void *user, struct equation *eq)
 	if (eq->kind == EQ_VIEW)
 		w->reads[eq->tensor->of->id] += 2;
 	if (eq->value)
-		ex_visit(w->g, eq->value, count_read, w);
+		ex_visit_reads(w->g, eq->value, count_read, w);
 	for (int d = 0; eq->target && d < eq->tensor->rank; d++)
-		ex_visit(w->g, eq->target[d], count_read, w);
+		ex_visit_reads(w->g, eq->target[d], count_read, w);
 }
 
 static void take_terms(struct joining *w, struct expr *e)

@@ -65,11 +65,7 @@ static void add_link(struct ordering *o, const struct tensor *from, const struct
 	list_add(&o->g->ctx->arena, &node->links, link);
 }
 
-static void add_read(void *user, struct expr *e)
-{
-	if (e->op == EX_READ)
-		add_link(user, e->tensor, e);
-}
+static void add_read(void *user, struct expr *read) { add_link(user, read->tensor, read); }
 
 static void find_links(struct ordering *o, const equation_list *eqs)
 {
@@ -85,7 +81,7 @@ static void find_links(struct ordering *o, const equation_list *eqs)
 		if (eqs->item[o->now]->kind == EQ_VIEW)
 			add_link(o, eqs->item[o->now]->tensor->of, NULL);
 		else
-			ex_visit(o->g, eqs->item[o->now]->value, add_read, o);
+			ex_visit_reads(o->g, eqs->item[o->now]->value, add_read, o);
 	for (int i = 0; i < eqs->n; i++)
 		adjoint_of(o->g, eqs->item[i]->tensor)->place = 0;
 }

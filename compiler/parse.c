@@ -164,7 +164,7 @@ bool is_reducer(const char *name)
 {
 	static const char *const reducers[] = {"sum", "mean", "prod", "max", "min", "argmax", "argmin"};
 	for (size_t i = 0; i < sizeof reducers / sizeof *reducers; i++)
-		if (strcmp(name, reducers[i]) == 0)
+		if (*name == *reducers[i] && strcmp(name, reducers[i]) == 0)
 			return true;
 	return false;
 }

@@ -150,11 +150,7 @@ struct use {
 	bool *used; /* by tensor id */
 };
 
-static void mark_read(void *user, struct expr *e)
-{
-	if (e->op == EX_READ)
-		((struct use *)user)->used[e->tensor->id] = true;
-}
+static void mark_read(void *user, struct expr *read) { ((struct use *)user)->used[read->tensor->id] = true; }
 
 static void mark_reads(void *user, struct equation *eq)
 {
@@ -164,9 +160,9 @@ static void mark_reads(void *user, struct equation *eq)
 	if (eq->kind == EQ_VIEW)
 		use->used[eq->tensor->of->id] = true;
 	else
-		ex_visit(use->g, eq->value, mark_read, use);
+		ex_visit_reads(use->g, eq->value, mark_read, use);
 	for (int a = 0; eq->kind == EQ_SCATTER && a < eq->tensor->rank; a++)
-		ex_visit(use->g, eq->target[a], mark_read, use);
+		ex_visit_reads(use->g, eq->target[a], mark_read, use);
 }
 
 /* Tensors that something defines, reads or shows; the others went out of use in some pass. */

@@ -179,16 +179,25 @@ static struct expr *map_read_after(void *user, const struct expr *old, struct ex
 	return to ? to : rebuilt;
 }
 
+static struct expr *map_read_before(void *user, const struct expr *e)
+{
+	(void)user;
+	return ex_has(e, EX_READ) ? NULL : (struct expr *)e;
+}
+
 struct expr *ex_map_reads(struct graph *g, struct expr *e, struct expr *(*fn)(void *user, struct expr *read),
 			  void *user)
 {
 	struct read_map m = {fn, user};
 
-	return ex_rewrite(g, e, NULL, map_read_after, &m);
+	return ex_rewrite(g, e, map_read_before, map_read_after, &m);
 }
 
-/* The same list without what is needed to make expressions anew. */
-void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *e), void *user)
+static const uint64_t every_op = UINT64_MAX, reads_only = (uint64_t)1 << EX_READ;
+
+/* The same list without what is needed to make expressions anew, and without what has none of the operations that are
+ * wanted. */
+static void visit(struct graph *g, struct expr *e, uint64_t wanted, void (*fn)(void *user, struct expr *e), void *user)
 {
 	struct arena *arena = &g->ctx->arena;
 	struct expr *first[64];
@@ -197,7 +206,8 @@ void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct exp
 	LIST(struct frame) stack = {.item = first_stack, .room = sizeof first_stack / sizeof *first_stack};
 	uint32_t walk = ++g->walks;
 
-	list_add(arena, &stack, (struct frame){e, 0});
+	if (e->ops & wanted)
+		list_add(arena, &stack, (struct frame){e, 0});
 	while (stack.n) {
 		struct frame *top = &stack.item[stack.n - 1];
 		struct expr *at = top->e, *open = NULL;
@@ -205,7 +215,7 @@ void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct exp
 		while (!open && top->next < at->n) {
 			struct expr *arg = at->arg[top->next++];
 
-			if (arg->walk == walk)
+			if (arg->walk == walk || !(arg->ops & wanted))
 				continue;
 			if (arg->n) {
 				open = arg;
@@ -225,51 +235,43 @@ void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct exp
 		stack.n--;
 	}
 	for (int i = 0; i < list.n; i++)
-		fn(user, list.item[i]);
+		if (wanted >> list.item[i]->op & 1)
+			fn(user, list.item[i]);
 }
 
-void collect_exprs(struct graph *g, struct expr *e, expr_list *out)
+void ex_visit(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *e), void *user)
+{
+	visit(g, e, every_op, fn, user);
+}
+
+void ex_visit_reads(struct graph *g, struct expr *e, void (*fn)(void *user, struct expr *read), void *user)
+{
+	visit(g, e, reads_only, fn, user);
+}
+
+static void collect(struct graph *g, struct expr *e, uint64_t wanted, expr_list *out)
 {
 	struct arena *arena = &g->ctx->arena;
 	struct expr *first[64];
 	expr_list stack = {.item = first, .room = sizeof first / sizeof *first};
 	uint32_t walk = ++g->walks;
 
-	list_add(arena, &stack, e);
+	if (e->ops & wanted)
+		list_add(arena, &stack, e);
 	while (stack.n) {
 		struct expr *top = stack.item[--stack.n];
 
 		if (top->walk == walk)
 			continue;
 		top->walk = walk;
-		list_add(arena, out, top);
+		if (wanted >> top->op & 1)
+			list_add(arena, out, top);
 		for (int i = top->n - 1; i >= 0; i--)
-			if (top->arg[i]->walk != walk)
+			if (top->arg[i]->walk != walk && top->arg[i]->ops & wanted)
 				list_add(arena, &stack, top->arg[i]);
 	}
 }
 
-void collect_reads(struct graph *g, struct expr *e, expr_list *out)
-{
-	struct expr *first[64];
-	expr_list all = {.item = first, .room = sizeof first / sizeof *first};
+void collect_exprs(struct graph *g, struct expr *e, expr_list *out) { collect(g, e, every_op, out); }
 
-	collect_exprs(g, e, &all);
-	for (int i = 0; i < all.n; i++)
-		if (all.item[i]->op == EX_READ)
-			list_add(&g->ctx->arena, out, all.item[i]);
-}
-
-bool ex_has(struct graph *g, struct expr *e, enum ex op)
-{
-	struct expr *first[64];
-	expr_list all = {.item = first, .room = sizeof first / sizeof *first};
-
-	collect_exprs(g, e, &all);
-	for (int i = 0; i < all.n; i++)
-		if (all.item[i]->op == op)
-			return true;
-	return false;
-}
-
-bool ex_has_draw(struct graph *g, struct expr *e) { return ex_has(g, e, EX_DRAW); }
+void collect_reads(struct graph *g, struct expr *e, expr_list *out) { collect(g, e, reads_only, out); }

@@ -62,7 +62,7 @@ static int classify_name(const struct parser *p, const char *name, struct span a
 	if (p->last == T_FROZEN && strcmp(name, "param") == 0)
 		return T_PARAM;
 	for (size_t i = 0; first && i < sizeof statement_words / sizeof *statement_words; i++)
-		if (strcmp(name, statement_words[i].text) == 0)
+		if (*name == *statement_words[i].text && strcmp(name, statement_words[i].text) == 0)
 			return statement_words[i].token;
 	return T_NAME;
 }

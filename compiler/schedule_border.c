@@ -132,7 +132,7 @@ static void find_borders(struct borders *b, const equation_list *list)
 		} else {
 			forget_reads(b, eq->value, false, eq);
 			if (border && !border->instead &&
-			    (border->made || eq->red != RED_NONE || ex_has_draw(g, eq->value)))
+			    (border->made || eq->red != RED_NONE || ex_has(eq->value, EX_DRAW)))
 				forget(eq->tensor);
 			else if (border && !border->instead)
 				border->made = eq;

@@ -130,7 +130,7 @@ static void find_values(struct layouts *l, const equation_list *list)
 		for (int k = 0; k < reads.n; k++)
 			if (reads.item[k]->tensor->role == ROLE_INPUT || is_viewed(list, reads.item[k]->tensor))
 				add_value(l, reads.item[k]->tensor);
-		if (!ex_has_draw(g, eq->value)) /* a draw is told by its element's place */
+		if (!ex_has(eq->value, EX_DRAW)) /* a draw is told by its element's place */
 			add_value(l, eq->tensor);
 	}
 	for (int i = 0; i < list->n; i++)

@@ -135,7 +135,7 @@ static bool can_be_written_out(struct graph *g, const struct stage *stage)
 	}
 	if (g->ctx->options->unroll == NNC_UNROLL_AUTO && stage->form == FORM_ROW && stage_cost(stage) > LINES_OF_SUMS)
 		return false;
-	return stage->form != FORM_SCATTER && !ex_has_draw(g, eq->value);
+	return stage->form != FORM_SCATTER && !ex_has(eq->value, EX_DRAW);
 }
 
 /* How much text a group is, written out: its multiply-adds, more where a term has more than the two reads of one. */

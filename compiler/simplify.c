@@ -21,7 +21,7 @@ static struct expr *drop_stop(void *user, const struct expr *old, struct expr *r
 
 static void drop_stops_in(void *user, struct equation *eq)
 {
-	if (eq->value && ex_has(user, eq->value, EX_STOP))
+	if (eq->value && ex_has(eq->value, EX_STOP))
 		eq->value = ex_rewrite(user, eq->value, NULL, drop_stop, NULL);
 }
 
@@ -93,20 +93,16 @@ static void need(struct liveness *live, struct tensor *t)
 	list_add(live->arena, &live->waiting, t);
 }
 
-static void need_read(void *user, struct expr *e)
-{
-	if (e->op == EX_READ)
-		need(user, e->tensor);
-}
+static void need_read(void *user, struct expr *read) { need(user, read->tensor); }
 
 static void need_equation(struct graph *g, struct liveness *live, const struct equation *eq)
 {
 	if (eq->kind == EQ_VIEW)
 		need(live, eq->tensor->of);
 	if (eq->value)
-		ex_visit(g, eq->value, need_read, live);
+		ex_visit_reads(g, eq->value, need_read, live);
 	for (int d = 0; eq->target && d < eq->tensor->rank; d++)
-		ex_visit(g, eq->target[d], need_read, live);
+		ex_visit_reads(g, eq->target[d], need_read, live);
 }
 
 /* The living of n equations, to the front; how many. A scan lives if anything in it does. */

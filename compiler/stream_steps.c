@@ -219,13 +219,7 @@ static void find_timed(struct streaming *s, const equation_list *list, const str
 
 /* ---- what outputs need ---- */
 
-static void need_read(void *user, struct expr *e)
-{
-	struct streaming *s = user;
-
-	if (e->op == EX_READ)
-		timed_of(s, e->tensor)->needed = true;
-}
+static void need_read(void *user, struct expr *read) { timed_of(user, read->tensor)->needed = true; }
 
 static void need_reads(void *user, struct equation *eq)
 {
@@ -235,9 +229,9 @@ static void need_reads(void *user, struct equation *eq)
 		timed_of(s, eq->tensor->of)->needed = true;
 		return;
 	}
-	ex_visit(s->g, eq->value, need_read, s);
+	ex_visit_reads(s->g, eq->value, need_read, s);
 	for (int a = 0; eq->kind == EQ_SCATTER && a < eq->tensor->rank; a++)
-		ex_visit(s->g, eq->target[a], need_read, s);
+		ex_visit_reads(s->g, eq->target[a], need_read, s);
 }
 
 static void set_needed(void *user, struct equation *eq) { timed_of(user, eq->tensor)->needed = true; }

@@ -23,19 +23,19 @@ struct quotient {
 	bool full;
 };
 
-static bool is_uniform(struct graph *g, struct expr *e) { return !e->slots && !ex_has_draw(g, e); }
+static bool is_uniform(const struct expr *e) { return !e->slots && !ex_has(e, EX_DRAW); }
 
 static void take_factors(struct quotient *q, struct graph *g, struct expr *e, bool divides)
 {
 	int *n = divides ? &q->n_divisor : &q->n_factor;
 
-	if (e->op == EX_MUL && !is_uniform(g, e)) {
+	if (e->op == EX_MUL && !is_uniform(e)) {
 		take_factors(q, g, e->arg[0], divides);
 		take_factors(q, g, e->arg[1], divides);
-	} else if (e->op == EX_DIV && !is_uniform(g, e)) {
+	} else if (e->op == EX_DIV && !is_uniform(e)) {
 		take_factors(q, g, e->arg[0], divides);
 		take_factors(q, g, e->arg[1], !divides);
-	} else if (e->op == EX_NEG && !is_uniform(g, e)) {
+	} else if (e->op == EX_NEG && !is_uniform(e)) {
 		take_factors(q, g, ex_num(g, -1), divides);
 		take_factors(q, g, e->arg[0], divides);
 	} else if (*n == MOST_FACTORS) {
@@ -51,17 +51,17 @@ static struct expr *multiply(struct graph *g, struct expr *const *factor, int n,
 	struct expr *product = NULL;
 
 	for (int i = 0; i < n; i++)
-		if (is_uniform(g, factor[i]) == uniform)
+		if (is_uniform(factor[i]) == uniform)
 			product = product ? ex2(g, EX_MUL, product, factor[i]) : factor[i];
 	return product;
 }
 
-static int count_uniform(struct graph *g, struct expr *const *factor, int n, bool numbers)
+static int count_uniform(struct expr *const *factor, int n, bool numbers)
 {
 	int count = 0;
 
 	for (int i = 0; i < n; i++)
-		count += is_uniform(g, factor[i]) && (numbers || factor[i]->op != EX_NUM);
+		count += is_uniform(factor[i]) && (numbers || factor[i]->op != EX_NUM);
 	return count;
 }
 
@@ -75,9 +75,9 @@ static struct expr *gather_uniform(void *user, const struct expr *old, struct ex
 	if ((e->op != EX_MUL && e->op != EX_DIV && e->op != EX_NEG) || e->elem != ELEM_REAL || !e->slots)
 		return e;
 	take_factors(&q, g, e, false);
-	if (q.full || (!count_uniform(g, q.divisor, q.n_divisor, false) &&
-		       (!count_uniform(g, q.factor, q.n_factor, false) ||
-			count_uniform(g, q.factor, q.n_factor, true) < 2)))
+	if (q.full || (!count_uniform(q.divisor, q.n_divisor, false) &&
+		       (!count_uniform(q.factor, q.n_factor, false) ||
+			count_uniform(q.factor, q.n_factor, true) < 2)))
 		return e;
 	shared = multiply(g, q.factor, q.n_factor, true);
 	divisor = multiply(g, q.divisor, q.n_divisor, true);
