@@ -142,6 +142,32 @@ generate_as() {
 }
 generate() { generate_as m "$@"; }
 
+# Objects as FOLDER/MODEL.o want nothing but libm and mem*, and have nothing writable; FILE has a line "MODEL WORDS" for
+# each model: symbols FILE OBJECT... tcc, in folder tcc, keeps constants in .data: they are what others have found
+# read-only. What sanitizers add does not count.
+symbols() {
+	{
+		nm -D --defined-only "$(gcc -print-file-name=libm.so.6)" | sed 's/.* //; s/@.*//'
+		printf '%s\n' memcpy memset memmove memcmp _GLOBAL_OFFSET_TABLE_
+	} >allowed
+	nm -A "${@:2}" >symbols
+	awk -v names="$1" '
+		FILENAME == "allowed" { allowed[$1]; next }
+		FILENAME == names { what[$1] = substr($0, length($1) + 2); next }
+		$NF ~ /^__(asan|ubsan)_|^__unnamed_/ { next }
+		{
+			split($1, at, "[/.]"); cc = at[1]; model = at[2]; kind = $(NF - 1); symbol = $NF
+			objects += !(cc " " model in seen)
+			seen[cc " " model]
+			wrong = ""
+			if (kind ~ /[Uvw]/ && !(symbol in allowed)) wrong = "undefined"
+			if (kind ~ /[Rr]/) constant[model " " symbol]
+			if (kind ~ /[BbCDdGgSs]/ && !(cc == "tcc" && (symbol ~ /^L[.]/ || model " " symbol in constant))) wrong = "writable"
+			if (wrong != "") { print what[model] " (" cc "): " wrong ": " symbol; bad = 1 }
+		}
+		END { exit bad || objects != '"$(($# - 1))"' }' allowed "$1" symbols
+}
+
 # A program that trains any of the models NAME, whose headers are here: link_steps PROGRAM "COMPILER" "OBJECT..." NAME...
 link_steps() {
 	local program=$1 cc=$2 objects=$3
