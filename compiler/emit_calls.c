@@ -12,7 +12,7 @@ static struct invocation make_invocation(struct public_call *c, struct group *gr
 	struct invocation call = {.group = group};
 	const struct equation *eq = group->stages.item[0]->eq;
 
-	call.function = find_function(c->e, group, c->call, &call.args, &call.n_args);
+	call.function = find_function(c->e, group, c->call, c->strip != NULL, &call.args, &call.n_args);
 	collect_sites(c->e, group, &call.sites);
 	call.steps = group->steps;
 	if (group->flat) {
@@ -23,12 +23,17 @@ static struct invocation make_invocation(struct public_call *c, struct group *gr
 	}
 	if (c->call == CALL_STEP)
 		call.sweep = group->sweep;
+	call.strip = c->strip;
 	return call;
 }
 
-static void add_invocation(struct public_call *c, struct group *group)
+static void add_invocation(struct public_call *c, int at)
 {
-	struct invocation call = make_invocation(c, group);
+	struct group *group = c->plan->groups.item[at];
+	struct invocation call;
+
+	c->strip = strip_at(c->plan, at);
+	call = make_invocation(c, group);
 
 	if (call.sweep && (call.sweep->make == group || call.sweep->added == group) && call.sweep->alone) {
 		struct invocation *alone = arena_alloc(c->e->arena, sizeof *alone);
@@ -43,7 +48,7 @@ static void add_invocation(struct public_call *c, struct group *group)
 static bool continues(const struct invocation *a, const struct invocation *b)
 {
 	if (a->function != b->function || !a->function->takes_count || a->rows || b->rows || a->sites.n || a->sweep ||
-	    b->sweep)
+	    b->sweep || a->strip != b->strip)
 		return false;
 	for (int i = 0; i < a->n_args; i++) {
 		struct storage next = a->args[i].storage;
@@ -78,7 +83,12 @@ void write_invocation(struct public_call *c, const struct invocation *call)
 	struct text out = {.arena = c->e->arena};
 	const struct function *f = call->function;
 
-	if (f->takes_count && call->place)
+	if (f->takes_count && call->strip)
+		add_parameter(&out,
+			      call->count == 1 ? call->place->rows
+					       : arena_printf(c->e->arena, "%s * %lld", call->place->rows,
+							      (long long)call->count));
+	else if (f->takes_count && call->place)
 		add_parameter(&out,
 			      arena_printf(c->e->arena, "%s * %lld", call->place->rows, (long long)call->sweep->row));
 	else if (f->takes_count && call->rows)
@@ -87,7 +97,7 @@ void write_invocation(struct public_call *c, const struct invocation *call)
 	else if (f->takes_count)
 		add_parameter(&out, arena_printf(c->e->arena, "%lld", (long long)call->count));
 	if (f->takes_n)
-		add_parameter(&out, is_one_row(c->call) ? "1" : "n");
+		add_parameter(&out, is_one_row(c->call) ? "1" : call->strip ? call->place->rows : "n");
 	for (int d = 0; call->steps && d <= call->steps->scan->depth; d++)
 		if (f->takes_step[d])
 			add_parameter(&out, c->step_name[d]);
@@ -104,7 +114,8 @@ void write_invocation(struct public_call *c, const struct invocation *call)
 		add_parameter(&out, arena_printf(c->e->arena, "0x%016" PRIx64 "u /* %s */",
 						 hash_site(call->sites.item[i]), call->sites.item[i]));
 	for (int i = 0; i < call->n_args; i++)
-		add_parameter(&out, call->place ? block_start(c, call, &call->args[i])
+		add_parameter(&out, call->strip	  ? strip_start(c, call, &call->args[i])
+				    : call->place ? block_start(c, call, &call->args[i])
 						: find_pointer(c, call->args[i].root)->name);
 	write_line(c->e, "%s(%s);", f->name, out.n ? out.at : "");
 }
@@ -153,6 +164,10 @@ static void write_invocations(struct public_call *c, int from, int to, const str
 		const struct step_loop *loop = c->invocations.item[from].steps;
 		int end = from;
 
+		if (c->invocations.item[from].strip) {
+			from += write_strip(c, &c->invocations.item[from]);
+			continue;
+		}
 		if (c->invocations.item[from].sweep) {
 			from += write_sweep(c, &c->invocations.item[from]);
 			continue;
@@ -349,7 +364,7 @@ static void write_call(struct emitter *e, enum call call)
 
 	c.sig = make_signature(e, call, &c.scope);
 	for (int i = 0; i < c.plan->groups.n; i++)
-		add_invocation(&c, c.plan->groups.item[i]);
+		add_invocation(&c, i);
 	merge_invocations(&c);
 	collect_pointers(&c);
 	e->out = &body;

@@ -21,7 +21,8 @@ struct invocation {
 	bool rows;
 	const struct sweep *sweep;	 /* it takes part in one, or NULL */
 	const struct invocation *alone;	 /* of a sweep's first: the call for one sample, or NULL */
-	const struct block_place *place; /* it is for a block, or NULL */
+	const struct strip *strip;	 /* it is for a strip of samples, or NULL */
+	const struct block_place *place; /* it is for a block or a strip, or NULL */
 };
 
 /* A pointer variable of a public function. */
@@ -39,6 +40,7 @@ struct public_call {
 	struct scope scope;
 	struct signature sig;
 	LIST(struct invocation) invocations;
+	const struct strip *strip; /* around the invocation that is being made, or NULL */
 	LIST(struct pointer) pointers;
 	const char *step_name[MAX_SCAN_DEPTH];
 };
@@ -61,6 +63,11 @@ const char *storage_text(struct public_call *c, const struct pointer *pointer);
 
 /* emit_calls.c */
 void write_invocation(struct public_call *c, const struct invocation *call);
+
+/* emit_strip.c */
+int write_strip(struct public_call *c, const struct invocation *call); /* how many invocations it is */
+/* What a call for a strip is given as an argument. */
+const char *strip_start(struct public_call *c, const struct invocation *call, const struct arg *arg);
 
 /* emit_sweep.c */
 int write_sweep(struct public_call *c, const struct invocation *call); /* how many invocations it is */

@@ -194,10 +194,13 @@ static const char *write_body(struct body *b)
 	return text.at ? text.at : "";
 }
 
-static struct body new_body(struct emitter *e, struct group *group, enum call call)
+static struct body new_body(struct emitter *e, struct group *group, enum call call, bool in_strip)
 {
-	return (struct body){
-		.e = e, .group = group, .call = call, .one_row = is_one_row(call) && !serves_one_row(group)};
+	return (struct body){.e = e,
+			     .group = group,
+			     .call = call,
+			     .one_row = is_one_row(call) && !serves_one_row(group),
+			     .goes_on = in_strip && sums_samples(group)};
 }
 
 /* ---- the comment above ---- */
@@ -285,9 +288,10 @@ static void keep_args(struct body *b, const struct function *function)
 	b->args.n = kept;
 }
 
-struct function *find_function(struct emitter *e, struct group *group, enum call call, struct arg **args, int *n_args)
+struct function *find_function(struct emitter *e, struct group *group, enum call call, bool in_strip, struct arg **args,
+			       int *n_args)
 {
-	struct body b = new_body(e, group, call);
+	struct body b = new_body(e, group, call, in_strip);
 	struct text *out = e->out;
 	const char *text, *key;
 	struct function *function;

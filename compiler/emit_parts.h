@@ -187,6 +187,7 @@ struct body {
 	LIST(struct drawn) drawn;
 	LIST(struct declared) declared; /* constants of code that is written out */
 	bool takes_n, takes_data, takes_run;
+	bool goes_on; /* sums are added to what the strips of samples before have left */
 	text_list sites; /* where its draws stand: parameters, so that equal layers share a function */
 	text_list site_names;
 };
@@ -210,7 +211,8 @@ void drop_unused_constants(struct body *b);
 const char *function_key(struct body *b);
 
 /* emit_function.c: the function for a group in a call, written if there is none like it. *args: what to pass. */
-struct function *find_function(struct emitter *e, struct group *group, enum call call, struct arg **args, int *n_args);
+struct function *find_function(struct emitter *e, struct group *group, enum call call, bool in_strip, struct arg **args,
+			       int *n_args);
 
 /* What a part of the code declares and nothing behind it may use; its names are free again if it was in a block of C.
  */

@@ -103,19 +103,20 @@ static const char *local_array(struct public_call *c, const struct pointer *poin
 	return NULL;
 }
 
-/* "[n][16]": of a gradient that is made in blocks, with the rows that have memory. */
+/* "[n][16]": of what is made in blocks or strips, with the rows that have memory. */
 static const char *pointer_shape(struct public_call *c, const struct tensor *t)
 {
 	const struct sweep *sweep = c->call == CALL_STEP ? sweep_of(t) : NULL;
+	int64_t rows = sweep ? sweep->room : layout_of(t)->strip_rows[c->call];
 	struct tensor block = *t;
 
 	if (c->e->options->freestanding)
 		return "";
-	if (sweep) {
+	if (rows) {
 		block.axis = arena_array(c->e->arena, (size_t)t->rank, sizeof *block.axis);
 		for (int a = 0; a < t->rank; a++)
 			block.axis[a] = t->axis[a];
-		block.axis[0].extent = sweep->room;
+		block.axis[0] = (struct axis){.extent = rows};
 	}
 	return shape_text(c->e, &block, !is_one_row(c->call));
 }

@@ -248,7 +248,7 @@ void write_row(struct body *b, struct stage *stage)
 	int row = eq->nfree - 1;
 	uint64_t open = b->open;
 
-	if (!stage->adds) {
+	if (!stage->adds && !b->goes_on) {
 		open_loop(b, eq, row);
 		write_line(e, "%s = %s;", target_text(b, eq), real_literal(e, 0));
 		close_block(e, "}");

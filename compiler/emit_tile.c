@@ -358,7 +358,7 @@ void write_tiles(struct body *b, const struct tile *tile)
 	name_steps(b, tile, &names);
 	if (tile->panel)
 		panel = e->options->tiles ? write_call_panel(b, tile) : write_panel_shape(b, tile, &names);
-	if (tile->adds)
+	if (tile->adds && !b->goes_on)
 		clear_tensor(b, b->eq->tensor);
 	for (int k = 0; k <= loops; k++) {
 		if (tile->panel && k == tile->outside)

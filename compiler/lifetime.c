@@ -1,5 +1,6 @@
 /* lifetime.c - until when each value of a call is needed: until the last group that reads it has run, and where that is
- * run again and again by a scan or a sweep, until that has ended. */
+ * run again and again by a scan, a sweep or for strips of samples, until that has ended. What has memory for a strip only
+ * does not outlive its round. */
 #include "schedule.h"
 
 /* What runs a group again and again, and others with it: the outermost scan around it, or a sweep; or NULL. */
@@ -14,9 +15,12 @@ static const void *rounds_around(const struct group *group)
 
 int first_round(const struct call_plan *plan, int at)
 {
+	const struct strip *strip = strip_at(plan, at);
 	const group_list *groups = &plan->groups;
 	const void *rounds = rounds_around(groups->item[at]);
 
+	if (strip)
+		return strip->first;
 	while (rounds && at > 0 && rounds_around(groups->item[at - 1]) == rounds)
 		at--;
 	return at;
@@ -24,15 +28,18 @@ int first_round(const struct call_plan *plan, int at)
 
 int last_round(const struct call_plan *plan, int at)
 {
+	const struct strip *strip = strip_at(plan, at);
 	const group_list *groups = &plan->groups;
 	const void *rounds = rounds_around(groups->item[at]);
 
+	if (strip)
+		return strip->last;
 	while (rounds && at + 1 < groups->n && rounds_around(groups->item[at + 1]) == rounds)
 		at++;
 	return at;
 }
 
-void find_lifetimes(const struct call_plan *plan)
+void find_lifetimes(const struct call_plan *plan, enum call call)
 {
 	const group_list *groups = &plan->groups;
 
@@ -44,9 +51,11 @@ void find_lifetimes(const struct call_plan *plan)
 			struct layout *layout = layout_of(root_of(stage->eq->tensor));
 			expr_list reads = stage->reads;
 
-			layout->dies = until;
-			for (int k = 0; k < reads.n; k++)
-				layout_of(root_of(reads.item[k]->tensor))->dies = until;
+			layout->dies = layout->strip_rows[call] ? at : until;
+			for (int k = 0; k < reads.n; k++) {
+				layout = layout_of(root_of(reads.item[k]->tensor));
+				layout->dies = layout->strip_rows[call] ? at : until;
+			}
 		}
 	}
 }

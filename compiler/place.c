@@ -38,8 +38,10 @@ static struct buffer *find(struct buffer *b)
 static int64_t elements(const struct placing *w, const struct tensor *t)
 {
 	const struct sweep *sweep = w->call == CALL_STEP ? sweep_of(t) : NULL;
-	int64_t size = sweep ? sweep->room * sweep->row : memory_size(t);
+	int64_t size = sweep ? sweep->room * sweep->row : memory_size(t), rows = layout_of(t)->strip_rows[w->call];
 
+	if (rows)
+		return rows * memory_sample_size(t);
 	for (int a = 0; a < t->rank && is_one_row(w->call); a++)
 		if (t->axis[a].rows)
 			size /= t->axis[a].extent;
@@ -125,6 +127,8 @@ static void add_value(struct placing *w, const struct group *group, int at, int 
 	struct storage given = layout->storage[w->call];
 	struct buffer *b, *reused;
 
+	if (!layout->strip_rows[w->call])
+		position = first_round(w->plan, position);
 	if (stage->local || layout->buffer ||
 	    (given.memory != MEM_NONE && given.memory != MEM_OUTPUT && given.memory != MEM_METRIC &&
 	     given.memory != MEM_GRADS))
@@ -331,7 +335,7 @@ static void place_call(struct program *p, enum call call)
 		}
 	for (int i = 0; i < p->totals.n; i++)
 		layout_of(p->totals.item[i].tensor)->dies = 0;
-	find_lifetimes(plan);
+	find_lifetimes(plan, call);
 	prepare_results(&w);
 	add_totals(&w);
 	for (int at = 0; at < plan->groups.n; at++)
@@ -340,7 +344,7 @@ static void place_call(struct program *p, enum call call)
 
 			if (group->stages.item[i]->eq->tensor->role == ROLE_NEXT)
 				place_next(&w, group, i, at);
-			add_value(&w, group, i, first_round(plan, at));
+			add_value(&w, group, i, at);
 			add_panel(&w, group->stages.item[i], at);
 		}
 	for (int i = 0; call == CALL_STEP && i < p->g->grads.n; i++) { /* those that no equation gives: cleared */

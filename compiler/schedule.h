@@ -243,9 +243,10 @@ struct layout {
 	unsigned need;	      /* INFERENCE: calls that need it */
 	unsigned once;	      /* bit a: axis a, of the steps of a scan, has one element of memory for all of them */
 	struct storage storage[CALL_COUNT];
+	int64_t strip_rows[CALL_COUNT]; /* samples that have memory; 0: all of the call */
 	struct buffer *buffer; /* place.c: in the call that is being placed */
 	int dies;	       /* place.c: the last of the call's groups that uses it */
-	int number;	       /* early_updates.c, keep.c: scratch */
+	int number;	       /* early_updates.c, schedule_strips.c, keep.c: scratch */
 	int pointer;	       /* emit: number of its variable in the public function that is being written */
 	const char *c_name;    /* emit: the identifier for it; NULL before it is asked for */
 };
@@ -268,10 +269,18 @@ struct total {
 /* Whether a call finds a total as the program's reals, a copy of the field; else it reads the field itself. */
 bool is_converted(const struct program *p, const struct total *total);
 
+/* Groups [first, last] of a call that a strip of so many samples goes through before the next one; see
+ * schedule_strips.c. */
+struct strip {
+	int first, last;
+	int64_t rows;
+};
+
 /* A public function of the generated C. */
 struct call_plan {
 	bool present;
 	group_list groups;
+	LIST(struct strip) strips;
 	LIST(struct tensor *)
 	next; /* NEXT tensors that must be copied to what they are the next value of, at the end */
 	LIST(struct result) copies;   /* outputs that are not computed in place */
@@ -439,6 +448,13 @@ struct group *plan_addition(struct program *p, const struct stage *sum, const st
 /* Elements from what group reads of a tensor for row 0 to what it reads for row 1; false: it is not always the same. */
 bool row_shift(const struct group *group, const struct tensor *root, int64_t *shift);
 
+/* schedule_strips.c: samples go through the groups of calls in strips, where that keeps more in the cache. */
+void plan_strips(struct program *p);
+/* The strip that group `at` of a call stands in, or NULL. */
+const struct strip *strip_at(const struct call_plan *plan, int at);
+/* Whether a group, which stands in a strip, adds up what belongs to samples. */
+static inline bool sums_samples(const struct group *group) { return !group->stages.item[0]->eq->tensor->batched; }
+
 /* place.c: storage of every tensor in every call, and the sizes of work. */
 void place(struct program *p);
 void place_fixed(struct program *p); /* place_fixed.c: of what does not depend on lifetimes */
@@ -446,7 +462,7 @@ void place_fixed(struct program *p); /* place_fixed.c: of what does not depend o
 bool may_overwrite(const struct group *group, int at, const struct tensor *old);
 /* lifetime.c: layout.dies of what the call makes and reads, results apart; the first and last group that are run again
  * and again with group `at`. */
-void find_lifetimes(const struct call_plan *plan);
+void find_lifetimes(const struct call_plan *plan, enum call call);
 int first_round(const struct call_plan *plan, int at);
 int last_round(const struct call_plan *plan, int at);
 

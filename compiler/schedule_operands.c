@@ -103,8 +103,8 @@ static void turn_operand(struct operands *w, struct operand operand[2], struct e
 	int inner = result_slot(w), which;
 	bool dot[2], other;
 	struct operand turned;
-	/* less than half of what the machine can, which a copy for every window comes to */
-	const double slow = 2 * work / (w->p->machine[0].lanes * (w->p->machine[0].fused ? 2 : 1));
+	/* less than two thirds of what the machine can, which a copy for every window comes to */
+	const double slow = 1.5 * work / (w->p->machine[0].lanes * (w->p->machine[0].fused ? 2 : 1));
 
 	if (inner < 0 || w->eq->index[inner].extent < w->p->machine[0].lanes)
 		return;

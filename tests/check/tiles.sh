@@ -3,7 +3,7 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 tiles=0 panels=0 added=0 adding=0 across=0
+count=0 tiles=0 panels=0 added=0 adding=0 across=0 strips=0
 
 write_model() { # NUMBER
 	local n batch
@@ -16,7 +16,7 @@ write_model() { # NUMBER
 	3) input="$(draw 3 6), $(draw 5 20)" net="a: gru($(draw 17 40)) -> b: started($(draw 40 60))" ;;
 	4) input="$(draw 70 140)" batch="$(draw 33 50)" # operands are copied into panels, turned and not
 		net="a: dense(256) -> tanh -> b: dense($(draw 60 130))" ;;
-	5) input="3, 18, $(draw 17 19)" batch=6 # channels come last, and sums run around tiles
+	5) input="3, 18, $(draw 17 19)" batch=$(draw 11 13) # channels come last, sums run around tiles, samples go in strips
 		net="a: conv2d(32, 3, pad=1) -> relu -> maxpool2d(2) -> b: conv2d($(draw 17 32), 3, pad=1)" ;;
 	esac
 	write_net "$input" "$net" 'sgd(lr=0.01)' "$batch" <<-END
@@ -51,6 +51,7 @@ for i in $(seq 1 $((6 + 0${SLOW:+40}))); do
 		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
 		added=$((added + $(grep -c "^	*add_" m.c || true)))
 		across=$((across + $(grep -c "^	*across_" m.c || true)))
+		strips=$((strips + $(grep -c '^	for (int row = 0; row < n; row += ' m.c || true)))
 		tcc -DNN_PLAIN_LOOPS -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 		./steps 8 >plain
 		for machine in "${machines[@]}"; do
@@ -83,6 +84,7 @@ done
 [ $tiles -gt 2 ] || fail "only $tiles sums were tiled"
 [ $added -gt 0 ] || fail "only $added sums were added to params"
 [ $across -gt 0 ] || fail "no vectors lie along the samples"
+[ $strips -gt 0 ] || fail "no samples go in strips"
 echo "$count models (seed $seed): tiles give the numbers of plain loops on: ${machines[*]}"
 
 # The weights of a recurrence are turned once, before its steps, so that vectors of results can read them.
