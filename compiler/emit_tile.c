@@ -161,7 +161,7 @@ static const char *write_shape(struct body *b, const struct tile *tile, const st
 	write_sums(b, &out, tile, names, false);
 	write_sums(b, &out, tile, names, true);
 	if (tile->ahead)
-		text_printf(&out, ", .ahead = %lld", (long long)(tile->ahead * tile->sum[0].b));
+		text_printf(&out, ", .ahead = %d", tile->ahead);
 	text_add(&out, tile->adds ? ", .adds = 1" : "");
 	write_line(b->e, "static const struct tile %s = {%s};", name, out.at);
 	return name;

@@ -16,6 +16,7 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 	const int n = rows * cols;
 	vector_NUMBER held[28];
 
+	TILE_STEPS
 	for (int k3 = 0; k3 < repeat; k3++)
 		for (int k2 = 0; k2 < tile->trips[2]; k2++)
 			for (int k1 = 0; k1 < tile->trips[1]; k1++) {
@@ -28,11 +29,16 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 					for (int c = 0; c < cols; c++)
 						held[c] = *(const any_vector_NUMBER *)(pb + TILE_AT(tile->b_col, c,
 												   tile->split[1]));
-					if (tile->ahead) {
+					if (tile->ahead) { /* then where the next sum begins, or the tile to the right */
+						const int inner = tile->trips[0] > 1, by = tile->b_sum[inner ? 0 : 3];
+						const int trips = inner ? tile->trips[0] : repeat;
+						const int next = inner ? tile->b_sum[1] : cols * lanes_NUMBER;
+						const int past = (inner ? k0 : k3) + tile->ahead >= trips;
+						const REAL *ask = pb + tile->ahead * by + (past ? next - trips * by : 0);
+
 						TILE_UNROLL
 						for (int c = 0; c < cols; c++)
-							__builtin_prefetch(pb + tile->ahead +
-									   TILE_AT(tile->b_col, c, tile->split[1]));
+							__builtin_prefetch(ask + TILE_AT(tile->b_col, c, tile->split[1]));
 					}
 					TILE_UNROLL
 					for (int i = 0; i < n; i++) {
