@@ -91,11 +91,13 @@ static void write_guards(struct emitter *e)
 			 "#pragma GCC optimize(\"fp-contract=off\")\n"
 			 "#endif\n");
 	}
-	if (e->fast_math)
-		text_add(e->out, "/* Comparisons of numbers trap nowhere: gcc need not keep them out of vectors. */\n"
-				 "#if defined(__GNUC__) && !defined(__clang__)\n"
-				 "#pragma GCC optimize(\"no-trapping-math\")\n"
-				 "#endif\n");
+	text_printf(e->out,
+		    "/* gcc: a function with many calls is compiled once, not in each of them%s. */\n"
+		    "#if defined(__GNUC__) && !defined(__clang__)\n"
+		    "#pragma GCC optimize(\"no-inline-small-functions\"%s)\n"
+		    "#endif\n",
+		    e->fast_math ? "; comparisons trap nowhere, so may stand in vectors" : "",
+		    e->fast_math ? ", \"no-trapping-math\"" : "");
 	text_add(e->out, "#ifdef __FAST_MATH__\n"
 			 "#error \"-ffast-math changes what this code means, and it gains nothing by it\"\n"
 			 "#endif\n");

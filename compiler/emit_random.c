@@ -22,16 +22,16 @@ static void write_integers(struct emitter *e)
 	if (both)
 		write_blank(e);
 	if (e->helps[HELP_SMALLER])
-		write_line(e, "static int smaller(int a, int b) { return a < b ? a : b; }");
+		write_line(e, "static inline int smaller(int a, int b) { return a < b ? a : b; }");
 	if (e->helps[HELP_LARGER])
-		write_line(e, "static int larger(int a, int b) { return a > b ? a : b; }");
+		write_line(e, "static inline int larger(int a, int b) { return a > b ? a : b; }");
 	if (e->helps[HELP_DIVIDE])
-		write_line(e, "static int divide(int a, int b) { return a / b - (a %% b != 0 && (a < 0) != (b < 0)); } "
+		write_line(e, "static inline int divide(int a, int b) { return a / b - (a %% b != 0 && (a < 0) != (b < 0)); } "
 			      "/* rounds down */");
 	if (e->helps[HELP_MODULO])
 		write_line(
 			e,
-			"static int modulo(int a, int b) { return a %% b + (a %% b != 0 && (a < 0) != (b < 0) ? b : 0); } "
+			"static inline int modulo(int a, int b) { return a %% b + (a %% b != 0 && (a < 0) != (b < 0) ? b : 0); } "
 			"/* has b's sign */");
 }
 
@@ -90,7 +90,7 @@ static void write_draws(struct emitter *e)
 	if (e->helps[HELP_UNIFORM]) {
 		write_blank(e);
 		write_comment(e, "Uniform in [0, 1), a multiple of 2^-24.");
-		write_line(e, "static %s uniform(const nn_run *run, uint64_t place, int row, int element)", e->real);
+		write_line(e, "static inline %s uniform(const nn_run *run, uint64_t place, int row, int element)", e->real);
 		open_block(e, "{");
 		write_line(e, "uint32_t word[4];");
 		write_blank(e);
