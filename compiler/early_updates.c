@@ -34,143 +34,107 @@ static int last_of_scan(const group_list *list, int i)
 	return i;
 }
 
-/* While the order is made, layout->dies is the group of the training behind which a tensor is complete and, but for the
- * update, no longer read; layout->number that of the last update that reads it. place.c sets dies anew. */
-static void forget(const group_list *list)
+/* What a group does with a tensor. */
+enum use { MAKES, REPLACES, READS };
+
+typedef void use_fn(void *user, enum use use, struct layout *layout);
+
+static void visit_uses(const struct group *group, use_fn *fn, void *user)
 {
-	for (int at = 0; at < list->n; at++)
-		for (int i = 0; i < list->item[at]->stages.n; i++) {
-			const struct stage *stage = list->item[at]->stages.item[i];
-			struct layout *made = layout_of(root_of(stage->eq->tensor));
-			expr_list reads = stage->reads;
-
-			made->dies = made->number = -1;
-			if (stage->eq->tensor->role == ROLE_NEXT)
-				layout_of(stage->eq->tensor->of)->dies = layout_of(stage->eq->tensor->of)->number = -1;
-			for (int k = 0; k < reads.n; k++) {
-				struct layout *read = layout_of(root_of(reads.item[k]->tensor));
-
-				read->dies = read->number = -1;
-			}
-		}
-}
-
-static int later(int a, int b) { return a > b ? a : b; }
-
-static void note_training(const group_list *list)
-{
-	for (int at = 0; at < list->n; at++) {
-		int until = last_of_scan(list, at);
-
-		for (int i = 0; i < list->item[at]->stages.n; i++) {
-			const struct stage *stage = list->item[at]->stages.item[i];
-			expr_list reads = stage->reads;
-
-			layout_of(root_of(stage->eq->tensor))->dies = until;
-			for (int k = 0; k < reads.n; k++)
-				layout_of(root_of(reads.item[k]->tensor))->dies = until;
-		}
-	}
-}
-
-/* The group behind which a group of the update may come: what it reads is there, and what it replaces is not needed. */
-static int earliest(const struct group *group)
-{
-	int at = -1;
-
 	for (int i = 0; i < group->stages.n; i++) {
 		const struct stage *stage = group->stages.item[i];
 		const struct tensor *t = stage->eq->tensor;
 		expr_list reads = stage->reads;
 
-		at = later(at, layout_of(root_of(t))->dies);
+		fn(user, MAKES, layout_of(root_of(t)));
 		if (t->role == ROLE_NEXT)
-			at = later(at, later(layout_of(t->of)->dies, layout_of(t->of)->number));
+			fn(user, REPLACES, layout_of(t->of));
 		for (int k = 0; k < reads.n; k++)
-			at = later(at, layout_of(root_of(reads.item[k]->tensor))->dies);
+			fn(user, READS, layout_of(root_of(reads.item[k]->tensor)));
 	}
-	return at;
 }
 
-static void note_update(const struct group *group, int at)
+static void visit_unit(const group_list *update, const struct unit *unit, use_fn *fn, void *user)
 {
-	for (int i = 0; i < group->stages.n; i++) {
-		const struct stage *stage = group->stages.item[i];
-		expr_list reads = stage->reads;
+	for (int at = unit->from; at < unit->to; at++)
+		visit_uses(update->item[at], fn, user);
+}
 
-		layout_of(root_of(stage->eq->tensor))->dies = at;
-		for (int k = 0; k < reads.n; k++) {
-			struct layout *read = layout_of(root_of(reads.item[k]->tensor));
+/* While the order is made, layout->dies is the group of the training behind which a tensor is complete and, but for the
+ * update, no longer read; layout->number that of the last update that reads it. place.c sets dies anew. */
+static void forget(void *user, enum use use, struct layout *layout)
+{
+	(void)user;
+	(void)use;
+	layout->dies = layout->number = -1;
+}
 
-			read->number = later(read->number, at);
-		}
-	}
+static int later(int a, int b) { return a > b ? a : b; }
+
+static void note_training(void *user, enum use use, struct layout *layout)
+{
+	const int *until = user;
+
+	if (use != REPLACES)
+		layout->dies = *until;
+}
+
+/* The group behind which a group of the update may come: what it reads is there, and what it replaces is not needed. */
+static void wait_for(void *user, enum use use, struct layout *layout)
+{
+	int *at = user;
+
+	*at = later(*at, layout->dies);
+	if (use == REPLACES)
+		*at = later(*at, layout->number);
+}
+
+static void note_update(void *user, enum use use, struct layout *layout)
+{
+	const int *at = user;
+
+	if (use == MAKES)
+		layout->dies = *at;
+	else if (use == READS)
+		layout->number = later(layout->number, *at);
 }
 
 /* What units that stand early, of those looked at so far, need and replace: marks of roots, in layout->number. */
 enum { NEEDED = 1, REPLACED = 2 };
 
-static void clear_marks(const struct group *group)
+static void clear_marks(void *user, enum use use, struct layout *layout)
 {
-	for (int i = 0; i < group->stages.n; i++) {
-		const struct stage *stage = group->stages.item[i];
-		expr_list reads = stage->reads;
-
-		layout_of(root_of(stage->eq->tensor))->number = 0;
-		if (stage->eq->tensor->role == ROLE_NEXT)
-			layout_of(stage->eq->tensor->of)->number = 0;
-		for (int k = 0; k < reads.n; k++)
-			layout_of(root_of(reads.item[k]->tensor))->number = 0;
-	}
+	(void)user;
+	(void)use;
+	layout->number = 0;
 }
 
-static void mark_unit(const group_list *update, const struct unit *unit)
+static void mark(void *user, enum use use, struct layout *layout)
 {
-	for (int at = unit->from; at < unit->to; at++) {
-		const struct group *group = update->item[at];
-
-		for (int i = 0; i < group->stages.n; i++) {
-			const struct stage *stage = group->stages.item[i];
-			expr_list reads = stage->reads;
-
-			if (stage->eq->tensor->role == ROLE_NEXT)
-				layout_of(stage->eq->tensor->of)->number |= REPLACED;
-			for (int k = 0; k < reads.n; k++)
-				layout_of(root_of(reads.item[k]->tensor))->number |= NEEDED;
-		}
-	}
+	(void)user;
+	layout->number |= use == READS ? NEEDED : use == REPLACES ? REPLACED : 0;
 }
 
 /* Whether a unit must come before one of these: it makes what that one reads, or reads what that one replaces. */
-static bool precedes_marked(const group_list *update, const struct unit *unit)
+static void find_marked(void *user, enum use use, struct layout *layout)
 {
-	for (int at = unit->from; at < unit->to; at++) {
-		const struct group *group = update->item[at];
+	bool *precedes = user;
 
-		for (int i = 0; i < group->stages.n; i++) {
-			const struct stage *stage = group->stages.item[i];
-			expr_list reads = stage->reads;
-
-			if (layout_of(root_of(stage->eq->tensor))->number & NEEDED)
-				return true;
-			for (int k = 0; k < reads.n; k++)
-				if (layout_of(root_of(reads.item[k]->tensor))->number & REPLACED)
-					return true;
-		}
-	}
-	return false;
+	*precedes |= layout->number & (use == MAKES ? NEEDED : use == READS ? REPLACED : 0);
 }
 
 /* What need not be early stands at the end, in one call where it can be. */
 static void find_last(const struct program *p, struct unit *unit, int n)
 {
 	for (int k = 0; k < n; k++)
-		for (int at = unit[k].from; at < unit[k].to; at++)
-			clear_marks(p->update.item[at]);
+		visit_unit(&p->update, &unit[k], clear_marks, NULL);
 	for (int k = n - 1; k >= 0; k--) {
-		unit[k].last = !p->g->early_updates && !unit[k].sweep && !precedes_marked(&p->update, &unit[k]);
-		if (!unit[k].last)
-			mark_unit(&p->update, &unit[k]);
+		bool precedes = p->g->early_updates || unit[k].sweep;
+
+		visit_unit(&p->update, &unit[k], find_marked, &precedes);
+		unit[k].last = !precedes;
+		if (precedes)
+			visit_unit(&p->update, &unit[k], mark, NULL);
 	}
 }
 
@@ -183,10 +147,9 @@ static int find_units(const group_list *update, struct unit *unit)
 		struct unit *u = &unit[n];
 
 		*u = (struct unit){.from = i, .to = last_of_scan(update, i) + 1, .at = -1};
-		for (; i < u->to; i++)
-			u->at = later(u->at, earliest(update->item[i]));
-		for (int k = u->from; k < u->to; k++)
-			note_update(update->item[k], u->at);
+		visit_unit(update, u, wait_for, &u->at);
+		visit_unit(update, u, note_update, &u->at);
+		i = u->to;
 	}
 	return n;
 }
@@ -252,9 +215,15 @@ void order_step(struct program *p, group_list *out)
 	bool *follows = arena_array(arena, (size_t)p->training.n + 1, sizeof *follows);
 	int n;
 
-	forget(&p->training);
-	forget(&p->update);
-	note_training(&p->training);
+	for (int at = 0; at < p->training.n; at++)
+		visit_uses(p->training.item[at], forget, NULL);
+	for (int at = 0; at < p->update.n; at++)
+		visit_uses(p->update.item[at], forget, NULL);
+	for (int at = 0; at < p->training.n; at++) {
+		int until = last_of_scan(&p->training, at);
+
+		visit_uses(p->training.item[at], note_training, &until);
+	}
 	n = find_units(&p->update, unit);
 	find_sweeps(p, unit, n, follows);
 	find_last(p, unit, n);

@@ -270,6 +270,9 @@ static int last_axis(const struct turning *turn, const struct value *value)
 	return last;
 }
 
+/* The place of an axis where another one, or itself, is put last. */
+static int place_of(int axis, int last, int rank) { return axis == last ? rank - 1 : axis - (axis > last); }
+
 /* The tensor with an axis last. */
 static struct tensor *turned(struct layouts *l, struct value *value, int last)
 {
@@ -279,8 +282,8 @@ static struct tensor *turned(struct layouts *l, struct value *value, int last)
 
 	if (t)
 		return t;
-	for (int a = 0, to = 0; a < old->rank; a++)
-		axis[a == last ? old->rank - 1 : to++] = old->axis[a];
+	for (int a = 0; a < old->rank; a++)
+		axis[place_of(a, last, old->rank)] = old->axis[a];
 	t = make_tensor(l->w.p, old, ROLE_VALUE,
 			value->copied ? arena_printf(l->arena, "%s.turned", old->name) : old->name, old->rank, axis);
 	t->of = NULL;
@@ -298,8 +301,8 @@ static struct expr *turn_read(void *user, struct expr *read)
 
 	if (!value || last == value->last)
 		return read;
-	for (int a = 0, to = 0; a < rank; a++)
-		sub[a == last ? rank - 1 : to++] = read->arg[a];
+	for (int a = 0; a < rank; a++)
+		sub[place_of(a, last, rank)] = read->arg[a];
 	return ex_read(turn->l->w.g, turned(turn->l, value, last), sub, read->guarded ? read->arg[rank] : NULL);
 }
 
@@ -315,8 +318,8 @@ static struct equation *turn_equation(struct turning *turn, struct equation *eq)
 		return e == eq->value
 			       ? eq
 			       : graph_equation(l->w.g, eq->tensor, eq->red, eq->nfree, eq->n, eq->index, e, eq->at);
-	for (int s = 0, to = 0; s < eq->n; s++) {
-		int place = s == last ? eq->nfree - 1 : s < eq->nfree ? to++ : s;
+	for (int s = 0; s < eq->n; s++) {
+		int place = s < eq->nfree ? place_of(s, last, eq->nfree) : s;
 
 		map[s] = ex_index(l->w.g, place);
 		index[place] = eq->index[s];
@@ -336,8 +339,8 @@ static struct equation *copy_turned(struct layouts *l, struct value *value, int 
 		index[a] = (struct index){.name = t->axis[a].rows ? "batch" : arena_printf(l->arena, "i%d", a),
 					  .extent = t->axis[a].extent,
 					  .rows = t->axis[a].rows};
-	for (int a = 0, to = 0; a < t->rank; a++)
-		sub[a] = ex_index(l->w.g, a == last ? t->rank - 1 : to++);
+	for (int a = 0; a < t->rank; a++)
+		sub[a] = ex_index(l->w.g, place_of(a, last, t->rank));
 	return graph_equation(l->w.g, t, RED_NONE, t->rank, t->rank, index, ex_read(l->w.g, value->old, sub, NULL),
 			      t->at);
 }
