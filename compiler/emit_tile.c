@@ -308,7 +308,7 @@ static void write_tile(struct body *b, const struct tile *tile, const struct til
 	struct emitter *e = b->e;
 
 	if (e->options->tiles) {
-		call_tile(b, tile, names->few);
+		call_tile(b, tile, names->few, names->scale);
 		return;
 	}
 	if (names->few) {

@@ -43,7 +43,7 @@ void fill_panel(struct body *b, const struct tile *tile, const struct tile_names
 /* The outermost of the tile's loops that the runtime's function has. */
 int first_called_loop(const struct tile *tile);
 /* few: NULL, or a name: where it is 1, the tile has one row of the batch. */
-void call_tile(struct body *b, const struct tile *tile, const char *few);
+void call_tile(struct body *b, const struct tile *tile, const char *few, const char *scale);
 /* A pointer to an nn_panel, as C. */
 const char *write_call_panel(struct body *b, const struct tile *tile);
 void declare_routines(struct emitter *e);

@@ -67,7 +67,7 @@ static int find_shape(struct body *b, const struct tile *tile, bool few)
 	memset(&shape, 0, sizeof shape);
 	shape.dot = tile->dot;
 	shape.lanes = tile->size[0].lanes;
-	shape.adds = tile->adds;
+	shape.adds = tile->scale ? NN_TILE_SCALED : tile->adds;
 	set_sides(tile, few, &shape);
 	for (; shape.n_sum < tile->n_sum; shape.n_sum++) {
 		shape.trips[shape.n_sum] = end_of(b, &tile->sum[shape.n_sum], false);
@@ -89,7 +89,7 @@ static int find_shape(struct body *b, const struct tile *tile, bool few)
 	return i;
 }
 
-void call_tile(struct body *b, const struct tile *tile, const char *few)
+void call_tile(struct body *b, const struct tile *tile, const char *few, const char *scale)
 {
 	const char *shape = arena_printf(b->e->arena, "&nn_tile_%d", find_shape(b, tile, false));
 	bool takes_n = has_run_time_rows(b->group);
@@ -102,16 +102,16 @@ void call_tile(struct body *b, const struct tile *tile, const char *few)
 			   find_shape(b, tile, true), shape);
 		shape = name;
 	}
-	write_line(b->e, "(%s)->run(%s, %s, %s, %s, %s, %s);", shape, shape, operand_text(b, tile, 0),
+	write_line(b->e, "(%s)->run(%s, %s, %s, %s, %s, %s, %s);", shape, shape, operand_text(b, tile, 0),
 		   operand_text(b, tile, 1), start_text(b, tile, 2), takes_n ? "n" : "0",
-		   b->block_rows ? b->block_rows : "0");
+		   b->block_rows ? b->block_rows : "0", scale ? scale : "0");
 }
 
 void declare_routines(struct emitter *e)
 {
 	write_line(e, "struct nn_tile {");
-	write_line(e, "\tvoid (*run)(const struct nn_tile *tile, const %s *a, const %s *b, %s *t, int n, int block);", e->real,
-		   e->real, e->real);
+	write_line(e, "\tvoid (*run)(const struct nn_tile *tile, const %s *a, const %s *b, %s *t, int n, int block, %s scale);",
+		   e->real, e->real, e->real, e->real);
 	write_line(e, "};");
 	for (int i = 0; i < e->tile_shapes.n; i++)
 		write_line(e, "extern const struct nn_tile nn_tile_%d;", i);

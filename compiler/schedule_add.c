@@ -63,7 +63,7 @@ struct group *plan_addition(struct program *p, const struct stage *sum, const st
 	struct stage *stage;
 	struct group *group;
 
-	if (!scale || !sum->tile || p->in_process || g->ctx->options->fp == NNC_FP_STRICT || sum->conditions.n)
+	if (!scale || !sum->tile || g->ctx->options->fp == NNC_FP_STRICT || sum->conditions.n)
 		return NULL;
 	stage = make_stage(g,
 			   graph_equation(g, update->tensor, RED_SUM, eq->nfree, eq->n, eq->index,

@@ -331,7 +331,7 @@ struct tile_memo {
 	const struct tile_memo *next;
 	struct tile_axis *axis;
 	int n;
-	bool panels, adds;
+	bool panels, adds, once;
 	bool swapped; /* the factors */
 	struct choice choice;
 	double least;
@@ -353,7 +353,7 @@ static uint64_t hash_axes(const struct problem *p)
 
 static bool same_axes(const struct problem *p, const struct tile_memo *memo)
 {
-	bool same = p->n == memo->n && p->panels == memo->panels && p->adds == memo->adds;
+	bool same = p->n == memo->n && p->panels == memo->panels && p->adds == memo->adds && p->once == memo->once;
 
 	for (int i = 0; same && i < p->n; i++)
 		same = same_axis(&p->axis[i], &memo->axis[i]);
@@ -371,7 +371,7 @@ static const struct tile_memo *search_tiles(struct problem *p)
 	if (found)
 		return found;
 	memo = arena_alloc(arena, sizeof *memo);
-	*memo = (struct tile_memo){.next = *list, .n = p->n, .panels = p->panels, .adds = p->adds, .least = INFINITY};
+	*memo = (struct tile_memo){.next = *list, .n = p->n, .panels = p->panels, .adds = p->adds, .once = p->once, .least = INFINITY};
 	memo->axis = arena_array(arena, (size_t)p->n, sizeof *memo->axis);
 	memcpy(memo->axis, p->axis, (size_t)p->n * sizeof *memo->axis);
 	for (int swapped = 0; swapped < 2; swapped++) {
@@ -415,6 +415,7 @@ static struct problem problem_of(struct program *program, const struct stage *st
 				.g = program->g,
 				.stage = stage,
 				.panels = of_call && !program->g->no_operands,
+				.once = stage->adds && program->in_process,
 				.adds = of_call && program->g->ctx->options->fp != NNC_FP_STRICT};
 }
 

@@ -27,6 +27,7 @@ struct problem {
 	bool strict;
 	bool panels; /* there is memory for them */
 	bool adds;   /* tiles may add to the result */
+	bool once;   /* no tile may overlap another one */
 };
 
 static inline bool is_sum(const struct tile_axis *x) { return x->t == 0; }

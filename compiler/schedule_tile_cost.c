@@ -334,7 +334,7 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 				int rows = row0.at[r0] * row1.at[r1];
 				double cost;
 
-				if (!fits(c, rows, cols, target) || (c->outside && !divides(p, c, &size)))
+				if (!fits(c, rows, cols, target) || ((c->outside || p->once) && !divides(p, c, &size)))
 					continue;
 				cost = tile_cost(&around, p, c, &size, target);
 				if (cost * tiles * row0.tiles[r0] + copied >= least) /* it is not less with all that it brings */

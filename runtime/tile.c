@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define DECLARE(set, real)                                                                                             \
-	void tile_run_##set##_##real(const nn_tile *t, const real *a, const real *b, real *result, int n, int block);  \
+	void tile_run_##set##_##real(const nn_tile *t, const real *a, const real *b, real *result, int n, int block,   \
+				   real scale);                                                                \
 	void tile_fill_##set##_##real(const nn_panel *panel, const real *from, real *to, int n);                             \
 	void tile_map_##set##_##real(const int32_t *program, int n, int n_number, const real *number, int n_memory,    \
 				     real *const *memory)

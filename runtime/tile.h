@@ -6,11 +6,11 @@
  * registers. Nothing is known of it but extents and strides. The runtime makes machine code for each (tile_code.c), or
  * has kernels for any (tile_kernels.c). All steps count elements. */
 #ifndef NN_TILE_ABI
-#define NN_TILE_ABI 2
+#define NN_TILE_ABI 3
 
 #include <stdint.h>
 
-enum { NN_TILE_SUMS = 4, NN_TILE_LOOPS = 6, NN_TILE_N = 0, NN_TILE_BLOCK = -1 };
+enum { NN_TILE_SUMS = 4, NN_TILE_LOOPS = 6, NN_TILE_N = 0, NN_TILE_BLOCK = -1, NN_TILE_SCALED = 2 };
 
 /* A loop around the tile: from 0 by `by` to `end`. What stands at its end starts earlier, so that it is whole. */
 typedef struct nn_tile_loop {
@@ -24,10 +24,10 @@ typedef struct nn_tile_loop {
  * and need not be a multiple of anything. */
 typedef struct nn_tile nn_tile;
 struct nn_tile {
-	/* void run(const nn_tile *tile, const real *a, const real *b, real *t, int n, int block) */
+	/* void run(const nn_tile *tile, const real *a, const real *b, real *t, int n, int block, real scale) */
 	void (*run)(void);
 	int32_t dot, lanes;
-	int32_t adds; /* an outer product: to what t is */
+	int32_t adds; /* an outer product: to what t is; NN_TILE_SCALED: so many times as the call says */
 	int32_t row[2], column[2];
 	int32_t a_row[2], t_row[2], b_column[2], t_column[2];
 	int32_t n_sum, trips[NN_TILE_SUMS]; /* innermost first; the outermost may be NN_TILE_N */

@@ -30,7 +30,7 @@ struct maker {
 };
 
 /* Slots of the frame, 8 bytes each. */
-enum { SLOT_N, SLOT_BLOCK, SLOT_AT, SLOT_LOOPS = SLOT_AT + OPERANDS, SLOTS_OF_LOOP = 1 + OPERANDS };
+enum { SLOT_N, SLOT_BLOCK, SLOT_SCALE, SLOT_AT, SLOT_LOOPS = SLOT_AT + OPERANDS, SLOTS_OF_LOOP = 1 + OPERANDS };
 
 static struct x86_place slot(int number) { return x86_memory(RSP, 8 * number); }
 
@@ -221,8 +221,20 @@ static void store_totals(struct maker *m)
 	}
 }
 
+/* As many times as the call says, to what is there. */
+static void add_results(struct maker *m)
+{
+	const int n = m->rows * m->columns, scale = n;
+	x86_broadcast(&m->x, m->bytes, scale, slot(SLOT_SCALE));
+	for (int i = 0; i < n; i++)
+		x86_scale_add(&m->x, m->bytes, result_register(m, i), scale,
+			      x86_memory(RCX, result_place(m, i) * m->real));
+}
+
 static void store_results(struct maker *m)
 {
+	if (m->tile->adds == NN_TILE_SCALED)
+		add_results(m);
 	for (int i = 0; i < m->rows * m->columns; i++)
 		x86_store(&m->x, m->bytes, x86_memory(RCX, result_place(m, i) * m->real), result_register(m, i));
 }
@@ -233,7 +245,10 @@ static void make_tile(struct maker *m)
 	x86_get(&m->x, false, RDX, slot(m->at[B]));
 	x86_get(&m->x, false, RCX, slot(m->at[T]));
 	for (int i = 0; i < m->rows * m->columns; i++)
-		if (m->tile->adds)
+		if (m->tile->adds == NN_TILE_SCALED) {
+			x86_ask(&m->x, x86_memory(RCX, result_place(m, i) * m->real));
+			x86_clear(&m->x, i);
+		} else if (m->tile->adds)
 			x86_load(&m->x, m->bytes, result_register(m, i), x86_memory(RCX, result_place(m, i) * m->real));
 		else
 			x86_clear(&m->x, i);
@@ -299,6 +314,8 @@ static void make_function(struct maker *m)
 	x86_put(x, false, slot(SLOT_AT + T), RCX);
 	x86_put(x, true, slot(SLOT_N), R8);
 	x86_put(x, true, slot(SLOT_BLOCK), R9);
+	if (m->tile->adds == NN_TILE_SCALED)
+		x86_store_lane(x, slot(SLOT_SCALE), 0, 0);
 	if (m->tile->dot && m->tile->trips[0] % m->tile->lanes)
 		x86_set_mask(x, m->bytes, m->tile->trips[0] % m->tile->lanes);
 	make_loops(m, 0);

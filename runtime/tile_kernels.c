@@ -6,7 +6,7 @@
  * compiling, so that each of them becomes a register. Nothing is unrolled over k, which would gain nothing. */
 #include "tile_kernels.h"
 
-typedef void tile_kernel(const nn_tile *t, const real *a, const real *b, real *result, int n);
+typedef void tile_kernel(const nn_tile *t, const real *a, const real *b, real *result, int n, real scale);
 
 INLINE ptrdiff_t place_of(int i, const int32_t split[2], const int32_t step[2])
 {
@@ -23,9 +23,9 @@ INLINE int trips_of(const nn_tile *t, int sum, int n)
 	return sum >= t->n_sum ? 1 : t->trips[sum] == NN_TILE_N ? n : t->trips[sum];
 }
 
-INLINE ptrdiff_t step_of(const int32_t *step, const nn_tile *t, int sum) { return sum < t->n_sum ? step[sum] : 0; }
-
 #if TILE_BYTES == 16
+
+INLINE ptrdiff_t step_of(const int32_t *step, const nn_tile *t, int sum) { return sum < t->n_sum ? step[sum] : 0; }
 
 /* Where the sums of a tile are: counts and steps, outermost first. */
 struct sums {
@@ -78,9 +78,10 @@ INLINE void add_step(const int rows, const int columns, const real *a, const rea
 }
 
 INLINE void run_tile(const int rows, const int columns, const nn_tile *t, const real *a, const real *b, real *result,
-		     int n)
+		     int n, real scale)
 {
 	const struct sums s = find_sums(t, n);
+	const bool scaled = t->adds == NN_TILE_SCALED;
 	ptrdiff_t row[NN_TILE_ROWS], column[NN_TILE_VECTORS];
 	vec sum[NN_TILE_ROWS][NN_TILE_VECTORS];
 	UNROLL for (int j = 0; j < columns; j++) column[j] = place_of(j, t->column, t->b_column);
@@ -88,19 +89,25 @@ INLINE void run_tile(const int rows, const int columns, const nn_tile *t, const 
 	{
 		row[i] = place_of(i, t->row, t->a_row);
 		UNROLL for (int j = 0; j < columns; j++) sum[i][j] =
-			t->adds ? *(const vec *)result_at(t, result, i, j) : (vec){0};
+			t->adds && !scaled ? *(const vec *)result_at(t, result, i, j) : (vec){0};
 	}
 	FOR_OUTER_SUMS(s, at_a, at_b)
 	for (int k = 0; k < s.trips[3]; k++)
 		add_step(rows, columns, at_a + k * s.a[3], at_b + k * s.b[3], row, column, sum);
-	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++) *(
-		vec *)result_at(t, result, i, j) = sum[i][j];
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++)
+	{
+		vec *at = (vec *)result_at(t, result, i, j);
+		if (scaled)
+			sum[i][j] = *at + sum[i][j] * scale;
+		*at = sum[i][j];
+	}
 }
 
 #define KERNEL(rows, columns)                                                                                          \
-	static void tile_##rows##x##columns(const nn_tile *t, const real *a, const real *b, real *result, int n)       \
+	static void tile_##rows##x##columns(const nn_tile *t, const real *a, const real *b, real *result, int n,       \
+					    real scale)                                                                \
 	{                                                                                                              \
-		run_tile(rows, columns, t, a, b, result, n);                                                           \
+		run_tile(rows, columns, t, a, b, result, n, scale);                                                    \
 	}
 #define ENTRY(rows, columns) [rows][columns] = tile_##rows##x##columns,
 
@@ -171,8 +178,10 @@ INLINE void run_dot(const int rows, const int columns, const nn_tile *t, const r
 }
 
 #define DOT(rows, columns)                                                                                             \
-	static void dot_##rows##x##columns(const nn_tile *t, const real *a, const real *b, real *result, int n)        \
+	static void dot_##rows##x##columns(const nn_tile *t, const real *a, const real *b, real *result, int n,        \
+					   real scale)                                                                 \
 	{                                                                                                              \
+		(void)scale;                                                                                           \
 		run_dot(rows, columns, t, a, b, result, n);                                                            \
 	}
 #define DOT_ENTRY(rows, columns) [rows][columns] = dot_##rows##x##columns,
@@ -191,7 +200,7 @@ static tile_kernel *find_kernel(const nn_tile *t)
 #else
 
 /* Any tile, where no code could be made for it: one element after the other. */
-static void run_any(const nn_tile *t, const real *a, const real *b, real *result, int n)
+static void run_any(const nn_tile *t, const real *a, const real *b, real *result, int n, real scale)
 {
 	const int rows = t->row[0] * t->row[1], columns = t->column[0] * t->column[1], lanes = t->dot ? 1 : t->lanes;
 	for (int i = 0; i < rows * columns * lanes; i++) {
@@ -200,7 +209,7 @@ static void run_any(const nn_tile *t, const real *a, const real *b, real *result
 		const real *at_b = b + place_of(column, t->column, t->b_column) + lane;
 		int trips[NN_TILE_SUMS], k[NN_TILE_SUMS] = {0}, s = 0;
 		real *at_t = result_at(t, result, row, column) + lane;
-		real sum = t->adds ? *at_t : 0;
+		real sum = t->adds && t->adds != NN_TILE_SCALED ? *at_t : 0;
 		for (int j = 0; j < NN_TILE_SUMS; j++)
 			trips[j] = trips_of(t, j, n);
 		while (s < NN_TILE_SUMS) {
@@ -213,7 +222,7 @@ static void run_any(const nn_tile *t, const real *a, const real *b, real *result
 			for (s = 0; s < NN_TILE_SUMS && ++k[s] == trips[s]; s++)
 				k[s] = 0;
 		}
-		*at_t = sum;
+		*at_t = t->adds == NN_TILE_SCALED ? *at_t + scale * sum : sum;
 	}
 }
 
@@ -231,13 +240,14 @@ struct call {
 	const nn_tile *tile;
 	tile_kernel *kernel;
 	int n, block;
+	real scale;
 };
 
 static void run_loops(const struct call *c, int k, const real *a, const real *b, real *result)
 {
 	const nn_tile_loop *loop = &c->tile->loop[k];
 	if (k == c->tile->n_loop) {
-		c->kernel(c->tile, a, b, result, c->n);
+		c->kernel(c->tile, a, b, result, c->n, c->scale);
 		return;
 	}
 	const int end = loop->end == NN_TILE_N ? c->n : loop->end == NN_TILE_BLOCK ? c->block : loop->end;
@@ -247,9 +257,10 @@ static void run_loops(const struct call *c, int k, const real *a, const real *b,
 	}
 }
 
-void TILE_FUNCTION(run)(const nn_tile *t, const real *a, const real *b, real *result, int n, int block)
+void TILE_FUNCTION(run)(const nn_tile *t, const real *a, const real *b, real *result, int n, int block,
+			real scale)
 {
-	run_loops(&(struct call){t, find_kernel(t), n, block}, 0, a, b, result);
+	run_loops(&(struct call){t, find_kernel(t), n, block, scale}, 0, a, b, result);
 }
 
 /* ---- panels ---- */

@@ -126,6 +126,13 @@ void x86_multiply_add(struct x86 *x, int bytes, int to, int a, struct x86_place 
 	put_vector(x, multiply_add(x, bytes), bytes, to, a, b);
 }
 
+void x86_scale_add(struct x86 *x, int bytes, int to, int a, struct x86_place b)
+{
+	struct operation op = multiply_add(x, bytes);
+	op.code = 0xa8;
+	put_vector(x, op, bytes, to, a, b);
+}
+
 void x86_multiply_add_all(struct x86 *x, int bytes, int to, int a, struct x86_place b)
 {
 	struct operation op = multiply_add(x, x->doubles ? 8 : 4);
@@ -231,6 +238,7 @@ void x86_subtract(struct x86 *x, int to, int32_t value)
 
 void x86_get(struct x86 *x, bool narrow, int to, struct x86_place from) { put_plain(x, narrow, 0x8b, to, from); }
 void x86_put(struct x86 *x, bool narrow, struct x86_place to, int from) { put_plain(x, narrow, 0x89, from, to); }
+void x86_ask(struct x86 *x, struct x86_place at) { put_plain(x, true, 0x0f0d, 1, at); }
 void x86_add_from(struct x86 *x, int to, struct x86_place from) { put_plain(x, false, 0x03, to, from); }
 
 void x86_multiply(struct x86 *x, int to, int from, int64_t by)

@@ -35,6 +35,8 @@ void x86_store(struct x86 *x, int bytes, struct x86_place to, int from);
 void x86_broadcast(struct x86 *x, int bytes, int to, struct x86_place from);
 /* to += a * b */
 void x86_multiply_add(struct x86 *x, int bytes, int to, int a, struct x86_place b);
+/* to = to * a + b */
+void x86_scale_add(struct x86 *x, int bytes, int to, int a, struct x86_place b);
 /* to += a * (the real at b, in all lanes); AVX-512 only. */
 void x86_multiply_add_all(struct x86 *x, int bytes, int to, int a, struct x86_place b);
 /* The last `lanes` lanes, the others 0. AVX-512 has the mask in a register (x86_set_mask), AVX2 in a table that stands
@@ -56,6 +58,7 @@ void x86_add(struct x86 *x, int to, int64_t value);
 void x86_subtract(struct x86 *x, int to, int32_t value); /* 32 */
 void x86_get(struct x86 *x, bool narrow, int to, struct x86_place from);
 void x86_put(struct x86 *x, bool narrow, struct x86_place to, int from);
+void x86_ask(struct x86 *x, struct x86_place at); /* for memory that will be written */
 void x86_add_from(struct x86 *x, int to, struct x86_place from);
 void x86_multiply(struct x86 *x, int to, int from, int64_t by);
 void x86_take_less(struct x86 *x, int to, int other); /* 32: to is the lesser one */

@@ -11,8 +11,8 @@
 #include "suite.h"
 #include "tile_code.h"
 
-typedef void run_float(const nn_tile *t, const float *a, const float *b, float *result, int n, int block);
-typedef void run_double(const nn_tile *t, const double *a, const double *b, double *result, int n, int block);
+typedef void run_float(const nn_tile *t, const float *a, const float *b, float *result, int n, int block, float scale);
+typedef void run_double(const nn_tile *t, const double *a, const double *b, double *result, int n, int block, double scale);
 
 static const char *const names[] = {"base", "avx2", "avx512"};
 enum { NAMES = sizeof names / sizeof names[0] };
@@ -55,17 +55,18 @@ static double value(const struct guarded *g, ptrdiff_t i)
 	return g->real == sizeof(float) ? (double)((float *)g->at)[i] : ((double *)g->at)[i];
 }
 
-/* The call's n and block. */
+/* The call's n and block; its scale is -0.25, so that products with it are exact. */
 enum { ROWS = 3, BLOCK = 4 };
+#define SCALE (-0.25)
 
 static int real_end(int end) { return end == NN_TILE_N ? ROWS : end == NN_TILE_BLOCK ? BLOCK : end; }
 
 static void run(const nn_tile *t, const struct guarded *a, const struct guarded *b, struct guarded *result)
 {
 	if (a->real == sizeof(float))
-		((run_float *)t->run)(t, (float *)a->at, (float *)b->at, (float *)result->at, ROWS, BLOCK);
+		((run_float *)t->run)(t, (float *)a->at, (float *)b->at, (float *)result->at, ROWS, BLOCK, (float)SCALE);
 	else
-		((run_double *)t->run)(t, (double *)a->at, (double *)b->at, (double *)result->at, ROWS, BLOCK);
+		((run_double *)t->run)(t, (double *)a->at, (double *)b->at, (double *)result->at, ROWS, BLOCK, SCALE);
 }
 
 static ptrdiff_t place_of(int i, const int32_t split[2], const int32_t step[2])
@@ -116,7 +117,7 @@ static void make_problem(nn_tile *t, int width, ptrdiff_t reach[3])
 	const int wide = t->dot ? 1 : t->lanes;
 	t->n_sum = t->dot + draw(NN_TILE_SUMS + 1 - t->dot);
 	t->n_loop = draw(3);
-	t->adds = !t->dot && draw(2);
+	t->adds = t->dot ? 0 : draw(3); /* NN_TILE_SCALED among them */
 	reach[0] = 1;
 	reach[1] = reach[2] = wide;
 	for (int i = 0; i < t->n_sum; i++) {
@@ -175,7 +176,11 @@ static void check_tile(const struct tile_set *set, const nn_tile *t, const ptrdi
 			start[2] + place_of(row, t->row, t->t_row) + place_of(column, t->column, t->t_column) + lane;
 		double size, want = plain(t, start[0] + place_of(row, t->row, t->a_row),
 					  start[1] + place_of(column, t->column, t->b_column) + lane, a, b,
-					  t->adds ? value(before, at) : 0, &size);
+					  t->adds == 1 ? value(before, at) : 0, &size);
+		if (t->adds == NN_TILE_SCALED)
+			want = a->real == sizeof(float) ? (double)(float)(value(before, at) + SCALE * want)
+							: value(before, at) + SCALE * want;
+		size += fabs(value(before, at));
 		double limit = exact ? 0 : size * (a->real == sizeof(float) ? 4e-6 : 4e-15);
 		written[at] = true;
 		ck_assert_msg(fabs(value(result, at) - want) <= limit,
