@@ -7,6 +7,7 @@
 #   make test-san   with ASan and UBSan             make test BLESS=1        write expected texts (then read the diff)
 #   make bench      tests/bench/README.md           make bench QUICK=1 W=W2,W3
 #   make soak       random models with fresh seeds  SEED=N make test         other random models
+#   make V=1        shows whole commands
 
 B      := build
 PREFIX  = /usr/local
@@ -18,6 +19,7 @@ BISON   = bison
 
 includes := -Icompiler -Iruntime -I$B/grammar
 export CC CFLAGS
+said      = $(if $V,,@echo '$1 $(if $2,$2,$<)' && )# what a command does, in place of the command
 compile   = $(CC) -std=c11 $(WARN) $(includes) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 # Static ones where they are there: the program starts sooner, and needs them no more.
 archive   = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
@@ -54,7 +56,7 @@ all: $B/nnc $B/libnnc.a $B/libnnrun.a
 objects: $(objects)
 
 $B/nnc: $(objects)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+	$(call said,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
 # A library is one object in which only the public names are left global, so that a program that
 # embeds it may use any other name itself.
@@ -62,7 +64,7 @@ define hide
 @rm -f $@
 @ld -r -o $@.o $^
 @objcopy --wildcard --keep-global-symbol='$(1)*' $@.o
-ar rcs $@ $@.o
+$(call said,AR,$@)ar rcs $@ $@.o
 @rm -f $@.o
 endef
 $B/libnnc.a: $(compiler_o)
@@ -73,26 +75,26 @@ $B/libnnrun.a: $(runtime_o)
 # For unit tests, which may call anything.
 $B/internal.a: $(compiler_o) $(runtime_o) $(support_o)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call said,AR,$@)ar rcs $@ $^
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(compile) -c -o $@ $<
+	$(call said,CC)$(compile) -c -o $@ $<
 
 compile_set = $(compile) -fno-math-errno -fno-trapping-math $(tile_$(firstword $(subst _, ,$*))) \
 	-DTILE_SET=$(firstword $(subst _, ,$*)) -DTILE_REAL=$(lastword $(subst _, ,$*))
-# Most of the time that a build takes: nothing here for a debugger, and less effort for the base set's maps where there are
-# others.
+# Most of the time that a build takes: nothing here for a debugger, and less effort for the base set where there are others.
+effort = -O$(if $(and $(filter base%,$*),$(word 2,$(tile_sets))),1,2)
 $(tile_o): $B/runtime/tile_%.o: runtime/tile_kernels.c
 	@mkdir -p $(@D)
-	$(compile_set) -O2 -g0 -c -o $@ $<
+	$(call said,CC,$< ($*))$(compile_set) $(effort) -g0 -c -o $@ $<
 $(map_o): $B/runtime/map_%.o: runtime/map_kernels.c
 	@mkdir -p $(@D)
-	$(compile_set) -O$(if $(and $(filter base%,$*),$(word 2,$(tile_sets))),1,3) -g0 -c -o $@ $<
+	$(call said,CC,$< ($*))$(compile_set) $(effort) -ftree-vectorize -g0 -c -o $@ $<
 
 $(random_o): $B/runtime/random_%.o: runtime/random_kernels.c
 	@mkdir -p $(@D)
-	$(compile) -O2 $(tile_$*) -DTILE_SET=$* -c -o $@ $<
+	$(call said,CC,$< ($*))$(compile) -O2 $(tile_$*) -DTILE_SET=$* -c -o $@ $<
 
 # Strict mode adds up gradients, and scales draws, with the same bits on every machine.
 $B/runtime/shards.o $B/runtime/random.o: CFLAGS += -ffp-contract=off
@@ -104,19 +106,19 @@ $(patsubst %.c,$B/%.o,$(shell grep -l "nn\.\(tab\|lex\)\.h" compiler/*.c)): | $B
 
 # Generated sources: the scanner's and parser's own warnings are not ours to mend.
 $B/grammar/%.o: $B/grammar/%.c $B/grammar/nn.tab.h $B/grammar/nn.lex.h
-	$(compile) -Wno-shadow -Wno-sign-compare -Wno-unused-parameter -Wno-unused-function -c -o $@ $<
+	$(call said,CC)$(compile) -Wno-shadow -Wno-sign-compare -Wno-unused-parameter -Wno-unused-function -c -o $@ $<
 $B/grammar/nn.tab.c $B/grammar/nn.tab.h &: grammar/nn.y
 	@mkdir -p $(@D)
-	$(BISON) -Wall -Wno-yacc -Werror -Wcounterexamples --header=$B/grammar/nn.tab.h -o $B/grammar/nn.tab.c $<
+	$(call said,YACC)$(BISON) -Wall -Wno-yacc -Werror -Wcounterexamples --header=$B/grammar/nn.tab.h -o $B/grammar/nn.tab.c $<
 $B/grammar/nn.lex.c $B/grammar/nn.lex.h &: grammar/nn.l
 	@mkdir -p $(@D)
-	$(FLEX) --header-file=$B/grammar/nn.lex.h -o $B/grammar/nn.lex.c $<
+	$(call said,LEX)$(FLEX) --header-file=$B/grammar/nn.lex.h -o $B/grammar/nn.lex.c $<
 
 # The standard library and the text of runtime/model.h, built into the compiler.
 $B/builtin.c: compiler/embed.sh runtime/model.h compiler/tile_template.h compiler/add_template.h compiler/panel_template.h compiler/across_template.h compiler/math_template.h $(std) $B/std.list
-	sh compiler/embed.sh runtime/model.h compiler/tile_template.h compiler/add_template.h compiler/panel_template.h compiler/across_template.h compiler/math_template.h $(std) >$@
+	$(call said,GEN,$@)sh compiler/embed.sh runtime/model.h compiler/tile_template.h compiler/add_template.h compiler/panel_template.h compiler/across_template.h compiler/math_template.h $(std) >$@
 $B/builtin.o: $B/builtin.c
-	$(compile) -c -o $@ $<
+	$(call said,CC)$(compile) -c -o $@ $<
 $B/std.list: FORCE
 	@mkdir -p $B; echo '$(std)' | cmp -s - $@ || echo '$(std)' >$@
 

@@ -13,11 +13,6 @@ INLINE ptrdiff_t place_of(int i, const int32_t split[2], const int32_t step[2])
 	return (ptrdiff_t)(i % split[0]) * step[0] + (ptrdiff_t)(i / split[0]) * step[1];
 }
 
-INLINE real *result_at(const nn_tile *t, real *result, int row, int column)
-{
-	return result + place_of(row, t->row, t->t_row) + place_of(column, t->column, t->t_column);
-}
-
 INLINE int trips_of(const nn_tile *t, int sum, int n)
 {
 	return sum >= t->n_sum ? 1 : t->trips[sum] == NN_TILE_N ? n : t->trips[sum];
@@ -26,6 +21,14 @@ INLINE int trips_of(const nn_tile *t, int sum, int n)
 #if TILE_BYTES == 16
 
 INLINE ptrdiff_t step_of(const int32_t *step, const nn_tile *t, int sum) { return sum < t->n_sum ? step[sum] : 0; }
+
+/* Where the first `count` rows or columns are. */
+static __attribute__((noinline)) void find_places(ptrdiff_t *place, int count, const int32_t split[2],
+						  const int32_t step[2])
+{
+	for (int i = 0; i < count; i++)
+		place[i] = place_of(i, split, step);
+}
 
 /* Where the sums of a tile are: counts and steps, outermost first. */
 struct sums {
@@ -82,21 +85,20 @@ INLINE void run_tile(const int rows, const int columns, const nn_tile *t, const 
 {
 	const struct sums s = find_sums(t, n);
 	const bool scaled = t->adds == NN_TILE_SCALED;
-	ptrdiff_t row[NN_TILE_ROWS], column[NN_TILE_VECTORS];
+	ptrdiff_t row[NN_TILE_ROWS], column[NN_TILE_VECTORS], to_row[NN_TILE_ROWS], to_column[NN_TILE_VECTORS];
 	vec sum[NN_TILE_ROWS][NN_TILE_VECTORS];
-	UNROLL for (int j = 0; j < columns; j++) column[j] = place_of(j, t->column, t->b_column);
-	UNROLL for (int i = 0; i < rows; i++)
-	{
-		row[i] = place_of(i, t->row, t->a_row);
-		UNROLL for (int j = 0; j < columns; j++) sum[i][j] =
-			t->adds && !scaled ? *(const vec *)result_at(t, result, i, j) : (vec){0};
-	}
+	find_places(row, rows, t->row, t->a_row);
+	find_places(to_row, rows, t->row, t->t_row);
+	find_places(column, columns, t->column, t->b_column);
+	find_places(to_column, columns, t->column, t->t_column);
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++) sum[i][j] =
+		t->adds && !scaled ? *(const vec *)(result + to_row[i] + to_column[j]) : (vec){0};
 	FOR_OUTER_SUMS(s, at_a, at_b)
 	for (int k = 0; k < s.trips[3]; k++)
 		add_step(rows, columns, at_a + k * s.a[3], at_b + k * s.b[3], row, column, sum);
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++)
 	{
-		vec *at = (vec *)result_at(t, result, i, j);
+		vec *at = (vec *)(result + to_row[i] + to_column[j]);
 		if (scaled)
 			sum[i][j] = *at + sum[i][j] * scale;
 		*at = sum[i][j];
@@ -145,14 +147,13 @@ INLINE void run_dot(const int rows, const int columns, const nn_tile *t, const r
 {
 	const struct sums s = find_sums(t, n);
 	const int rest = s.trips[3] % WIDTH;
-	ptrdiff_t row[NN_DOT_ROWS], column[NN_DOT_VECTORS];
+	ptrdiff_t row[NN_DOT_ROWS], column[NN_DOT_VECTORS], to_row[NN_DOT_ROWS], to_column[NN_DOT_VECTORS];
 	vec sum[NN_DOT_ROWS][NN_DOT_VECTORS], left[NN_DOT_VECTORS];
-	UNROLL for (int j = 0; j < columns; j++) column[j] = place_of(j, t->column, t->b_column);
-	UNROLL for (int i = 0; i < rows; i++)
-	{
-		row[i] = place_of(i, t->row, t->a_row);
-		UNROLL for (int j = 0; j < columns; j++) sum[i][j] = (vec){0};
-	}
+	find_places(row, rows, t->row, t->a_row);
+	find_places(to_row, rows, t->row, t->t_row);
+	find_places(column, columns, t->column, t->b_column);
+	find_places(to_column, columns, t->column, t->t_column);
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++) sum[i][j] = (vec){0};
 	FOR_OUTER_SUMS(s, at_a, at_b)
 	{
 		int k = 0;
@@ -174,7 +175,7 @@ INLINE void run_dot(const int rows, const int columns, const nn_tile *t, const r
 		}
 	}
 	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < columns; j++)
-		*result_at(t, result, i, j) = add_lanes(sum[i][j]);
+		result[to_row[i] + to_column[j]] = add_lanes(sum[i][j]);
 }
 
 #define DOT(rows, columns)                                                                                             \
@@ -198,6 +199,11 @@ static tile_kernel *find_kernel(const nn_tile *t)
 }
 
 #else
+
+INLINE real *result_at(const nn_tile *t, real *result, int row, int column)
+{
+	return result + place_of(row, t->row, t->t_row) + place_of(column, t->column, t->t_column);
+}
 
 /* Any tile, where no code could be made for it: one element after the other. */
 static void run_any(const nn_tile *t, const real *a, const real *b, real *result, int n, real scale)
