@@ -85,8 +85,12 @@ static void write_draws_ahead(struct emitter *e)
 
 static void write_draws(struct emitter *e)
 {
-	const char *unit = real_literal(e, 0x1p-24), *one = real_literal(e, 1);
+	const char *unit, *one;
 
+	if (!e->helps[HELP_UNIFORM] && !e->helps[HELP_NORMAL])
+		return;
+	unit = real_literal(e, 0x1p-24);
+	one = real_literal(e, 1);
 	if (e->helps[HELP_UNIFORM]) {
 		write_blank(e);
 		write_comment(e, "Uniform in [0, 1), a multiple of 2^-24.");

@@ -181,14 +181,17 @@ static void add_floating(struct text *text, struct conversion *c, va_list *args)
 		add_converted(text, c->text, va_arg(*args, double));
 }
 
+/* At most so many bytes, all of them if that is negative. */
+static void add_part(struct text *text, const char *string, int most)
+{
+	const char *end = most < 0 ? NULL : memchr(string, 0, (size_t)most);
+	text_add_bytes(text, string, end ? (size_t)(end - string) : most >= 0 ? (size_t)most : strlen(string));
+}
+
 static void add_string(struct text *text, struct conversion *c, const char *string)
 {
-	const char *end = c->precision < 0 ? NULL : memchr(string, 0, (size_t)c->precision);
 	if (c->plain) {
-		text_add_bytes(text, string,
-			       end		   ? (size_t)(end - string)
-			       : c->precision >= 0 ? (size_t)c->precision
-						   : strlen(string));
+		add_part(text, string, c->precision);
 		return;
 	}
 	add_to_conversion(c, 's');
@@ -216,6 +219,13 @@ void text_vprintf(struct text *text, const char *format, va_list args)
 			else
 				add_signed(text, va_arg(rest, int));
 			format += 2;
+			continue;
+		}
+		if (strncmp(format, "%.*s", 4) == 0) {
+			int most = va_arg(rest, int);
+			const char *string = va_arg(rest, const char *);
+			add_part(text, string, most);
+			format += 4;
 			continue;
 		}
 		format = read_conversion(&c, format + 1, &rest);

@@ -23,7 +23,7 @@ static void find_decimal_point(char point[POINT_SIZE])
 
 void text_add_real(struct text *text, double value)
 {
-	char digits[64], point[POINT_SIZE];
+	char digits[64];
 	if (isnan(value)) {
 		text_add(text, "nan");
 		return;
@@ -37,26 +37,24 @@ void text_add_real(struct text *text, double value)
 		if (strtod(digits, NULL) == value) /* both in the current locale, so they agree */
 			break;
 	}
-	find_decimal_point(point);
-	char *at = strstr(digits, point);
-	if (!at) {
-		text_add(text, digits);
-		return;
+	size_t whole = strspn(digits, "-0123456789");
+	text_add_bytes(text, digits, whole);
+	if (digits[whole] && digits[whole] != 'e' && digits[whole] != 'i') { /* the locale's decimal point, of any length */
+		text_add(text, ".");
+		whole += strcspn(digits + whole, "0123456789");
 	}
-	text_add_bytes(text, digits, (size_t)(at - digits));
-	text_add(text, ".");
-	text_add(text, at + strlen(point));
+	text_add(text, digits + whole);
 }
 
 double read_real(struct arena *arena, const char *digits, size_t n)
 {
-	char point[POINT_SIZE];
-	find_decimal_point(point);
 	struct text local = {.arena = arena};
 	const char *at = n ? memchr(digits, '.', n) : NULL;
 	size_t whole = at ? (size_t)(at - digits) : n;
 	text_add_bytes(&local, digits, whole);
 	if (at) {
+		char point[POINT_SIZE];
+		find_decimal_point(point);
 		text_add(&local, point);
 		text_add_bytes(&local, at + 1, n - whole - 1);
 	}
