@@ -114,9 +114,11 @@ void write_invocation(struct public_call *c, const struct invocation *call)
 		add_parameter(&out, arena_printf(c->e->arena, "0x%016" PRIx64 "u /* %s */",
 						 hash_site(call->sites.item[i]), call->sites.item[i]));
 	for (int i = 0; i < call->n_args; i++)
-		add_parameter(&out, call->strip	  ? strip_start(c, call, &call->args[i])
-				    : call->place ? block_start(c, call, &call->args[i])
-						: find_pointer(c, call->args[i].root)->name);
+		add_parameter(&out, at_offset(c,
+					      call->strip   ? strip_start(c, call, &call->args[i])
+					      : call->place ? block_start(c, call, &call->args[i])
+							    : find_pointer(c, call->args[i].root)->name,
+					      call->args[i].shift));
 	write_line(c->e, "%s(%s);", f->name, out.n ? out.at : "");
 }
 

@@ -131,7 +131,7 @@ static const char *arg_shape(struct body *b, const struct arg *arg)
 
 	if (arg->by_element || b->e->options->freestanding)
 		return "";
-	shape = shape_text(b->e, arg->root, !b->one_row);
+	shape = shifted_shape(b, arg);
 	return *shape ? arena_printf(b->e->arena, " /* %s */", shape) : "";
 }
 
@@ -299,6 +299,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 
 	collect_args(&b);
 	add_panels(&b);
+	shift_args(&b);
 	collect_sites(e, group, &b.sites);
 	n = b.args.n;
 	key = function_key(&b);

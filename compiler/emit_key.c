@@ -65,6 +65,15 @@ static void add_tensor(struct key *k, const struct tensor *t)
 		add_number(k, t->classes);
 }
 
+static void add_expr(struct key *k, const struct expr *e);
+
+/* Where a pointer to a part is passed, from there; behind them may stand what a read outside gives. */
+static void add_subscripts(struct key *k, const struct expr *read, const struct arg *arg)
+{
+	for (int i = 0; i < read->n && !in_flat_loop(k, arg); i++)
+		add_expr(k, arg && arg->shift ? unshifted(k->b, read->arg[i]) : read->arg[i]);
+}
+
 static void add_expr(struct key *k, const struct expr *e)
 {
 	uint64_t bits;
@@ -90,7 +99,9 @@ static void add_expr(struct key *k, const struct expr *e)
 		add_number(k, find_site(&k->b->sites, e->site) * 2 + (int)e->draw);
 	else if (e->op == EX_READ)
 		add_tensor(k, e->tensor);
-	for (int i = 0; i < e->n && !(e->op == EX_READ && in_flat_loop(k, find_arg(k->b, e->tensor))); i++)
+	if (e->op == EX_READ)
+		add_subscripts(k, e, find_arg(k->b, e->tensor));
+	for (int i = 0; i < e->n && e->op != EX_READ; i++)
 		add_expr(k, e->arg[i]);
 	text_add_bytes(&k->text, ")", 1);
 	if (e->n)

@@ -133,6 +133,7 @@ struct arg {
 	const char *name;
 	bool written, by_element; /* by_element: of a flat group, moves with the element */
 	bool bumped;		  /* the pointer moves from row to row */
+	int64_t shift;		  /* the pointer is to this element of the tensor */
 };
 
 /* A local variable that stands for an expression. */
@@ -205,6 +206,11 @@ const char *base_name(struct body *b, const struct tensor *t);
 void declare_constant(struct body *b, enum elem elem, const char *name, const char *value);
 /* Take those out that nothing behind them uses. */
 void drop_unused_constants(struct body *b);
+
+/* emit_shift.c: arg->shift of b->args; a subscript of such an argument, from there; its shape. */
+void shift_args(struct body *b);
+const struct expr *unshifted(struct body *b, const struct expr *subscript);
+const char *shifted_shape(struct body *b, const struct arg *arg);
 
 /* emit_key.c: the group's structure as text; b->args are collected. */
 /* It is valid until the next is asked for. */

@@ -29,7 +29,8 @@ static const char *find_local(const struct body *b, const struct tensor *t, int6
 }
 
 /* "4 * b + 2" for the element, without what the pointer has moved already. */
-static void print_flat(struct body *b, struct text *out, const struct tensor *t, struct expr *const *subs, bool bumped)
+static void print_flat(struct body *b, struct text *out, const struct tensor *t, struct expr *const *subs,
+		       const struct arg *arg)
 {
 	const char *cast = tensor_size(t) > INT32_MAX ? "(ptrdiff_t)" : "";
 	struct affine flat;
@@ -37,7 +38,8 @@ static void print_flat(struct body *b, struct text *out, const struct tensor *t,
 
 	if (flat_subscript(t, subs, &flat)) {
 		flat = with_constants(b, &flat);
-		if (bumped)
+		flat.constant -= arg->shift;
+		if (arg->bumped)
 			for (int s = 0; s < slots_of(b); s++)
 				if (b->slot_name[s] && b->slot_name[s] == b->rows_slot)
 					flat.coef[s] = 0;
@@ -47,7 +49,7 @@ static void print_flat(struct body *b, struct text *out, const struct tensor *t,
 	for (int a = 0; a < t->rank; a++) {
 		int64_t stride = axis_stride(t, a);
 
-		if (ex_is_num(subs[a], 0) || stride == 0 || (bumped && a == 0))
+		if (ex_is_num(subs[a], 0) || stride == 0 || (arg->bumped && a == 0))
 			continue;
 		if (!first)
 			text_add(out, " + ");
@@ -69,7 +71,7 @@ void print_element(struct body *b, struct text *out, const struct tensor *t, str
 	if (arg->by_element)
 		text_add(out, b->flat_index);
 	else
-		print_flat(b, out, t, subs, arg->bumped);
+		print_flat(b, out, t, subs, arg);
 	text_add(out, "]");
 }
 

@@ -244,11 +244,11 @@ const char *start_text(struct body *b, const struct tile *tile, int which)
 	struct tensor *t = which == 2 ? eq->tensor : read->tensor;
 	struct affine all = {0}, flat = {0};
 	struct text out = {.arena = b->e->arena};
-	const char *name = find_arg(b, t)->name;
+	const struct arg *arg = find_arg(b, t);
 
 	if (which < 2) {
 		flat_subscript(t, read->arg, &all);
-		flat.constant = all.constant;
+		flat.constant = all.constant - arg->shift;
 	}
 	for (int s = 0; s < eq->nfree && which == 2; s++)
 		all.coef[s] = axis_stride(t, s);
@@ -261,7 +261,7 @@ const char *start_text(struct body *b, const struct tile *tile, int which)
 			flat.coef[x->slot] = which == 0 ? x->a : which == 1 ? x->b : x->t;
 	}
 	print_affine(b, &out, &flat, 0);
-	return strcmp(out.at, "0") == 0 ? name : arena_printf(b->e->arena, "%s + %s", name, out.at);
+	return strcmp(out.at, "0") == 0 ? arg->name : arena_printf(b->e->arena, "%s + %s", arg->name, out.at);
 }
 
 const char *operand_text(struct body *b, const struct tile *tile, int which)

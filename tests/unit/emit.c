@@ -353,6 +353,21 @@ START_TEST(equal_layers_share_code)
 }
 END_TEST
 
+/* Parts of one tensor: the call says where each begins, so what reads them is one function. */
+START_TEST(parts_of_a_tensor_share_code)
+{
+	const char *c;
+
+	c = c_of(build("input x[32]\nparam w[96, 32] ~ normal(1)\nq[i < 32] = sum[j] w[i, j] * x[j]\n"
+		       "k[i < 32] = sum[j] w[i + 32, j] * x[j]\nv[i < 32] = sum[j] w[i + 64, j] * x[j]\n"
+		       "output q\noutput k\noutput v\n"));
+	ck_assert_int_eq(count(c, "\nstatic void compute_"), 2); /* one is for one sample */
+	ck_assert_ptr_nonnull(strstr(c, "compute_q(n, w, x, q"));
+	ck_assert_ptr_nonnull(strstr(c, "compute_q(n, w + 1024, x, k"));
+	ck_assert_ptr_nonnull(strstr(c, "compute_q(n, w + 2048, x, v"));
+}
+END_TEST
+
 /* What C compilers make vectors of: loops over the units, sums of two terms as additions, a short sum's terms apart. What
  * has three units has no loops, and neither has what is the same to the bit. */
 START_TEST(few_units_run_in_vectors)
@@ -543,6 +558,7 @@ int main(void)
 	tcase_add_test(tests, same_text_again);
 	tcase_add_test(tests, conditions_become_bounds);
 	tcase_add_test(tests, equal_layers_share_code);
+	tcase_add_test(tests, parts_of_a_tensor_share_code);
 	tcase_add_test(tests, blocks_have_their_names);
 	tcase_add_test(tests, writing_out_has_a_limit);
 	tcase_add_test(tests, strict_says_so);
