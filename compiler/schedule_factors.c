@@ -155,7 +155,7 @@ static uint64_t own_slots(const struct operands *w, const struct expr *e, const 
 
 /* The slots that e depends on in the order of the axes: the sample's, those of steps, the others as e reads them; or,
  * to end with `inner`, bound ones, as the other factor reads them so that they move like one, before those that the
- * result has, in its order. Then those that are summed over. */
+ * result has, in its order, but for `inner`. Then those that are summed over. */
 static int order_slots(struct operands *w, struct expr *e, struct expr *other, uint64_t summed, int inner, int slot[64])
 {
 	int64_t rank[64];
@@ -166,6 +166,7 @@ static int order_slots(struct operands *w, struct expr *e, struct expr *other, u
 		int64_t mine = summed >> s & 1			? INT64_MIN
 			       : w->eq->index[s].rows		? INT64_MAX
 			       : is_step(w->eq, w->steps, s)	? INT64_MAX - 1
+			       : s == inner			? INT64_MIN + 1
 			       : inner >= 0 && s < w->eq->nfree ? -s
 								: reach(w, inner >= 0 && other->slots >> s & 1 ? other : e, s);
 

@@ -174,7 +174,7 @@ static double touched(const struct layouts *l, uint32_t classes)
 	return cycles;
 }
 
-/* None or all of the candidates, then each the other way if that is much better for the sums that have it: of layouts
+/* None or all of the candidates, then each the other way if that is better by a tenth for the sums that have it: of layouts
  * that differ from value to value less is known. */
 static uint32_t choose(struct layouts *l)
 {
@@ -197,7 +197,7 @@ static uint32_t choose(struct layouts *l)
 	for (int k = 0; k < l->n_candidate; k++) {
 		turn.chosen ^= (uint32_t)1 << k;
 		cost = total_cycles(&turn, (uint32_t)1 << k, each);
-		if (least - cost > 0.2 * touched(l, (uint32_t)1 << k)) {
+		if (least - cost > 0.1 * touched(l, (uint32_t)1 << k)) {
 			least = cost;
 			keep_cycles(l, each);
 		} else {

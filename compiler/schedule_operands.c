@@ -10,7 +10,7 @@
  * It costs one pass over a tensor, and the sum uses every element of it many times. Factors that no bound index moves
  * are taken out of the sum, and a bound index that moves only one factor is summed over in the copy of that.
  *
- * Vectors of results need a factor whose elements lie in the order of the results. Where that is worth a copy, there is
+ * Vectors of results need a factor whose elements lie in the order of the results, dot products both in that of a sum. Where that is worth a copy, there is
  * one, which a scan makes before its first step if all steps read the same:
  *
  *     w.operand[j, i] = w[i, j]
@@ -96,40 +96,58 @@ static double copy_cycles(const struct operands *w, const struct operand *operan
 	return moved * move_cycles(w);
 }
 
-/* A factor that alone has the index along which the results lie is copied in that order, if the sum gains more than the
- * copy costs. source: of the operands. */
-static void turn_operand(struct operands *w, struct operand operand[2], struct expr *const source[2], double work)
+/* Factor `which` is copied with an index as its last one, if the sum gains more than the copy costs. source: of the
+ * operands; slow: a sum that takes fewer cycles stays as it is, unless it is by dot products. */
+static bool turn_factor(struct operands *w, struct operand operand[2], struct expr *const source[2], int which, int last,
+			double work, double slow)
 {
-	int inner = result_slot(w), which;
 	bool dot[2], other;
 	struct operand turned;
-	/* less than two thirds of what the machine can, which a copy for every window comes to */
-	const double slow = 1.5 * work / (w->p->machine[0].lanes * (w->p->machine[0].fused ? 2 : 1));
 
-	if (inner < 0 || w->eq->index[inner].extent < w->p->machine[0].lanes)
-		return;
-	which = source[1]->slots >> inner & 1;
-	if (!(source[which]->slots >> inner & 1) || source[!which]->slots >> inner & 1)
-		return;
 	for (int one_row = 0; one_row < (w->part == PART_INFERENCE ? 2 : 1); one_row++) {
 		double before = sum_cycles(w, operand[0].read, operand[1].read, one_row, &dot[one_row]), after;
 		struct expr *read[2] = {operand[0].read, operand[1].read};
 
 		if (one_row == 0) {
 			if (!dot[0] && before < slow)
-				return;
-			turned = copy_by_indices(w, source[which], source[!which], inner, work);
+				return false;
+			turned = copy_by_indices(w, source[which], source[!which], last, work);
 			if (!turned.read)
-				return;
+				return false;
 		}
 		read[which] = turned.read;
 		after = sum_cycles(w, read[0], read[1], one_row, &other);
 		if (!operand[which].copy)
 			after += copy_cycles(w, &turned, one_row);
 		if (after > 0.9 * before)
-			return;
+			return false;
 	}
 	operand[which] = turned;
+	return true;
+}
+
+/* A factor that alone has the index along which the results lie, for vectors of results; or one for dot products, whose
+ * vectors lie along a sum as the other factor does. */
+static void turn_operand(struct operands *w, struct operand operand[2], struct expr *const source[2], double work)
+{
+	const struct equation *eq = w->eq;
+	const int inner = result_slot(w), lanes = w->p->machine[0].lanes;
+	/* less than two thirds of what the machine can, which a copy for every window comes to */
+	const double slow = 1.5 * work / (lanes * (w->p->machine[0].fused ? 2 : 1));
+
+	if (inner >= 0 && eq->index[inner].extent >= lanes) {
+		int which = source[1]->slots >> inner & 1;
+
+		if (source[which]->slots >> inner & 1 && !(source[!which]->slots >> inner & 1))
+			turn_factor(w, operand, source, which, inner, work, slow);
+		return;
+	}
+	for (int k = 0; k < 2; k++)
+		for (int s = eq->nfree; s < eq->n; s++)
+			if (source[0]->slots & source[1]->slots & (uint64_t)1 << s && !eq->index[s].rows &&
+			    eq->index[s].extent >= lanes && reach(w, source[k], s) != 1 && reach(w, source[!k], s) == 1 &&
+			    turn_factor(w, operand, source, k, s, work, slow))
+				return;
 }
 
 static bool is_covered(const condition_list *covers, const struct affine *condition)

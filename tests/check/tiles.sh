@@ -99,6 +99,9 @@ grep -q 'if (t >= 1 && t < 8) {' turned.c || fail "no function asks once whether
 printf 'input x[12, 40]\ntarget q[24, 40]\nparam w[3, 12, 24] ~ normal(1)\ny[i, j] = sum[h, t] w[h, t, i] * x[t, j]\nloss mse(y, q)\ntrain sgd(lr=0.1) batch=2\n' >summed.nn
 "$NNC" summed.nn -o summed.c
 grep -q 'w.operand\[.*\] = sum\[[^,]*\] w\[' summed.c || fail "two sums are not one after the other"
+# Of few channels the gradient is made by dot products along the many that it sums over, with weights turned for them.
+"$NNC" "$ROOT/tests/bench/W4.nn" -o few.c
+grep -q 'conv2_weight_operand /\* \[5\]\[5\]\[6\]\[16\]' few.c || fail "weights are not turned for dot products"
 # What is done element by element runs in vectors, even by gcc -O2, a choice between two tensors among it.
 printf 'input x[37]\ntarget q[5]\ny = x -> a: dense(29) -> relu -> b: dense(5) -> gelu\nloss mse(y, q)\noutput y\ntrain sgd(lr=0.1) batch=8\n' >flat.nn
 "$NNC" flat.nn -o flat.c
