@@ -31,7 +31,8 @@ static bool mentions_sample(struct elaborator *E, const struct node *n)
 static int state_dims(struct elaborator *E, const struct node *carry, const struct value *initial, struct axis *axis)
 {
 	if (!carry->kid[0]) {
-		memcpy(axis, own_axis(initial), (size_t)own_rank(initial) * sizeof *axis);
+		if (own_rank(initial))
+			memcpy(axis, own_axis(initial), (size_t)own_rank(initial) * sizeof *axis);
 		return own_rank(initial);
 	}
 	const struct node *dims = carry->kid[0];

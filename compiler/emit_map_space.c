@@ -113,8 +113,8 @@ static void add_level(struct map *m, struct map_space *space, const struct equat
 		return;
 	if (!level.rows)
 		level.each = level.extent;
-	outer = &space->level[space->n - 1];
-	if (space->n && can_merge(outer, &level, steps, bounds)) {
+	outer = space->n ? &space->level[space->n - 1] : NULL;
+	if (outer && can_merge(outer, &level, steps, bounds)) {
 		outer->slot = slot;
 		outer->extent *= level.extent;
 		outer->each *= level.extent;

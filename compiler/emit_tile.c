@@ -129,10 +129,11 @@ static void write_trips(struct body *b, struct text *out, const struct tile *til
 
 static const char *repeat_text(struct body *b, const struct tile *tile)
 {
-	const struct tile_axis *outermost = &tile->sum[tile->n_sum - 1];
+	const struct tile_axis *outermost;
 
 	if (!repeats(tile))
 		return "1";
+	outermost = &tile->sum[tile->n_sum - 1];
 	if (!outermost->rows || !has_run_time_rows(b->group))
 		return number(b->e, outermost->extent);
 	b->takes_n = true;
