@@ -16,7 +16,7 @@ TILE_INLINE void add_NUMBER(const struct tile *tile, int rows, int cols, int rep
 	TILE_UNROLL
 	for (int i = 0; i < 32; i++)
 		sum[i] = (vector_NUMBER){0};
-	sums_NUMBER(tile, 0, rows, cols, repeat, a, b, sum);
+	sums_NUMBER(tile, 0, rows, cols, repeat, a, b, sum, NULL);
 	TILE_UNROLL
 	for (int c = 0; c < cols; c++)
 		factor[c] = (vector_NUMBER)((mask_NUMBER)((vector_NUMBER){0} + scale) &

@@ -163,6 +163,8 @@ static const char *write_shape(struct body *b, const struct tile *tile, const st
 	write_sums(b, &out, tile, names, true);
 	if (tile->ahead)
 		text_printf(&out, ", .ahead = %d", tile->ahead);
+	if (tile->asks >= 0)
+		text_printf(&out, ", .ask = %s", ask_step(b, tile, names));
 	text_add(&out, tile->adds ? ", .adds = 1" : "");
 	write_line(b->e, "static const struct tile %s = {%s};", name, out.at);
 	return name;
@@ -285,9 +287,10 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 		col[k] = tile->col[k].rows ? "1" : col[k];
 	}
 	if (tile->across) {
-		write_line(e, "across_%d(&%s, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape,
+		write_line(e, "across_%d(&%s, %s, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape,
 			   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile),
-			   operand_text(b, tile, 0), operand_text(b, tile, 1), start_text(b, tile, 2), names->there);
+			   operand_text(b, tile, 0), operand_text(b, tile, 1), start_text(b, tile, 2), names->there,
+			   ask_text(b, tile, names));
 		return;
 	}
 	if (tile->scale) {
@@ -297,9 +300,9 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 			   names->done[0], names->done[1]);
 		return;
 	}
-	write_line(e, "tile_%d(&%s, %d, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape, tile->dot,
+	write_line(e, "tile_%d(&%s, %d, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape, tile->dot,
 		   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile), operand_text(b, tile, 0),
-		   operand_text(b, tile, 1), start_text(b, tile, 2));
+		   operand_text(b, tile, 1), start_text(b, tile, 2), ask_text(b, tile, names));
 }
 
 /* The call of a tile, of one row of the batch where there are few. */
@@ -366,6 +369,8 @@ void write_tiles(struct body *b, const struct tile *tile)
 			fill_panel(b, tile, &names, panel);
 		if (k < loops)
 			open_tile_loop(b, tile, &names, k);
+		if (k == tile->asks && !e->options->tiles)
+			name_asked(b, tile, &names);
 	}
 	write_tile(b, tile, &names, shape);
 	for (int k = 0; k < loops; k++)

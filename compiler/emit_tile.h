@@ -10,6 +10,7 @@
 struct tile_names {
 	const char *lanes, *row[2], *col[2], *step[64]; /* step: of tile->loop[k] */
 	const char *there;				/* across samples: how many there are from the tile on */
+	const char *ask;				/* what the next round of a loop reads, or NULL */
 	const char *few;				/* the rows of the batch by which a loop goes on, or NULL */
 	const char *scale, *done[2]; /* of a tile that is added: rows, and elements of columns, of the one that it overlaps */
 };
@@ -37,6 +38,15 @@ const char *panel_step(struct body *b, const struct tile *tile, const struct til
 /* How a panel is filled: the name of what says so. */
 const char *write_panel_shape(struct body *b, const struct tile *tile, const struct tile_names *names);
 void fill_panel(struct body *b, const struct tile *tile, const struct tile_names *names, const char *order);
+
+/* ---- emit_ask.c ---- */
+
+/* How far a step of the sums goes on in what is asked for. */
+const char *ask_step(struct body *b, const struct tile *tile, const struct tile_names *names);
+/* The loop that tile->asks names is open: where what its next round reads begins. */
+void name_asked(struct body *b, const struct tile *tile, struct tile_names *names);
+/* What a tile asks for: each of an inner loop for its part; NULL: nothing. */
+const char *ask_text(struct body *b, const struct tile *tile, const struct tile_names *names);
 
 /* ---- emit_tile_call.c ---- */
 

@@ -74,6 +74,7 @@ struct tile {
 	struct tile_size size[TARGET_COUNT];
 	enum panel panel;
 	int ahead;	       /* steps of the innermost sum by which B is asked for before it is read, or 0 */
+	int asks;	       /* the loop whose next round reads what is asked for at each step of the sums, or -1 */
 	int outside;	       /* the first loops, which move the operand of the panel: it is filled inside of them */
 	bool turned;	       /* while it is: what lies side by side are elements of the innermost sum */
 	struct tensor *memory; /* for it */

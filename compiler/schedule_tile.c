@@ -257,6 +257,7 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 		return NULL;
 	order_loops(p, c, tile);
 	tile->ahead = steps_ahead(p, c);
+	tile->asks = asked_loop(p, tile);
 	if (tile->panel) {
 		tile->turned = is_turned(p, c);
 		tile->memory = make_panel(p, tile);
@@ -294,7 +295,7 @@ static bool same_loops(const struct tile *a, const struct tile *b)
 
 bool same_but_for_rows(const struct tile *a, const struct tile *b)
 {
-	bool same = a->a == b->a && a->b == b->b && a->dot == b->dot && a->across == b->across && a->n_sum == b->n_sum && a->panel == b->panel &&
+	bool same = a->a == b->a && a->b == b->b && a->dot == b->dot && a->across == b->across && a->n_sum == b->n_sum && a->panel == b->panel && a->asks == b->asks &&
 		    a->turned == b->turned && memcmp(a->size, b->size, sizeof a->size) == 0;
 
 	for (int k = 0; k < 2 && same; k++)

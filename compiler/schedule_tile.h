@@ -79,6 +79,9 @@ bool may_copy(const struct problem *p, const struct choice *c);
 
 /* schedule_tile_loops.c: the order of the tile's sums; false where it cannot run them. */
 bool order_sums(const struct problem *p, const struct choice *c, struct tile *tile);
+/* The loop whose next round reads from far what lies side by side: rows that vectors across samples read in place, or what
+ * is copied into the next panel. -1: there is none. */
+int asked_loop(const struct problem *p, const struct tile *tile);
 /* The loops around the tile of a choice, whose sizes it has, in the best order. */
 void order_loops(const struct problem *p, const struct choice *c, struct tile *tile);
 

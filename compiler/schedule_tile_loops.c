@@ -166,3 +166,20 @@ void order_loops(const struct problem *p, const struct choice *c, struct tile *t
 	while (tile->outside < tile->n_loop && moves_panel(tile, &tile->loop[tile->outside]))
 		tile->outside++;
 }
+
+int asked_loop(const struct problem *p, const struct tile *tile)
+{
+	bool of_a = tile->across;
+	int at = tile->across ? tile->n_loop - 1 : tile->outside - 1, inner = tile->n_loop - 1 - at;
+	const struct tile_loop *loop = tile->loop + at;
+	const struct tensor *from = of_a ? p->a->tensor : p->b->tensor;
+	const struct tile_axis *sum = tile->sum;
+
+	if (at < 0 || tile->panel != PANEL_B || p->program->in_process || tile->n_sum != 1 || sum->rows ||
+	    (double)tensor_size(from) * p->real_size <= L2_BYTES / 2)
+		return -1;
+	if (loop->side != (of_a ? SIDE_ROW : SIDE_VECTOR) || loop->number > 0 || loop->axis.rows || inner > 1 ||
+	    (inner && (loop[1].side != SIDE_ROW || loop[1].number > 0)))
+		return -1;
+	return (of_a ? sum->a == 1 && loop->axis.a == sum->extent : sum->b == 1 && loop->axis.b == sum->extent) ? at : -1;
+}

@@ -9,9 +9,10 @@ typedef REAL vector_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL
 typedef vector_NUMBER any_vector_NUMBER __attribute__((aligned(sizeof(REAL)), may_alias));
 typedef INTEGER mask_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL))));
 
-/* The sums of rows x cols results, added to what sum is. */
+/* The sums of rows x cols results, added to what sum is. At each step of them something is asked for that tiles to come
+ * will read. */
 TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
-			    const REAL *restrict b, vector_NUMBER sum[32])
+			    const REAL *restrict b, vector_NUMBER sum[32], const REAL *ask)
 {
 	const int n = rows * cols;
 	vector_NUMBER held[28];
@@ -23,6 +24,8 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 				const REAL *pa = a + k3 * tile->a_sum[3] + k2 * tile->a_sum[2] + k1 * tile->a_sum[1];
 				const REAL *pb = b + k3 * tile->b_sum[3] + k2 * tile->b_sum[2] + k1 * tile->b_sum[1];
 
+				if (tile->ask)
+					__builtin_prefetch(ask + k3 * tile->ask);
 				for (int k0 = 0; k0 < tile->trips[0];
 				     k0++, pa += tile->a_sum[0], pb += tile->b_sum[0]) {
 					TILE_UNROLL
@@ -34,11 +37,11 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 						const int trips = inner ? tile->trips[0] : repeat;
 						const int next = inner ? tile->b_sum[1] : cols * lanes_NUMBER;
 						const int past = (inner ? k0 : k3) + tile->ahead >= trips;
-						const REAL *ask = pb + tile->ahead * by + (past ? next - trips * by : 0);
+						const REAL *at = pb + tile->ahead * by + (past ? next - trips * by : 0);
 
 						TILE_UNROLL
 						for (int c = 0; c < cols; c++)
-							__builtin_prefetch(ask + TILE_AT(tile->b_col, c, tile->split[1]));
+							__builtin_prefetch(at + TILE_AT(tile->b_col, c, tile->split[1]));
 					}
 					TILE_UNROLL
 					for (int i = 0; i < n; i++) {
@@ -76,7 +79,7 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 }
 
 TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
-			    const REAL *restrict b, REAL *restrict t)
+			    const REAL *restrict b, REAL *restrict t, const REAL *ask)
 {
 	const int n = rows * cols;
 	/* of a dot product: results that lie side by side, in vectors */
@@ -92,7 +95,7 @@ TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int col
 			sum[i] = *(const any_vector_NUMBER *)(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
 							     TILE_AT(tile->t_col, i % cols, tile->split[1]));
 	}
-	sums_NUMBER(tile, dot, rows, cols, repeat, a, b, sum);
+	sums_NUMBER(tile, dot, rows, cols, repeat, a, b, sum, ask);
 	if (!dot) {
 		TILE_UNROLL
 		for (int i = 0; i < n; i++)
