@@ -54,8 +54,85 @@ INLINE void scatter_row(real *to, const real *from, int n, ptrdiff_t step)
 		gather_row(to, from, n, 1);
 		return;
 	}
-	for (int i = 0; i < n; i++)
+	int i = 0;
+#if TILE_BYTES == 64
+	if (sizeof(real) == 4 && step == 2) {
+		const __m512i low = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+		const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+		for (; i < n; i += WIDTH) {
+			const int rest = n - i < WIDTH ? n - i : WIDTH;
+			const __m512 v = (__m512)load_part(from + i, first_lanes(rest));
+			const uint32_t lanes = 0x55555555u & (uint32_t)((UINT64_C(1) << 2 * rest) - 1);
+			store_part(to + 2 * i, (vec)_mm512_permutexvar_ps(low, v), (lanes_mask)(lanes & 0xffff));
+			store_part(to + 2 * i + WIDTH, (vec)_mm512_permutexvar_ps(high, v), (lanes_mask)(lanes >> 16));
+		}
+	}
+#endif
+	for (; i < n; i++)
 		to[i * step] = from[i];
+}
+
+/* 0, 1, 2 .. */
+INLINE bits lane_numbers(void)
+{
+	static const element numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	return (bits)*(const vec *)(const void *)numbers;
+}
+
+/* The elements at these places. */
+INLINE vec gather_lanes(const real *from, bits at)
+{
+#if TILE_BYTES == 64
+	return sizeof(real) == 4 ? (vec)_mm512_i32gather_ps((__m512i)at, from, 4)
+				 : (vec)_mm512_i64gather_pd((__m512i)at, from, 8);
+#elif TILE_BYTES == 32
+	return sizeof(real) == 4 ? (vec)_mm256_i32gather_ps((const float *)from, (__m256i)at, 4)
+				 : (vec)_mm256_i64gather_pd((const double *)from, (__m256i)at, 8);
+#else
+	vec v = {0};
+	for (int i = 0; i < WIDTH; i++)
+		v[i] = from[at[i]];
+	return v;
+#endif
+}
+
+/* Rows of a power of two, of which several make a vector: whole vectors of them, and how many rows that is. What is where in a vector is the
+ * same in all of them. */
+INLINE int gather_rows(real *to, const real *from, int rows, ptrdiff_t apart, int n, ptrdiff_t step)
+{
+	const int shift = __builtin_ctz((unsigned)n), each = WIDTH >> shift;
+	const bits lane = lane_numbers();
+	const bits at = (lane >> shift) * (element)apart + (lane & (n - 1)) * (element)step;
+	int i = 0;
+	for (; i + each <= rows; i += each, to += WIDTH, from += each * apart)
+		*(vec *)to = gather_lanes(from, at);
+	return i;
+}
+
+/* Rows that are no longer than a vector, one behind the other. */
+static real *load_short_rows(real *to, const real *from, int rows, ptrdiff_t apart, int n, ptrdiff_t step)
+{
+	const lanes_mask mask = first_lanes(n);
+	int i = 0;
+	if (n < WIDTH && (n & (n - 1)) == 0 && rows * n >= 2 * WIDTH) {
+		i = gather_rows(to, from, rows, apart, n, step);
+		to += i * n;
+		from += i * apart;
+	}
+	if (step == 1)
+		for (; i < rows; i++, to += n, from += apart)
+			store_part(to, load_part(from, mask), mask);
+	else if (step == 0)
+		for (; i < rows; i++, to += n, from += apart)
+			store_part(to, *from + (vec){0}, mask);
+	else if (step == 2)
+		for (; i < rows; i++, to += n, from += apart)
+			every_second(to, from, n);
+	else
+		for (; i < rows; i++, to += n, from += apart)
+			for (int k = 0; k < n; k++)
+				to[k] = from[k * step];
+	return to;
 }
 
 static real *load_level(const struct frame *f, int level, real *to, const real *from, const int32_t *step)
@@ -65,10 +142,12 @@ static real *load_level(const struct frame *f, int level, real *to, const real *
 		gather_row(to, from, n, *step);
 		return to + n;
 	}
-	if (level + 2 == f->strip->levels && step[1] == 1) {
+	if (level + 2 == f->strip->levels) {
 		const int row = rows_of(f, f->strip, level + 1);
+		if (row <= WIDTH)
+			return load_short_rows(to, from, n, *step, row, step[1]);
 		for (int i = 0; i < n; i++, to += row, from += *step)
-			gather_row(to, from, row, 1);
+			gather_row(to, from, row, step[1]);
 		return to;
 	}
 	for (int i = 0; i < n; i++)
@@ -88,10 +167,14 @@ static const real *store_level(const struct frame *f, int level, real *to, const
 		scatter_row(to, from, n, *step);
 		return from + n;
 	}
-	if (level + 2 == f->strip->levels && step[1] == 1) {
+	if (level + 2 == f->strip->levels) {
 		const int row = rows_of(f, f->strip, level + 1);
+		const lanes_mask mask = first_lanes(row < WIDTH ? row : 0);
 		for (int i = 0; i < n; i++, from += row, to += *step)
-			gather_row(to, from, row, 1);
+			if (row < WIDTH && step[1] == 1)
+				store_part(to, load_part(from, mask), mask);
+			else
+				scatter_row(to, from, row, step[1]);
 		return from;
 	}
 	for (int i = 0; i < n; i++)
@@ -259,8 +342,7 @@ static void map_load_inside(struct frame *f, const int32_t *w)
 /* value, and on by `by`; rows are short, so that it is the first vector that counts. */
 INLINE void index_row(element *to, int n, element value, element by)
 {
-	static const element numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-	bits at = *(const bits *)(const void *)numbers;
+	bits at = lane_numbers();
 	int i = 0;
 	at = at * by + value;
 	for (; i + WIDTH <= n; i += WIDTH, at += by * WIDTH)
@@ -320,12 +402,8 @@ static void map_gather(struct frame *f, const int32_t *w)
 	const element *index = (const element *)f->slot[w[3]].at;
 	const int n = f->n, step = f->slot[w[3]].step != 0;
 	int i = 0;
-#if TILE_BYTES == 64
 	for (; i + WIDTH <= n && step; i += WIDTH)
-		*(vec *)(to + i) = sizeof(real) == 4
-					   ? (vec)_mm512_i32gather_ps(_mm512_loadu_si512(index + i), from, 4)
-					   : (vec)_mm512_i64gather_pd(_mm512_loadu_si512(index + i), from, 8);
-#endif
+		*(vec *)(to + i) = gather_lanes(from, (bits)*(const vec *)(const void *)(index + i));
 	for (; i < n; i++)
 		to[i] = from[index[i * step]];
 }

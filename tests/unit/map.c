@@ -1,10 +1,12 @@
 /* map.c - what is a map in process: of which models the text has neither a call of a function of libm nor a loop of its
- * own but those over rows and steps. check/maps.sh sees whether their numbers are right. */
+ * own but those over rows and steps; and rows that maps load and store. check/maps.sh sees whether numbers are right. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "map.h"
 #include "nnc.h"
 #include "suite.h"
-#include "tile.h"
+#include "tile_set.h"
 
 static const struct {
 	const char *text;
@@ -50,9 +52,49 @@ START_TEST(no_text)
 }
 END_TEST
 
+/* Rows of any length and step, by the kernels of each instruction set that there is. */
+typedef void run_float(const int32_t *program, int n, int n_number, const float *number, int n_memory,
+		       float *const *memory);
+
+static void check_rows(run_float *run, int rows, int n, int from_step, int to_step)
+{
+	enum { FROM, TO, MOST = 60 * 40 * 3 };
+	const int apart = n * from_step + 3, to_apart = n * to_step + 1;
+	const int32_t program[] = {1, 0, NN_MAP_SPACE | 13 << 8, 2, 0, 10, rows, n, 2, FROM, apart, from_step, TO, to_apart,
+				   to_step, NN_MAP_LOAD | 5 << 8, NN_MAP_REGISTER, FROM, apart, from_step,
+				   NN_MAP_STORE | 5 << 8, NN_MAP_REGISTER, TO, to_apart, to_step};
+	float *from = malloc(MOST * sizeof *from), *to = malloc(MOST * sizeof *to), *want = malloc(MOST * sizeof *want);
+	for (int i = 0; i < MOST; i++) {
+		from[i] = (float)i;
+		to[i] = want[i] = -1;
+	}
+	for (int i = 0; i < rows; i++)
+		for (int k = 0; k < n; k++)
+			want[i * to_apart + k * to_step] = from[i * apart + k * from_step];
+	run(program, 0, 0, NULL, 2, (float *[]){from, to});
+	for (int i = 0; i < MOST; i++)
+		ck_assert_msg(to[i] == want[i], "%d rows of %d, %d to %d apart: %g at %d, not %g", rows, n, from_step,
+			      to_step, (double)to[i], i, (double)want[i]);
+	free(from);
+	free(to);
+	free(want);
+}
+
+START_TEST(rows_of_any_length)
+{
+	const struct tile_set *set = find_tile_set(sizeof(float), (const char *[]){"base", "avx2", "avx512"}[_i]);
+	for (int n = 1; set && n < 40; n++)
+		for (int step = 0; step < 16; step++) {
+			check_rows((run_float *)set->map, 1 + n % 7, n, step & 3, 1 + step / 4 % 3);
+			check_rows((run_float *)set->map, 59 - n % 5, 1 + n % 9, step & 3, 1 + step / 4 % 3);
+		}
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("map");
 	tcase_add_loop_test(t, no_text, 0, sizeof cases / sizeof cases[0]);
+	tcase_add_loop_test(t, rows_of_any_length, 0, 3);
 	return run_tests("map", (TCase *[]){t, NULL});
 }
