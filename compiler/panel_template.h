@@ -34,8 +34,9 @@ TILE_INLINE void turn_NUMBER(const REAL *restrict from, int step, int there, REA
 		*(any_vector_NUMBER *)(to + i * width) = row[i];
 }
 
-TILE_INLINE void fill_NUMBER(const struct filling *panel, int turned, int groups, int repeat, int there,
-			    const REAL *restrict from, REAL *restrict to)
+/* What the sums run along lies side by side: squares of it are turned. This is long, so it is compiled once. */
+TILE_APART void fill_turned_NUMBER(const struct filling *panel, int groups, int repeat, int there,
+				   const REAL *restrict from, REAL *restrict to)
 {
 	const int width = panel->run * groups, trips = panel->trips[0];
 
@@ -44,17 +45,40 @@ TILE_INLINE void fill_NUMBER(const struct filling *panel, int turned, int groups
 			for (int k1 = 0; k1 < panel->trips[1]; k1++, to += width * trips) {
 				const REAL *at = from + k3 * panel->step[3] + k2 * panel->step[2] + k1 * panel->step[1];
 
-				for (int k0 = 0; k0 < trips && turned; k0 += lanes_NUMBER) {
+				for (int k0 = 0; k0 < trips; k0 += lanes_NUMBER) {
 					const int k = k0 < trips - lanes_NUMBER ? k0 : trips - lanes_NUMBER;
 
-					for (int i = 0; i < width; i += lanes_NUMBER)
-						turn_NUMBER(at + k + TILE_AT(panel->place, i, panel->run), panel->place[0],
-							   there - i, to + k * width + i, width);
+					for (int i = 0; i < width; i += lanes_NUMBER) {
+						const REAL *square = at + k + TILE_AT(panel->place, i, panel->run);
+
+						if (there - i >= lanes_NUMBER)
+							turn_NUMBER(square, panel->place[0], lanes_NUMBER,
+								    to + k * width + i, width);
+						else
+							turn_NUMBER(square, panel->place[0], there - i,
+								    to + k * width + i, width);
+					}
 				}
-				for (int k0 = 0; k0 < trips && !turned; k0++)
+			}
+}
+
+TILE_INLINE void fill_NUMBER(const struct filling *panel, int turned, int groups, int repeat, int there,
+			    const REAL *restrict from, REAL *restrict to)
+{
+	const int width = panel->run * groups;
+
+	if (turned) {
+		fill_turned_NUMBER(panel, groups, repeat, there, from, to);
+		return;
+	}
+	for (int k3 = 0; k3 < repeat; k3++)
+		for (int k2 = 0; k2 < panel->trips[2]; k2++)
+			for (int k1 = 0; k1 < panel->trips[1]; k1++) {
+				const REAL *at = from + k3 * panel->step[3] + k2 * panel->step[2] + k1 * panel->step[1];
+
+				for (int k0 = 0; k0 < panel->trips[0]; k0++, at += panel->step[0], to += width)
 					for (int i = 0; i < groups; i++)
-						memcpy(to + k0 * width + i * panel->run,
-						       at + k0 * panel->step[0] + i * panel->place[1],
+						memcpy(to + i * panel->run, at + i * panel->place[1],
 						       (size_t)panel->run * sizeof(REAL));
 			}
 }
