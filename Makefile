@@ -98,8 +98,8 @@ $(random_o): $B/runtime/random_%.o: runtime/random_kernels.c
 
 # Strict mode adds up gradients, and scales draws, with the same bits on every machine.
 $B/runtime/shards.o $B/runtime/random.o: CFLAGS += -ffp-contract=off
-# Initial weights are scaled in vectors.
-$B/runtime/random.o: CFLAGS += -O3
+# Gradients are averaged, and initial weights scaled, in vectors.
+$B/runtime/shards.o $B/runtime/random.o: CFLAGS += -O3
 
 # Sources that include the generated headers must wait for them.
 $(patsubst %.c,$B/%.o,$(shell grep -l "nn\.\(tab\|lex\)\.h" compiler/*.c)): | $B/grammar/nn.tab.h $B/grammar/nn.lex.h

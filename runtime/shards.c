@@ -84,7 +84,7 @@ static void do_backward(struct worker *worker, int k)
 			const real weight = (real)shards->shard[k].weight;                                             \
 			if (k == 0)                                                                                    \
 				for (size_t i = first; i < last; i++)                                                  \
-					to[i] = weight * from[i];                                                      \
+					to[i] *= weight;                                                               \
 			else                                                                                           \
 				for (size_t i = first; i < last; i++)                                                  \
 					to[i] += weight * from[i];                                                     \
@@ -188,7 +188,8 @@ static bool allocate_contexts(struct shards *shards)
 		if (!(worker->block = allocate_pieces(host, piece, 2)))
 			return false;
 	}
-	for (int k = 0; k < shards->n_shard; k++) {
+	shards->shard[0].grads = model->grads; /* which become the average where they are */
+	for (int k = 1; k < shards->n_shard; k++) {
 		struct shard *shard = &shards->shard[k];
 		const struct piece piece[] = {{&shard->grads, model->nn->grads_size}};
 		if (!(shard->block = allocate_pieces(host, piece, 1)))
