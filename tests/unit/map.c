@@ -72,9 +72,10 @@ static void check_rows(run_float *run, int rows, int n, int from_step, int to_st
 		for (int k = 0; k < n; k++)
 			want[i * to_apart + k * to_step] = from[i * apart + k * from_step];
 	run(program, 0, 0, NULL, 2, (float *[]){from, to});
-	for (int i = 0; i < MOST; i++)
-		ck_assert_msg(to[i] == want[i], "%d rows of %d, %d to %d apart: %g at %d, not %g", rows, n, from_step,
-			      to_step, (double)to[i], i, (double)want[i]);
+	int at = 0; /* an assertion writes to a pipe: one, not thousands */
+	while (at < MOST && to[at] == want[at])
+		at++;
+	ck_assert_msg(at == MOST, "%d rows of %d, %d to %d apart: number %d is wrong", rows, n, from_step, to_step, at);
 	free(from);
 	free(to);
 	free(want);
