@@ -51,6 +51,33 @@ static double real(const nn_model *m, const void *at, size_t i)
 	return m->real_size == 4 ? (double)((const float *)at)[i] : ((const double *)at)[i];
 }
 
+static void train(const nn_model *m, int count)
+{
+	if (!m->step)
+		return;
+	struct run r = make_run(m);
+	union {
+		float f;
+		double d;
+	} loss = {0};
+	m->init(r.params, r.state, 1);
+	for (int i = 0; i < count; i++) {
+		random_state = (uint64_t)i;
+		fill(&r);
+		int n = i % 7 == 6 || i == count - 1 ? ((int)m->batch + 1) / 2 : (int)m->batch;
+		m->step(r.params, r.state, (const void *const *)r.input, (const void *const *)r.target, &loss, n,
+			r.work);
+	}
+	printf("loss %a\n", real(m, &loss, 0));
+	for (uint32_t i = 0; i < m->n_tensor; i++) {
+		const nn_tensor *t = &m->tensor[i];
+		if (t->kind == NN_PARAM && t->elem == NN_REAL)
+			for (size_t k = 0; k < t->count; k++)
+				printf("%s[%ld] %a\n", t->name, (long)k, real(m, (char *)r.params + t->offset, k));
+	}
+	free_run(&r);
+}
+
 int main(int argc, char **argv)
 {
 	int count = argc > 1 ? atoi(argv[1]) : 100;
@@ -73,29 +100,7 @@ int main(int argc, char **argv)
 		return 1;
 	const nn_model *m = nnr_descriptor(model);
 #endif
-	if (!m->step)
-		return 0;
-	struct run r = make_run(m);
-	union {
-		float f;
-		double d;
-	} loss = {0};
-	m->init(r.params, r.state, 1);
-	for (int i = 0; i < count; i++) {
-		random_state = (uint64_t)i;
-		fill(&r);
-		int n = i % 7 == 6 || i == count - 1 ? ((int)m->batch + 1) / 2 : (int)m->batch;
-		m->step(r.params, r.state, (const void *const *)r.input, (const void *const *)r.target, &loss, n,
-			r.work);
-	}
-	printf("loss %a\n", real(m, &loss, 0));
-	for (uint32_t i = 0; i < m->n_tensor; i++) {
-		const nn_tensor *t = &m->tensor[i];
-		if (t->kind == NN_PARAM && t->elem == NN_REAL)
-			for (size_t k = 0; k < t->count; k++)
-				printf("%s[%ld] %a\n", t->name, (long)k, real(m, (char *)r.params + t->offset, k));
-	}
-	free_run(&r);
+	train(m, count);
 #if !defined MODEL && !defined MODELS
 	nnr_close(model);
 #endif

@@ -1,6 +1,7 @@
 /* runtime.c - the run-time library on a model written by hand (a linear fit with momentum): data files, weights,
  * training, the in-process compiler, and memory that runs out anywhere. */
 #define _POSIX_C_SOURCE 200809L
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -882,7 +883,7 @@ START_TEST(draws)
 {
 	const nn_run run = {.seed = 0x123456789abcdef, .step = 5};
 	const uint64_t place = 0xfedcba9876543210;
-	const int first = 0x7fffff00, row = 3;
+	const int first = INT_MAX - 900, row = 3;
 	uint32_t word[4], word0[RANDOM_BLOCK], word1[RANDOM_BLOCK];
 	random_block *kernels[] = {random_block_base, NULL, NULL};
 #if defined(__x86_64__)
