@@ -74,6 +74,8 @@ static bool has_temp(const struct body *b, const struct expr *e)
 /* A read that stays inside for all values of the indices. */
 static bool stays_inside(const struct body *b, const struct expr *read)
 {
+	if (b->eq->n < MAX_SLOTS && read->slots >> b->eq->n) /* an index of another equation of the group */
+		return false;
 	for (int a = 0; a < read->tensor->rank; a++) {
 		struct range r;
 

@@ -1,7 +1,7 @@
 # The models of streams.models step by step, in process, against forward; and those that cannot be say why.
 . "$ROOT/tests/lib.sh"
 write_models "$ROOT/tests/check/streams.models"
-gcc -O1 -g -Wall -Wextra -I"$ROOT/runtime" -I"$ROOT/compiler" "$ROOT/tests/check/streams.c" -o streams "$B/libnnrun.a" "$B/libnnc.a" \
+gcc -O1 -g -Wall -Wextra -I"$ROOT/runtime" -I"$ROOT/compiler" "$ROOT/tests/check/streams.c" -o streams ${SANITIZE-} "$B/libnnrun.a" "$B/libnnc.a" \
 	-ltcc -ldl -lpthread -ljansson -lz -lm
 ./streams models/*.nn >result || { cat result; exit 1; }
 
