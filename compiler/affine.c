@@ -332,17 +332,22 @@ bool range_of(const struct expr *e, const struct index *index, struct range *out
 	return !endless(out->low) && !endless(out->high);
 }
 
+/* An end that is not known is out of these bounds. */
+static int64_t classes_within(struct range r) { return r.low >= 0 && r.high < INT32_MAX ? r.high + 1 : 0; }
+
 int64_t count_classes(const struct expr *e, const struct index *index)
 {
 	struct range r;
 
-	return range_of(e, index, &r) && r.low >= 0 && r.high < INT32_MAX ? r.high + 1 : 0;
+	range_of(e, index, &r);
+	return classes_within(r);
 }
 
 void bound_values(struct tensor *t, const struct expr *e, const struct index *index)
 {
 	if (t->elem != ELEM_INT || t->classes)
 		return;
-	t->classes = count_classes(e, index);
-	t->bounded = !range_of(e, index, &t->bounds) || !t->classes;
+	range_of(e, index, &t->bounds);
+	t->classes = classes_within(t->bounds);
+	t->bounded = !t->classes;
 }

@@ -129,10 +129,11 @@ struct value finish_equation(struct elaborator *E, struct value v, const int *lh
 	t->total = whole && whole->total;
 	if (!into)
 		t->classes = resolve_classes(E, v.classes);
-	struct index index[64];
-	list_indices(b, index);
-	if (!into && !whole)
+	if (!into && !whole && t->elem == ELEM_INT) {
+		struct index index[64];
+		list_indices(b, index);
 		bound_values(t, value, index);
+	}
 	define(E, t, whole ? whole->red : RED_NONE, order, n, whole ? whole->bound : 0, value, at);
 	struct value out = tensor_value(E, t);
 	out.lead = lead;
