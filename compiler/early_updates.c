@@ -34,26 +34,6 @@ static int last_of_scan(const group_list *list, int i)
 	return i;
 }
 
-/* What a group does with a tensor. */
-enum use { MAKES, REPLACES, READS };
-
-typedef void use_fn(void *user, enum use use, struct layout *layout);
-
-static void visit_uses(const struct group *group, use_fn *fn, void *user)
-{
-	for (int i = 0; i < group->stages.n; i++) {
-		const struct stage *stage = group->stages.item[i];
-		const struct tensor *t = stage->eq->tensor;
-		expr_list reads = stage->reads;
-
-		fn(user, MAKES, layout_of(root_of(t)));
-		if (t->role == ROLE_NEXT)
-			fn(user, REPLACES, layout_of(t->of));
-		for (int k = 0; k < reads.n; k++)
-			fn(user, READS, layout_of(root_of(reads.item[k]->tensor)));
-	}
-}
-
 static void visit_unit(const group_list *update, const struct unit *unit, use_fn *fn, void *user)
 {
 	for (int at = unit->from; at < unit->to; at++)

@@ -306,6 +306,21 @@ void group_equations(struct program *p, enum part part, const equation_list *lis
 	add_equations(&w, list->item, list->n, out);
 }
 
+void visit_uses(const struct group *group, use_fn *fn, void *user)
+{
+	for (int i = 0; i < group->stages.n; i++) {
+		const struct stage *stage = group->stages.item[i];
+		const struct tensor *t = stage->eq->tensor;
+		expr_list reads = stage->reads;
+
+		fn(user, MAKES, layout_of(root_of(t)));
+		if (t->role == ROLE_NEXT)
+			fn(user, REPLACES, layout_of(t->of));
+		for (int k = 0; k < reads.n; k++)
+			fn(user, READS, layout_of(root_of(reads.item[k]->tensor)));
+	}
+}
+
 /* Loops that the group shares are no longer the stage's own. */
 void split_loops(struct group *group)
 {

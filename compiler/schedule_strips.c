@@ -141,37 +141,46 @@ static void count_bytes(const struct program *p, const struct group *group, int6
 
 /* ---- what depends on what ---- */
 
-/* Marks what a group makes. */
-static void mark(const struct group *group, int with)
+static void mark_made(void *user, enum use use, struct layout *layout)
 {
-	for (int i = 0; i < group->stages.n; i++)
-		layout_of(root_of(group->stages.item[i]->eq->tensor))->number = with;
+	if (use == MAKES)
+		layout->number = *(const int *)user;
 }
 
-/* And what it reads. */
-static void mark_all(const group_list *list, int with)
+static void mark(const struct group *group, int with) { visit_uses(group, mark_made, &with); }
+
+static void clear_mark(void *user, enum use use, struct layout *layout)
 {
-	for (int at = 0; at < list->n; at++) {
-		mark(list->item[at], with);
-		for (int i = 0; i < list->item[at]->stages.n; i++)
-			for (int k = 0; k < list->item[at]->stages.item[i]->reads.n; k++)
-				layout_of(root_of(list->item[at]->stages.item[i]->reads.item[k]->tensor))->number =
-					with;
-	}
+	(void)user;
+	if (use != REPLACES)
+		layout->number = 0;
+}
+
+static void clear_marks(const group_list *list)
+{
+	for (int at = 0; at < list->n; at++)
+		visit_uses(list->item[at], clear_mark, NULL);
+}
+
+struct need {
+	int with;
+	bool found;
+};
+
+static void find_need(void *user, enum use use, struct layout *layout)
+{
+	struct need *need = user;
+
+	need->found |= use != REPLACES && layout->number == need->with;
 }
 
 /* Whether a group reads, or adds to, what groups with such a mark made. */
 static bool needs(const struct group *group, int with)
 {
-	for (int i = 0; i < group->stages.n; i++) {
-		const struct stage *stage = group->stages.item[i];
+	struct need need = {.with = with};
 
-		for (int k = -1; k < stage->reads.n; k++)
-			if (layout_of(root_of(k < 0 ? stage->eq->tensor : stage->reads.item[k]->tensor))->number ==
-			    with)
-				return true;
-	}
-	return false;
+	visit_uses(group, find_need, &need);
+	return need.found;
 }
 
 /* Whether a group leaves everything that there was. */
@@ -209,7 +218,7 @@ static void close_strip(struct stripping *w)
 	struct strip strip;
 
 	rows = rows < 1 ? 1 : rows;
-	mark_all(&w->since, 0);
+	clear_marks(&w->since);
 	if (w->inside.n > 1 && 2 * rows <= batch) {
 		int64_t strips = (batch + rows - 1) / rows;
 
@@ -286,14 +295,14 @@ static void find_short(const struct stripping *w)
 			}
 		}
 	}
-	mark_all(groups, 0);
+	clear_marks(groups);
 }
 
 static void plan_call(struct program *p, enum call call)
 {
 	struct stripping w = {.p = p, .call = call, .plan = &p->call[call]};
 
-	mark_all(&w.plan->groups, 0);
+	clear_marks(&w.plan->groups);
 	for (int at = 0; at < w.plan->groups.n; at++)
 		add_group(&w, w.plan->groups.item[at]);
 	close_strip(&w);
