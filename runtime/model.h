@@ -6,6 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* static NN_ALIGNED name_params params; begins on a boundary of 64 bytes, as aligned_alloc(64, size) does: no vector then
+ * lies across two lines of a cache, which is worth up to a third of the time. Nothing is wrong with any other place. */
+#if defined _MSC_VER
+#define NN_ALIGNED __declspec(align(64))
+#elif defined __GNUC__ || defined __TINYC__
+#define NN_ALIGNED __attribute__((aligned(64)))
+#else
+#define NN_ALIGNED
+#endif
+
 /* Where a run stands; the head of every model's state. The host sets what its training loop knows: epoch, the planned
  * steps, and the losses. init sets seed and zeroes the rest; update and step add 1 to step. A host that hands a batch
  * over in parts says with first_row where a part begins, so that each row has its own random draws. */

@@ -12,10 +12,10 @@
 #define DESCRIPTOR JOIN(MODEL, _model)
 enum { MOST_OUTPUTS = 1 << 16 };
 
-static JOIN(MODEL, _params) params, initial_params;
-static JOIN(MODEL, _state) state, initial_state;
-static JOIN(MODEL, _work) work;
-static JOIN(MODEL, _work1) work1;
+static NN_ALIGNED JOIN(MODEL, _params) params, initial_params;
+static NN_ALIGNED JOIN(MODEL, _state) state, initial_state;
+static NN_ALIGNED JOIN(MODEL, _work) work;
+static NN_ALIGNED JOIN(MODEL, _work1) work1;
 static float output[MOST_OUTPUTS], loss;
 static struct task now;
 
