@@ -9,7 +9,7 @@
 
 #include "builtin.h"
 
-/* In the order of the template; what stands later may call what stands before. */
+/* In the order of the template. */
 static const char *const names[] = {"exp", "tanh", "erf", "log"};
 enum { COUNT = sizeof names / sizeof *names };
 
@@ -20,7 +20,6 @@ const char *fast_math_name(struct emitter *e, const char *name)
 	for (int i = 0; i < COUNT; i++)
 		if (strcmp(names[i], name) == 0) {
 			e->fast_math |= 1u << i;
-			e->fast_math |= i == 2; /* erf calls exp */
 			e->uses_memcpy = true;
 			return arena_printf(e->arena, "fast_%s", name);
 		}

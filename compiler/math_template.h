@@ -43,10 +43,11 @@ static inline float fast_tanh(float x)
 	return t / (t + 2.0f);
 }
 
-/* erf to 1.2 ulp: an odd polynomial near 0, else 1 - exp(-p), p a polynomial for -log(erfc); 1 from 4.1 on. */
+/* erf to 1.2 ulp: an odd polynomial near 0, else 1 - exp(-p), p a polynomial for -log(erfc); 1 from 4.1 on. exp as above,
+ * but of what is never too large or too small; short chains of operations, as there. */
 static inline float fast_erf(float x)
 {
-	const float s = x * x, size = x < 0.0f ? -x : x, in = size < 4.1f ? size : 4.1f;
+	const float size = fabsf(x), in = size > 4.1f ? 4.1f : size, s = x * x, t = in * in;
 	const float small = ((((((7.8538586e-05f * s - 0.00080101925f) * s + 0.0051883277f) * s - 0.026853811f) * s +
 			       0.112835854f) *
 				      s -
@@ -55,19 +56,20 @@ static inline float fast_erf(float x)
 			     0.12837917f) *
 				    x +
 			    x;
-	const float power =
-		(((((((-1.6098355e-06f * in + 4.5533227e-05f) * in - 0.00059249776f) * in + 0.004739889f) * in -
-		    0.02636625f) *
-			   in +
-		   0.10998491f) *
-			  in +
-		  0.63192624f) *
-			 in +
-		 1.130175f) *
-			in -
-		0.0003056542f;
-	const float large = 1.0f - fast_exp(-power);
-	return size < 1.0f ? small : x < 0.0f ? -large : x > 0.0f ? large : x;
+	const float first = (0.10998491f - 0.02636625f * in) * t + (0.63192624f * in + 1.130175f);
+	const float last = (4.5533227e-05f - 1.6098355e-06f * in) * t + (0.004739889f - 0.00059249776f * in);
+	const float p = (last * (t * t) + first) * in - 0.0003056542f;
+	const float shifted = p * -1.44269504f + 12582912.0f, n = shifted - 12582912.0f;
+	const float r = n * 2.12194440e-4f - n * 0.693359375f - p, q = r * r;
+	const float low = (8.3334519073e-3f * r + 4.1665795894e-2f) * q + (1.6666665459e-1f * r + 5.0000001201e-1f);
+	const float high = 1.9875691500e-4f * r + 1.3981999507e-3f;
+	const float y = (high * (q * q) + low) * q + r + 1.0f;
+	uint32_t bits;
+	float power;
+	memcpy(&bits, &shifted, sizeof bits);
+	bits = (bits << 23) + 0x3F800000u;
+	memcpy(&power, &bits, sizeof power);
+	return size < 1.0f ? small : copysignf(1.0f - y * power, x);
 }
 
 /* log to 0.8 ulp: x = m 2^e with m in [sqrt(1/2), sqrt(2)), a polynomial for log(m) (Cephes). */

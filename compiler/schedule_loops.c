@@ -245,13 +245,14 @@ static void add_bound_loops(struct stage *stage, int last)
 /* The first of equals wins: the bound indices run as they are written. */
 static bool keeps_order(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
 
-enum { LONG_SUM = 32 };
+enum { LONG_SUM = 32, LONGER_SUM = 64 };
 
-/* Partial sums of a dot product; a short one that has as many terms as vectors have lanes takes one round. */
+/* Partial sums of a dot product; a short one that has as many terms as vectors have lanes takes one round. With fewer of
+ * a long one than its vectors have lanes, gcc -O3 makes vectors of every eighth term, by shuffles. */
 static int lanes_for(const struct index *index)
 {
 	if (index->extent >= LONG_SUM)
-		return 8;
+		return index->extent >= LONGER_SUM ? 16 : 8;
 	for (int lanes = 16; lanes >= 4 && !index->rows; lanes /= 2)
 		if (index->extent % lanes == 0)
 			return lanes;
