@@ -1,11 +1,15 @@
 /* panel_template.h - an operand in the order in which a tile reads it; emit_panel.c puts it into generated files behind
  * the tile of the same number of lanes, whose words it shares. */
 
-/* The square of elements in the rows, turned: they are interleaved until they are columns. */
-TILE_INLINE void interleave_NUMBER(vector_NUMBER row[lanes_NUMBER])
+/* Square of the elements at from[i * step + j] as to[j * width + i]; for those i that are not there, the last. The rows
+ * are interleaved until they are columns. This is long, so it is compiled once. */
+TILE_APART void turn_NUMBER(const REAL *restrict from, int step, int there, REAL *restrict to, int width)
 {
-	vector_NUMBER pair[lanes_NUMBER];
+	vector_NUMBER row[lanes_NUMBER], pair[lanes_NUMBER];
 
+	TILE_UNROLL
+	for (int i = 0; i < lanes_NUMBER; i++)
+		row[i] = *(const any_vector_NUMBER *)(from + (i < there ? i : there - 1) * step);
 	TILE_UNROLL
 	for (int parts = 1; parts < lanes_NUMBER; parts *= 2) {
 		TILE_UNROLL
@@ -18,23 +22,12 @@ TILE_INLINE void interleave_NUMBER(vector_NUMBER row[lanes_NUMBER])
 		for (int i = 0; i < lanes_NUMBER; i++)
 			row[i] = pair[i];
 	}
-}
-
-/* Square of the elements at from[i * step + j] as to[j * width + i]; for those i that are not there, the last. */
-TILE_INLINE void turn_NUMBER(const REAL *restrict from, int step, int there, REAL *restrict to, int width)
-{
-	vector_NUMBER row[lanes_NUMBER];
-
-	TILE_UNROLL
-	for (int i = 0; i < lanes_NUMBER; i++)
-		row[i] = *(const any_vector_NUMBER *)(from + (i < there ? i : there - 1) * step);
-	interleave_NUMBER(row);
 	TILE_UNROLL
 	for (int i = 0; i < lanes_NUMBER; i++)
 		*(any_vector_NUMBER *)(to + i * width) = row[i];
 }
 
-/* What the sums run along lies side by side: squares of it are turned. This is long, so it is compiled once. */
+/* What the sums run along lies side by side: squares of it are turned. */
 TILE_APART void fill_turned_NUMBER(const struct filling *panel, int groups, int repeat, int there,
 				   const REAL *restrict from, REAL *restrict to)
 {
@@ -51,12 +44,7 @@ TILE_APART void fill_turned_NUMBER(const struct filling *panel, int groups, int 
 					for (int i = 0; i < width; i += lanes_NUMBER) {
 						const REAL *square = at + k + TILE_AT(panel->place, i, panel->run);
 
-						if (there - i >= lanes_NUMBER)
-							turn_NUMBER(square, panel->place[0], lanes_NUMBER,
-								    to + k * width + i, width);
-						else
-							turn_NUMBER(square, panel->place[0], there - i,
-								    to + k * width + i, width);
+						turn_NUMBER(square, panel->place[0], there - i, to + k * width + i, width);
 					}
 				}
 			}
