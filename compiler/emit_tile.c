@@ -180,6 +180,7 @@ static const char *step_text(struct body *b, const struct tile *tile, const stru
 	case SIDE_ROW: return names->row[loop->number];
 	case SIDE_COLUMN: return names->col[loop->number];
 	case SIDE_VECTOR: return product(b->e, names->col[0], names->lanes);
+	case SIDE_SUM: return number(b->e, loop_step(tile, loop, 0));
 	default: return "1";
 	}
 }

@@ -54,8 +54,9 @@ struct tile_size {
 /* A loop around the tiles. */
 struct tile_loop {
 	struct tile_axis axis;
-	enum { SIDE_NONE, SIDE_ROW, SIDE_COLUMN, SIDE_VECTOR } side; /* of the tile that it moves along; NONE: by 1 */
-	int number;						     /* which row or column index */
+	/* of the tile that it moves along; SUM: the outermost, of which the tile adds a part; NONE: by 1 */
+	enum { SIDE_NONE, SIDE_ROW, SIDE_COLUMN, SIDE_VECTOR, SIDE_SUM } side;
+	int number; /* which row or column index */
 };
 
 /* The operand that is copied into a panel, in the order in which a tile reads it. */

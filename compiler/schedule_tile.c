@@ -145,45 +145,63 @@ static bool find_problem(struct problem *p, uint64_t open, bool one_row)
 
 /* ---- choosing ---- */
 
-/* The next sum to run outside: of those that still run inside the outermost one, if another one stays. */
-static uint64_t next_outside(const struct problem *p, const struct choice *c)
+/* The outermost of the sums that run inside, -1: there is none; and how many do. */
+static int outermost_sum(const struct problem *p, const struct choice *c, int *n)
 {
-	int outermost = -1, n = 0;
+	int outermost = -1;
 
+	*n = 0;
 	for (int i = 0; i < p->n; i++) {
 		if (!is_inside(p, c, i))
 			continue;
-		n++;
+		++*n;
 		if (outermost < 0 || sum_rank(p, c, i) > sum_rank(p, c, outermost))
 			outermost = i;
 	}
-	return n > 1 ? (uint64_t)1 << outermost : 0;
+	return outermost;
+}
+
+/* The choice with its outermost sum whole, halved, quartered ..: of two operands one may then stay in the first cache. */
+static void try_parts(const struct problem *p, struct choice *c, bool adds, struct choice *best, double *least)
+{
+	enum { MOST_PARTS = 16 };
+	struct tile_size size;
+	int n;
+
+	c->cut = outermost_sum(p, c, &n);
+	for (c->parts = 1; c->parts <= MOST_PARTS; c->parts *= 2) {
+		double cost;
+
+		if (c->parts > 1 && (!adds || n < 2 || p->axis[c->cut].rows || p->axis[c->cut].extent % c->parts))
+			break;
+		cost = best_size(p, c, &p->program->machine[0], *least, &size);
+		if (cost < *least) {
+			*least = cost;
+			*best = *c;
+		}
+	}
+	c->parts = 1;
 }
 
 /* The choice with none, one .. of its sums outside. */
 static void try_sums(const struct problem *p, struct choice *c, struct choice *best, double *least)
 {
-	struct tile_size size;
-	uint64_t more;
+	bool adds = p->adds && !c->dot && !c->across && !c->panel;
+	int n;
 
-	c->outside = 0;
-	do {
-		double cost = best_size(p, c, &p->program->machine[0], *least, &size);
-
-		if (cost < *least) {
-			*least = cost;
-			*best = *c;
-		}
-		more = !p->adds || c->dot || c->across || c->panel ? 0 : next_outside(p, c);
-		c->outside |= more;
-	} while (more);
+	for (c->outside = 0;; c->outside |= (uint64_t)1 << c->cut) {
+		try_parts(p, c, adds, best, least);
+		c->cut = outermost_sum(p, c, &n);
+		if (!adds || n < 2)
+			return;
+	}
 }
 
 /* All tiles that have v as their vector. */
 static void try_vector(const struct problem *p, int v, struct choice *best, double *least)
 {
 	const struct tile_axis *x = &p->axis[v];
-	struct choice c = {.vector = v, .dot = is_sum(x)};
+	struct choice c = {.vector = v, .dot = is_sum(x), .parts = 1};
 	int row[65], col[65], n_row = 0, n_col = 0;
 
 	c.across = x->rows && !c.dot && !p->program->in_process;

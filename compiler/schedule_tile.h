@@ -40,12 +40,21 @@ struct choice {
 	enum panel panel;
 	int vector, row[2], col[2]; /* of an outer product col[0] is the vector */
 	uint64_t outside;	    /* the sums that run around the tile, which adds to the result */
+	int cut, parts;		    /* the sum of which a tile adds one of so many parts, if parts > 1 */
 };
+
+static inline bool adds_up(const struct choice *c) { return c->outside || c->parts > 1; }
 
 /* A sum that runs within the tile. */
 static inline bool is_inside(const struct problem *p, const struct choice *c, int axis)
 {
 	return is_sum(&p->axis[axis]) && !(c->outside >> axis & 1);
+}
+
+/* How far a sum runs within the tile. */
+static inline int64_t extent_inside(const struct problem *p, const struct choice *c, int axis)
+{
+	return p->axis[axis].extent / (axis == c->cut ? c->parts : 1);
 }
 
 static inline int64_t rounds(int64_t extent, int64_t step) { return (extent + step - 1) / step; }

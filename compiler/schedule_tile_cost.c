@@ -71,10 +71,10 @@ static struct reach find_reach(const struct problem *p, const struct choice *c, 
 
 		if (!is_inside(p, c, i) || move == 0 || (wide > 1 && move < wide))
 			continue;
-		reach.steps *= (double)x->extent;
-		reach.span += (double)(x->extent - 1) * (double)move;
+		reach.steps *= (double)extent_inside(p, c, i);
+		reach.span += (double)(extent_inside(p, c, i) - 1) * (double)move;
 		if (bytes > NEAR * wide * p->real_size && bytes % LINE == 0)
-			reach.conflict |= x->extent > WAYS * SETS / common_divisor(bytes / LINE, SETS);
+			reach.conflict |= extent_inside(p, c, i) > WAYS * SETS / common_divisor(bytes / LINE, SETS);
 	}
 	return reach;
 }
@@ -84,7 +84,7 @@ static struct reach find_reach(const struct problem *p, const struct choice *c, 
 struct around {
 	double steps, exits, tiles;
 	struct reach a, b;
-	bool in_rows;	/* A's rows lie side by side */
+	int in_rows;	/* the row index whose elements of A lie side by side, or -1 */
 	bool small;	/* all fits the first cache */
 	double copied;	/* cycles to fill panels, for each element at a step of the sums */
 	double outside; /* elements of that, but for those of the tile's indices */
@@ -157,7 +157,7 @@ int steps_ahead(const struct problem *p, const struct choice *c)
 
 static struct around find_around(const struct problem *p, const struct choice *c, int lanes)
 {
-	struct around around = {.steps = 1, .exits = 1, .tiles = 1, .outside = 1};
+	struct around around = {.steps = 1, .exits = 1, .tiles = c->parts, .outside = 1};
 	int inner = innermost_sum(p, c);
 
 	for (int i = 0; i < p->n; i++) {
@@ -166,16 +166,18 @@ static struct around find_around(const struct problem *p, const struct choice *c
 		if (c->panel && (is_sum(x) || (c->panel == PANEL_A ? x->a : x->b)))
 			around.outside *= (double)x->extent;
 		if (is_inside(p, c, i))
-			around.steps *= (double)(i == c->vector ? rounds(x->extent, lanes) : x->extent);
+			around.steps *= (double)(i == c->vector ? rounds(x->extent, lanes) : extent_inside(p, c, i));
 		else if (i != c->row[0] && i != c->row[1] && i != c->col[0] && i != c->col[1])
 			around.tiles *= (double)x->extent;
 	}
 	if (inner >= 0)
-		around.exits = around.steps / (double)rounds(p->axis[inner].extent, inner == c->vector ? lanes : 1);
+		around.exits = around.steps / (double)rounds(extent_inside(p, c, inner), inner == c->vector ? lanes : 1);
 	around.a = find_reach(p, c, false, 1);
 	around.b = find_reach(p, c, true, c->dot || is_turned(p, c) ? 1 : lanes);
 	around.ahead = steps_ahead(p, c) > 0;
-	around.in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1;
+	around.in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1 ? 0
+			 : c->row[1] >= 0 && p->axis[c->row[1]].a == 1 ? 1
+									: -1;
 	around.small = size_of(p, 0) + size_of(p, 1) + size_of(p, 2) <= L1_BYTES;
 	around.copied = is_turned(p, c) ? 0.6 : c->panel ? 0.4 : 0;
 	if (is_turned(p, c) && around.outside * p->real_size > 2 * size_of(p, 1)) /* windows: short runs, again and again */
@@ -203,25 +205,27 @@ static double side_span(const struct problem *p, const int axis[2], const int si
 static double bring_cost(const struct problem *p, const struct around *around, const struct choice *c,
 			 const struct tile_size *size)
 {
-	enum { KEPT = L1_BYTES / 2, SLACK = 60 /* bytes of a cache line beside those that count */ };
+	enum { KEPT = L1_BYTES / 2, BOTH = L1_BYTES / 4 * 3, SLACK = 60 /* bytes of a cache line beside those that count */ };
 	const double scattered = 0.1, from_far = 0.1,
 		     in_turn = 0.04; /* a byte, which in turn is guessed and comes early */
 	double real = p->real_size;
 	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1], lanes = c->dot ? 1 : size->lanes;
 	double a_span = around->a.span + side_span(p, c->row, size->row, false, 1);
 	double b_span = around->b.span + side_span(p, c->col, size->col, true, lanes);
-	double a = around->a.steps * (rows * real + (around->in_rows && c->panel != PANEL_A ? SLACK : 0));
+	int runs = around->in_rows < 0 || c->panel == PANEL_A ? 0 : rows / size->row[around->in_rows];
+	double a = around->a.steps * (rows * real + runs * SLACK);
 	double b = around->b.steps * cols * real * lanes;
 	bool conflict_a = around->a.conflict && c->panel != PANEL_A;
 	bool conflict_b = around->b.conflict && c->panel != PANEL_B;
-	bool keep_a, keep_b, far;
+	bool keep_a, keep_b, far, room;
 
 	if (around->small)
 		return 0;
 	a = c->panel == PANEL_A || a_span * real > a ? a : a_span * real;
 	b = c->panel == PANEL_B || b_span * real > b ? b : b_span * real;
-	keep_a = a <= KEPT && !conflict_a && c->panel != PANEL_B;
-	keep_b = b <= KEPT && !conflict_b && c->panel != PANEL_A;
+	room = !adds_up(c) || a + b <= BOTH; /* parts of sums are as short as it takes */
+	keep_a = a <= KEPT && room && !conflict_a && c->panel != PANEL_B;
+	keep_b = b <= KEPT && room && !conflict_b && c->panel != PANEL_A;
 	far = a + b > L2_BYTES;
 	a *= conflict_a ? scattered : far ? from_far : in_turn;
 	b *= conflict_b && !around->ahead ? scattered : far ? from_far : in_turn;
@@ -334,13 +338,13 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 				int rows = row0.at[r0] * row1.at[r1];
 				double cost;
 
-				if (!fits(c, rows, cols, target) || ((c->outside || p->once) && !divides(p, c, &size)))
+				if (!fits(c, rows, cols, target) || ((adds_up(c) || p->once) && !divides(p, c, &size)))
 					continue;
 				cost = tile_cost(&around, p, c, &size, target);
 				if (cost * tiles * row0.tiles[r0] + copied >= least) /* it is not less with all that it brings */
 					continue;
 				cost = fmax(cost, cost / 2 + bring_cost(p, &around, c, &size));
-				cost += c->outside ? add_cost(p, lanes, rows, cols) : 0;
+				cost += adds_up(c) ? add_cost(p, lanes, rows, cols) : 0;
 				cost += around.turned * cols * (double)rounds(rows, lanes);
 				cost = cost * tiles * row0.tiles[r0] + copied + around.again * (col0.tiles[c0] - 1);
 				if (cost >= least)

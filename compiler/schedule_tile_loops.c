@@ -104,6 +104,7 @@ int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, int tar
 	case SIDE_ROW: return size->row[loop->number];
 	case SIDE_COLUMN: return size->col[loop->number];
 	case SIDE_VECTOR: return (int64_t)size->col[0] * size->lanes;
+	case SIDE_SUM: return tile->sum[tile->n_sum - 1].extent;
 	default: return 1;
 	}
 }
@@ -113,6 +114,9 @@ static void add_loop(const struct problem *p, const struct choice *c, struct til
 {
 	struct tile_loop loop = {.axis = p->axis[axis]};
 	bool covered = !loop.axis.rows;
+
+	if (is_inside(p, c, axis))
+		loop.side = SIDE_SUM;
 
 	for (int k = 0; k < 2; k++)
 		if (axis == c->row[k])
@@ -142,6 +146,7 @@ bool order_sums(const struct problem *p, const struct choice *c, struct tile *ti
 		}
 		rank[at] = sum_rank(p, c, i);
 		tile->sum[at] = p->axis[i];
+		tile->sum[at].extent = extent_inside(p, c, i);
 		tile->n_sum++;
 	}
 	for (int i = 0; i + 1 < tile->n_sum; i++) /* only the outermost may have a bound that is not constant */
@@ -157,9 +162,9 @@ void order_loops(const struct problem *p, const struct choice *c, struct tile *t
 	double least = INFINITY;
 
 	for (int i = 0; i < p->n; i++)
-		if (!is_inside(p, c, i))
+		if (!is_inside(p, c, i) || extent_inside(p, c, i) < p->axis[i].extent)
 			add_loop(p, c, tile, i);
-	tile->adds = c->outside != 0;
+	tile->adds = adds_up(c);
 	scratch = *tile;
 	if (tile->n_loop <= MOST_ORDERED)
 		try_orders(p, &scratch, 0, tile, &least);
