@@ -27,12 +27,24 @@ static struct sizes sizes_of(int64_t extent, int most)
 	return sizes;
 }
 
+/* Whether another index than that of the samples may be on its side of a tile. */
+static bool has_places(const struct problem *p, int samples)
+{
+	for (int i = 0; i < p->n; i++)
+		if (i != samples && is_row(&p->axis[i]) == is_row(&p->axis[samples]) &&
+		    is_column(&p->axis[i]) == is_column(&p->axis[samples]))
+			return true;
+	return false;
+}
+
+/* Fewer samples than a tile has are slow; and where it might have places, one sample stays near from function to function
+ * (schedule_strips.c). */
 static struct sizes side_sizes(const struct problem *p, int axis)
 {
 	struct sizes sizes = sizes_of(axis < 0 ? 1 : p->axis[axis].extent, LARGEST_SIDE);
 
 	for (int i = 0; axis >= 0 && p->axis[axis].rows && i < sizes.n; i++)
-		sizes.tiles[i] *= sizes.at[i] > 1 ? 1.02 : 1; /* fewer rows than a tile has are slow */
+		sizes.tiles[i] *= sizes.at[i] == 1 ? 1 : has_places(p, axis) ? 1.05 : 1.02;
 	return sizes;
 }
 
