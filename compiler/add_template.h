@@ -1,22 +1,23 @@
 /* add_template.h - a tile that is added to what is there, times a scale; emit_tile_routine.c puts it into generated
  * files behind the tile of the same number of lanes, whose words it shares. */
 
-/* The first rows and elements of the columns were part of the tile before, which overlaps. T is asked for before the sums
- * run, as it may be far away. */
+/* The first rows and elements of the columns were part of the tile before, which overlaps. T, which may be far away, is
+ * asked for while the sums run, a row at each of their first steps: all of it at once would keep A and B waiting. */
 TILE_INLINE void add_NUMBER(const struct tile *tile, int rows, int cols, int repeat, const REAL *restrict a,
 			    const REAL *restrict b, REAL *restrict t, REAL scale, int done_rows, int done)
 {
-	const int n = rows * cols;
+	const int n = rows * cols, first = tile->ask && repeat >= rows ? rows : 0;
 	vector_NUMBER sum[32], factor[28];
 
 	TILE_UNROLL
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && !first; i++)
 		__builtin_prefetch(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
 				   TILE_AT(tile->t_col, i % cols, tile->split[1]), 1);
 	TILE_UNROLL
 	for (int i = 0; i < 32; i++)
 		sum[i] = (vector_NUMBER){0};
-	sums_NUMBER(tile, 0, rows, cols, repeat, a, b, sum, NULL);
+	sums_NUMBER(tile, 0, rows, cols, first, a, b, sum, t, cols);
+	sums_NUMBER(tile, 0, rows, cols, repeat - first, a + first * tile->a_sum[3], b + first * tile->b_sum[3], sum, NULL, 0);
 	TILE_UNROLL
 	for (int c = 0; c < cols; c++)
 		factor[c] = (vector_NUMBER)((mask_NUMBER)((vector_NUMBER){0} + scale) &

@@ -57,7 +57,7 @@ static const char *const head[] = {
 	"\tint trips[3];               /* of the inner sums, innermost first */",
 	"\tint a_sum[4], b_sum[4];     /* their steps; the last is the outermost sum's */",
 	"\tint ahead;                  /* steps by which B is asked for before it is read, or 0 */",
-	"\tint ask;                    /* elements by which a step goes on in what tiles to come read, or 0 */",
+	"\tint ask;                    /* elements by which a step goes on in what is read later, or 0 */",
 	"\tint tail;                   /* dot products: elements beyond whole vectors */",
 	"\tint adds;                   /* to what T was */",
 	"};",

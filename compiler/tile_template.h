@@ -9,10 +9,10 @@ typedef REAL vector_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL
 typedef vector_NUMBER any_vector_NUMBER __attribute__((aligned(sizeof(REAL)), may_alias));
 typedef INTEGER mask_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL))));
 
-/* The sums of rows x cols results, added to what sum is. At each step of them something is asked for that tiles to come
- * will read. */
+/* The sums of rows x cols results, added to what sum is. At each step of them lines are asked for, a vector apart, that
+ * will be read later. */
 TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
-			    const REAL *restrict b, vector_NUMBER sum[32], const REAL *ask)
+			    const REAL *restrict b, vector_NUMBER sum[32], const REAL *ask, int lines)
 {
 	const int n = rows * cols;
 	vector_NUMBER held[28];
@@ -24,8 +24,9 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 				const REAL *pa = a + k3 * tile->a_sum[3] + k2 * tile->a_sum[2] + k1 * tile->a_sum[1];
 				const REAL *pb = b + k3 * tile->b_sum[3] + k2 * tile->b_sum[2] + k1 * tile->b_sum[1];
 
-				if (tile->ask)
-					__builtin_prefetch(ask + k3 * tile->ask);
+				TILE_UNROLL
+				for (int i = 0; i < lines; i++)
+					__builtin_prefetch(ask + k3 * tile->ask + i * lanes_NUMBER);
 				for (int k0 = 0; k0 < tile->trips[0];
 				     k0++, pa += tile->a_sum[0], pb += tile->b_sum[0]) {
 					TILE_UNROLL
@@ -95,7 +96,7 @@ TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int col
 			sum[i] = *(const any_vector_NUMBER *)(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
 							     TILE_AT(tile->t_col, i % cols, tile->split[1]));
 	}
-	sums_NUMBER(tile, dot, rows, cols, repeat, a, b, sum, ask);
+	sums_NUMBER(tile, dot, rows, cols, repeat, a, b, sum, ask, tile->ask != 0);
 	if (!dot) {
 		TILE_UNROLL
 		for (int i = 0; i < n; i++)
