@@ -274,7 +274,7 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	if (!order_sums(p, c, tile))
 		return NULL;
 	order_loops(p, c, tile);
-	tile->ahead = steps_ahead(p, c);
+	tile->ahead = stays_near(p, c, tile) ? 0 : steps_ahead(p, c);
 	tile->asks = asked_loop(p, tile);
 	if (tile->panel) {
 		tile->turned = is_turned(p, c);

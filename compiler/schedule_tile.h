@@ -83,6 +83,9 @@ bool may_cross(const struct problem *p, const struct choice *c);
 /* Steps of the innermost sum by which a tile asks for B before it reads it, where these are long, or share few sets of the
  * cache, half of which they fill at most; else 0. */
 int steps_ahead(const struct problem *p, const struct choice *c);
+
+/* Whether the innermost loop's tiles read the same of B, so little of it that it stays in the first cache. */
+bool stays_near(const struct problem *p, const struct choice *c, const struct tile *tile);
 /* Whether a panel may help the choice. */
 bool may_copy(const struct problem *p, const struct choice *c);
 

@@ -167,6 +167,18 @@ int steps_ahead(const struct problem *p, const struct choice *c)
 	return bytes < LINE ? 0 : steps < MOST ? (int)steps : MOST;
 }
 
+bool stays_near(const struct problem *p, const struct choice *c, const struct tile *tile)
+{
+	enum { NEAR = L1_BYTES / 4 };
+	const struct machine *machine = &p->program->machine[0];
+	const struct tile_size *size = &tile->size[0];
+	struct reach a = find_reach(p, c, false, 1), b = find_reach(p, c, true, machine->lanes);
+	int width = size->col[0] * size->lanes * size->col[1];
+
+	return tile->n_loop > 0 && tile->loop[tile->n_loop - 1].axis.b == 0 && !a.conflict && !b.conflict &&
+	       b.steps * width * p->real_size <= NEAR;
+}
+
 static struct around find_around(const struct problem *p, const struct choice *c, int lanes)
 {
 	struct around around = {.steps = 1, .exits = 1, .tiles = c->parts, .outside = 1};
