@@ -274,6 +274,19 @@ static bool stores_vectors(const struct problem *p, const struct choice *c, cons
 	       size->row[0] % size->lanes == 0;
 }
 
+/* Cycles in which the instructions of a step can begin: those of a value of A where several columns share it, and of
+ * what counts the steps and asks ahead, are no part of multiply-adds. Where registers are few all tiles are so small
+ * that it tells them apart worse than their loads do. */
+static double issue_cost(const struct around *around, const struct machine *target, int rows, int cols)
+{
+	enum { WIDTH = 4, COUNTS = 3, FINDS = 5 /* the place ahead */ };
+	double adds = rows * cols * (target->fused ? 1 : 2);
+
+	if (target->registers <= 16)
+		return 0;
+	return (adds + (cols > 1 ? rows : 0) + cols + COUNTS + (around->ahead ? cols + FINDS : 0)) / WIDTH;
+}
+
 /* Cycles for a tile, by a count of instructions; the weights are round numbers that rank measured schedules. */
 static double tile_cost(const struct around *around, const struct problem *p, const struct choice *c,
 			const struct tile_size *size, const struct machine *target)
@@ -283,7 +296,7 @@ static double tile_cost(const struct around *around, const struct problem *p, co
 	int results = rows * cols;
 	double step = results * (target->fused ? 0.5 : 1), loads = (rows + cols) * 0.5;
 
-	step = loads > step ? loads : step;
+	step = fmax(fmax(step, loads), issue_cost(around, target, rows, cols));
 	step = results < 8 && step < 4 ? 4 : step;
 	step += 0.3 * cols + (dot ? 0.3 : 0.1) * rows;
 	return around->steps * step + 5 * around->exits + 10 +
