@@ -167,7 +167,7 @@ static void start_part(struct emitter *e, unsigned functions)
 {
 	e->calls = functions;
 	e->bodies = (struct text){.arena = e->arena};
-	e->functions = e->libm = (struct table){.arena = e->arena};
+	e->functions = e->libm = e->strips = (struct table){.arena = e->arena};
 	memset(e->helps, 0, sizeof e->helps);
 	e->uses_memcpy = e->uses_memset = e->uses_infinity = e->draws_ahead = false;
 	e->fast_math = 0;

@@ -107,9 +107,9 @@ void write_invocation(struct public_call *c, const struct invocation *call)
 					  : arena_printf(c->e->arena, "%lld",
 							 (long long)call->group->stages.item[0]->eq->index[0].extent));
 	if (f->takes_data)
-		add_parameter(&out, "totals->rows");
+		add_parameter(&out, call->strip ? "ndata" : "totals->rows");
 	if (f->takes_run)
-		add_parameter(&out, "&state->run");
+		add_parameter(&out, call->strip ? "run" : "&state->run");
 	for (int i = 0; i < call->sites.n; i++)
 		add_parameter(&out, arena_printf(c->e->arena, "0x%016" PRIx64 "u /* %s */",
 						 hash_site(call->sites.item[i]), call->sites.item[i]));

@@ -54,6 +54,8 @@ bool same_storage(const struct storage *a, const struct storage *b);
 struct pointer *find_pointer(struct public_call *c, struct tensor *root);
 void need_pointer(struct public_call *c, struct tensor *root, bool written);
 void declare_pointer(struct public_call *c, struct pointer *pointer);
+/* "[n][16]": of what is made in blocks or strips, with the rows that have memory. */
+const char *pointer_shape(struct public_call *c, const struct tensor *t);
 /* base, or base + offset. */
 const char *at_offset(struct public_call *c, const char *base, int64_t offset);
 /* The first element of a field of a struct, whose tensors lack their first `without` axes if they are of the sample. */

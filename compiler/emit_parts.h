@@ -71,6 +71,7 @@ struct emitter {
 	struct text bodies;			 /* all static functions */
 	struct table functions;			 /* from function_key to struct function */
 	struct text key;			 /* of the function that was looked for last */
+	struct table strips;			 /* names of loops over strips, by their text */
 	struct table libm; /* names of libm's functions that are called; value: number of arguments */
 	bool helps[HELP_COUNT];
 	bool uses_memcpy, uses_memset, uses_infinity, draws_ahead;

@@ -103,8 +103,7 @@ static const char *local_array(struct public_call *c, const struct pointer *poin
 	return NULL;
 }
 
-/* "[n][16]": of what is made in blocks or strips, with the rows that have memory. */
-static const char *pointer_shape(struct public_call *c, const struct tensor *t)
+const char *pointer_shape(struct public_call *c, const struct tensor *t)
 {
 	const struct sweep *sweep = c->call == CALL_STEP ? sweep_of(t) : NULL;
 	int64_t rows = sweep ? sweep->room : layout_of(t)->strip_rows[c->call];

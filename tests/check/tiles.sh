@@ -3,7 +3,7 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 turn=0 tiles=0 panels=0 asked=0 added=0 adding=0 across=0 strips=0
+count=0 turn=0 tiles=0 panels=0 asked=0 added=0 adding=0 across=0 strips=0 stripped=0
 
 write_model() { # NUMBER
 	local n batch
@@ -52,7 +52,8 @@ for i in $(seq 1 $((6 + 0${SLOW:+40}))); do
 		asked=$((asked + $(grep -c '\.ask = ' m.c || true)))
 		added=$((added + $(grep -c "^	*add_" m.c || true)))
 		across=$((across + $(grep -c "^	*across_" m.c || true)))
-		strips=$((strips + $(grep -c '^	for (int row = 0; row < n; row += ' m.c || true)))
+		strips=$((strips + $(grep -c '^static .*_in_strips[0-9]*(' m.c || true)))
+		stripped=$((stripped + $(grep -c '^	[a-z].*_in_strips[0-9]*(' m.c || true)))
 		tcc -DNN_PLAIN_LOOPS -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
 		./steps 8 >plain
 		for machine in "${machines[@]}"; do
@@ -92,6 +93,7 @@ done
 [ $across -gt 0 ] || fail "no vectors lie along the samples"
 [ $asked -gt 0 ] || fail "no tile asks for what the next ones read"
 [ $strips -gt 0 ] || fail "no samples go in strips"
+[ $stripped -gt $strips ] || fail "a step and its gradients share no strips"
 echo "$count models (seed $seed): tiles give the numbers of plain loops on: ${machines[*]}"
 
 # The weights of a recurrence are turned once, before its steps, so that vectors of results can read them.
