@@ -153,16 +153,19 @@ static double size_of(const struct problem *p, int operand)
 
 int steps_ahead(const struct problem *p, const struct choice *c)
 {
-	enum { MOST = 8, FAR = 2048 /* bytes of a step that no hardware guesses */ };
+	enum { MOST = 8, FAR = 2048 /* bytes of a step that no hardware guesses */, WIDE = 512 /* that it seldom does */ };
 	int inner = innermost_sum(p, c);
+	struct reach reach;
 	int64_t bytes, steps;
+	bool wide;
 
 	if (c->dot || c->panel == PANEL_B || inner < 0 || p->program->in_process)
 		return 0;
 	bytes = llabs(p->axis[inner].b) * p->real_size;
 	steps = WAYS * SETS / common_divisor(bytes / LINE, SETS) / 2;
-	if (!find_reach(p, c, true, p->program->machine[0].lanes).conflict &&
-	    (bytes < FAR || size_of(p, 1) <= L1_BYTES))
+	reach = find_reach(p, c, true, p->program->machine[0].lanes);
+	wide = bytes >= FAR ? size_of(p, 1) > L1_BYTES : bytes >= WIDE && reach.steps * LINE >= L1_BYTES;
+	if (!reach.conflict && !wide)
 		return 0;
 	return bytes < LINE ? 0 : steps < MOST ? (int)steps : MOST;
 }
