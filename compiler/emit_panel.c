@@ -80,7 +80,7 @@ void fill_panel(struct body *b, const struct tile *tile, const struct tile_names
 		repeat = "n";
 	}
 	if (e->options->tiles)
-		write_line(e, "nn_tile_fill(%s, %s, %s, %s);", order, from, to, repeat);
+		write_line(e, "nn_tile_fill(%s, %s, %s, %s);", order, from, to, names->there ? names->there : repeat);
 	else
 		write_line(e, "fill_%d(&%s, %d, %s, %s, %s, %s, %s);", find_routine(e, tile), order, tile->turned,
 			   tile->panel == PANEL_B ? names->col[1] : names->row[1], repeat,

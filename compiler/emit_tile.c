@@ -224,6 +224,8 @@ static void open_tile_loop(struct body *b, const struct tile *tile, struct tile_
 	/* in words of its own: plain loops would leave a helper unused */
 	write_line(e, "const int %s = %s < %s - %s ? %s : %s - %s;", at, name, end, step, name, end, step);
 	set_slot(b, x->slot, at);
+	names->cut = loop;
+	names->cut_name = name;
 	names->done[loop->side == SIDE_VECTOR] = arena_printf(e->arena, "%s - %s", name, at);
 }
 
@@ -315,7 +317,7 @@ static void write_tile(struct body *b, const struct tile *tile, const struct til
 	struct emitter *e = b->e;
 
 	if (e->options->tiles) {
-		call_tile(b, tile, names->few, names->scale);
+		call_tile(b, tile, names);
 		return;
 	}
 	if (names->few) {

@@ -12,6 +12,8 @@ struct tile_names {
 	const char *there;				/* across samples: how many there are from the tile on */
 	const char *ask;				/* what the next round of a loop reads, or NULL */
 	const char *few;				/* the rows of the batch by which a loop goes on, or NULL */
+	const struct tile_loop *cut;			/* NULL, or the loop that no tile divides: its index, before what begins */
+	const char *cut_name;				/* earlier than it says */
 	const char *scale, *done[2]; /* of a tile that is added: rows, and elements of columns, of the one that it overlaps */
 };
 
@@ -52,8 +54,7 @@ const char *ask_text(struct body *b, const struct tile *tile, const struct tile_
 
 /* The outermost of the tile's loops that the runtime's function has. */
 int first_called_loop(const struct tile *tile);
-/* few: NULL, or a name: where it is 1, the tile has one row of the batch. */
-void call_tile(struct body *b, const struct tile *tile, const char *few, const char *scale);
+void call_tile(struct body *b, const struct tile *tile, const struct tile_names *names);
 /* A pointer to an nn_panel, as C. */
 const char *write_call_panel(struct body *b, const struct tile *tile);
 void declare_routines(struct emitter *e);

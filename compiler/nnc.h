@@ -78,6 +78,7 @@ typedef struct nnc_tiles {
 	int rows, columns;         /* of an outer product, at most; columns count vectors */
 	int dot_rows, dot_columns; /* of a dot product */
 	int sums;                  /* loops within a tile, at most 4 */
+	bool code;                 /* each tile has code of its own: they may be smaller at the end of an index, and lie across samples */
 	bool maps;                 /* whether there are the programs of runtime/map.h, too */
 } nnc_tiles;
 

@@ -69,6 +69,7 @@ struct tile {
 	bool dot;
 	bool across; /* vectors lie along the samples: results are turned as they are stored */
 	bool adds; /* to the result, which is 0 at first: some sums are loops around it */
+	bool rests; /* at the end of an index there are smaller ones, and none overlap */
 	struct tile_axis row[2], col[2];
 	struct tile_axis sum[TILE_SUMS]; /* innermost first */
 	int n_sum;
@@ -327,6 +328,7 @@ struct program {
 	int n_machine;			      /* 0: no tiles */
 	const struct tile_memo *tile_memos[TILE_MEMOS]; /* schedule_tile.c: a hash table of the problems it has met */
 	bool in_process; /* for this machine, the first one; libtcc compiles what is not in tiles */
+	bool own_code;	 /* and each tile has code of its own */
 	bool maps;	 /* or in the host's vector instructions */
 	group_list init, inference, training, update, streaming, average;
 	struct call_plan call[CALL_COUNT];

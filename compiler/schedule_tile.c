@@ -42,6 +42,7 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 	if (tiles) {
 		p->n_machine = 1;
 		p->in_process = true;
+		p->own_code = tiles->code;
 		p->maps = tiles->maps;
 		p->machine[0] = (struct machine){.lanes = tiles->lanes,
 						 .registers = tiles->registers,
@@ -204,7 +205,7 @@ static void try_vector(const struct problem *p, int v, struct choice *best, doub
 	struct choice c = {.vector = v, .dot = is_sum(x), .parts = 1};
 	int row[65], col[65], n_row = 0, n_col = 0;
 
-	c.across = x->rows && !c.dot && !p->program->in_process;
+	c.across = x->rows && !c.dot && (!p->program->in_process || p->program->own_code);
 	if (x->rows != c.across ||
 	    (c.dot ? x->b != 1 || x->a != 1 || p->strict : (x->t != 1 && !c.across) || x->a != 0))
 		return;
@@ -227,7 +228,8 @@ static void try_vector(const struct problem *p, int v, struct choice *best, doub
 					continue;
 				c.outside = 0;
 				for (c.panel = PANEL_NONE; c.panel <= PANEL_B; c.panel++)
-					if ((c.panel == PANEL_NONE || may_copy(p, &c)) && (c.panel == PANEL_B || x->b == 1))
+					if ((c.panel == PANEL_NONE || may_copy(p, &c)) && (c.panel == PANEL_B || x->b == 1) &&
+					    (c.panel == PANEL_B || !c.across || !p->program->in_process))
 						try_sums(p, &c, best, least);
 			}
 }
@@ -274,6 +276,7 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	if (!order_sums(p, c, tile))
 		return NULL;
 	order_loops(p, c, tile);
+	tile->rests = p->program->own_code && (tile->adds || tile->scale);
 	tile->ahead = stays_near(p, c, tile) ? 0 : steps_ahead(p, c);
 	tile->asks = asked_loop(p, tile);
 	if (tile->panel) {

@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "../runtime/tile.h"
+
 /* Sizes worth trying for a side of a tile, and how many tiles each makes of the index. */
 struct sizes {
 	int n, at[LARGEST_SIDE + 1];
@@ -159,7 +161,7 @@ int steps_ahead(const struct problem *p, const struct choice *c)
 	int64_t bytes, steps;
 	bool wide;
 
-	if (c->dot || c->panel == PANEL_B || inner < 0 || p->program->in_process)
+	if (c->dot || c->panel == PANEL_B || inner < 0 || (p->program->in_process && !p->program->own_code))
 		return 0;
 	bytes = llabs(p->axis[inner].b) * p->real_size;
 	steps = WAYS * SETS / common_divisor(bytes / LINE, SETS) / 2;
@@ -308,15 +310,27 @@ static double tile_cost(const struct around *around, const struct problem *p, co
 						       : 3);
 }
 
+/* In process a tile at the end of an index may be smaller, if all loops are the runtime's, or it is the loop that the
+ * panel's first side has in the text. */
+static bool has_rest(const struct problem *p, const struct choice *c, int side, int number)
+{
+	bool copied = c->panel == (side ? PANEL_B : PANEL_A);
+
+	return p->program->own_code && p->n <= NN_TILE_LOOPS && !(copied && number);
+}
+
 /* Whether tiles of a size cover their indices once: those that add must not do so twice. */
 static bool divides(const struct problem *p, const struct choice *c, const struct tile_size *size)
 {
 	const int axis[] = {c->row[0], c->row[1], c->col[0], c->col[1]};
 	const int step[] = {size->row[0], size->row[1], size->col[0] * size->lanes, size->col[1]};
 
-	for (int k = 0; k < 4; k++)
-		if (axis[k] >= 0 && (p->axis[axis[k]].rows || p->axis[axis[k]].extent % step[k]))
+	for (int k = 0; k < 4; k++) {
+		int64_t whole = !has_rest(p, c, k / 2, k % 2) ? step[k] : k == 2 ? size->lanes : 1;
+
+		if (axis[k] >= 0 && (p->axis[axis[k]].rows || p->axis[axis[k]].extent % whole))
 			return false;
+	}
 	return true;
 }
 

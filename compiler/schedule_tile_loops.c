@@ -180,7 +180,7 @@ int asked_loop(const struct problem *p, const struct tile *tile)
 	const struct tensor *from = of_a ? p->a->tensor : p->b->tensor;
 	const struct tile_axis *sum = tile->sum;
 
-	if (at < 0 || tile->panel != PANEL_B || p->program->in_process || tile->n_sum != 1 || sum->rows ||
+	if (at < 0 || tile->panel != PANEL_B || (p->program->in_process && !tile->across) || tile->n_sum != 1 || sum->rows ||
 	    (double)tensor_size(from) * p->real_size <= L2_BYTES / 2)
 		return -1;
 	if (loop->side != (of_a ? SIDE_ROW : SIDE_VECTOR) || loop->number > 0 || loop->axis.rows || inner > 1 ||

@@ -204,6 +204,7 @@ nnr_status late_start(struct late *late, const nnc_options *options, unsigned fu
 				  .dot_rows = set->makes_code ? MOST_IN_CODE : NN_DOT_ROWS,
 				  .dot_columns = set->makes_code ? MOST_IN_CODE : NN_DOT_VECTORS,
 				  .sums = NN_TILE_SUMS,
+				  .code = set->makes_code,
 				  .maps = options->fp != NNC_FP_STRICT};
 	if (nnc_memory(late->compiled) > KEEP_LIMIT)
 		functions = CODE_ALL;

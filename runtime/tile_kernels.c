@@ -211,10 +211,14 @@ static void run_any(const nn_tile *t, const real *a, const real *b, real *result
 	const int rows = t->row[0] * t->row[1], columns = t->column[0] * t->column[1], lanes = t->dot ? 1 : t->lanes;
 	for (int i = 0; i < rows * columns * lanes; i++) {
 		const int row = i / lanes / columns, column = i / lanes % columns, lane = i % lanes;
+		const int sample = column * lanes + lane;
 		const real *at_a = a + place_of(row, t->row, t->a_row);
 		const real *at_b = b + place_of(column, t->column, t->b_column) + lane;
 		int trips[NN_TILE_SUMS], k[NN_TILE_SUMS] = {0}, s = 0;
-		real *at_t = result_at(t, result, row, column) + lane;
+		real *at_t = t->across ? result_at(t, result, row, 0) + (ptrdiff_t)sample * t->t_column[0]
+				       : result_at(t, result, row, column) + lane;
+		if (t->across && sample >= n)
+			continue;
 		real sum = t->adds && t->adds != NN_TILE_SCALED ? *at_t : 0;
 		for (int j = 0; j < NN_TILE_SUMS; j++)
 			trips[j] = trips_of(t, j, n);
@@ -249,6 +253,27 @@ struct call {
 	real scale;
 };
 
+static void run_loops(const struct call *c, int k, const real *a, const real *b, real *result);
+
+/* A round of loop k, which begins at i. */
+static void run_round(const struct call *c, int k, ptrdiff_t i, const real *a, const real *b, real *result)
+{
+	const nn_tile_loop *loop = &c->tile->loop[k];
+	run_loops(c, k + 1, a + i * loop->a, b + i * loop->b, result + i * loop->t);
+}
+
+/* That of the end, with fewer of some count. */
+static void run_rest(const struct call *c, int k, int i, const real *a, const real *b, real *result)
+{
+	const nn_tile_loop *loop = &c->tile->loop[k];
+	nn_tile fewer = *c->tile;
+	const struct call rest = {&fewer, c->kernel, c->n, c->block, c->scale};
+	int32_t *count = loop->rest >= NN_TILE_COLUMN ? &fewer.column[loop->rest - NN_TILE_COLUMN]
+						      : &fewer.row[loop->rest - NN_TILE_ROW];
+	*count = (int32_t)((int64_t)(loop->end - i) * *count / loop->by);
+	run_round(&rest, k, i, a, b, result);
+}
+
 static void run_loops(const struct call *c, int k, const real *a, const real *b, real *result)
 {
 	const nn_tile_loop *loop = &c->tile->loop[k];
@@ -257,10 +282,11 @@ static void run_loops(const struct call *c, int k, const real *a, const real *b,
 		return;
 	}
 	const int end = loop->end == NN_TILE_N ? c->n : loop->end == NN_TILE_BLOCK ? c->block : loop->end;
-	for (int i = 0; i < end; i += loop->by) {
-		const ptrdiff_t at = i < end - loop->by ? i : end - loop->by;
-		run_loops(c, k + 1, a + at * loop->a, b + at * loop->b, result + at * loop->t);
-	}
+	for (int i = 0; i < end; i += loop->by)
+		if (loop->rest && i > end - loop->by)
+			run_rest(c, k, i, a, b, result);
+		else
+			run_round(c, k, i < end - loop->by ? i : end - loop->by, a, b, result);
 }
 
 void TILE_FUNCTION(run)(const nn_tile *t, const real *a, const real *b, real *result, int n, int block,
@@ -308,11 +334,10 @@ INLINE vec interleave(vec x, vec y, bool second)
 		      : (vec)SHUFFLE(double_numbers, (doubles)x, (doubles)y, DOUBLE_PAIRS(0));
 }
 
-/* Square of the elements at from[i * step + j] as to[j * width + i]: rows are interleaved until they are columns. */
-INLINE void turn(const real *from, ptrdiff_t step, real *to, ptrdiff_t width)
+/* A square, turned: its rows are interleaved until they are columns. */
+INLINE void turn_square(vec row[WIDTH])
 {
-	vec row[WIDTH], pair[WIDTH];
-	UNROLL for (int i = 0; i < WIDTH; i++) row[i] = *(const vec *)(from + i * step);
+	vec pair[WIDTH];
 	UNROLL for (int parts = 1; parts < WIDTH; parts *= 2)
 	{
 		UNROLL for (int i = 0; i < WIDTH / 2; i++)
@@ -322,7 +347,32 @@ INLINE void turn(const real *from, ptrdiff_t step, real *to, ptrdiff_t width)
 		}
 		UNROLL for (int i = 0; i < WIDTH; i++) row[i] = pair[i];
 	}
+}
+
+/* Square of the elements at from[i * step + j] as to[j * width + i]; for those i that are not there, the last. */
+INLINE void turn(const real *from, ptrdiff_t step, int there, real *to, ptrdiff_t width)
+{
+	vec row[WIDTH];
+	UNROLL for (int i = 0; i < WIDTH; i++) row[i] = *(const vec *)(from + (i < there ? i : there - 1) * step);
+	turn_square(row);
 	UNROLL for (int i = 0; i < WIDTH; i++) *(vec *)(to + i * width) = row[i];
+}
+
+void TILE_FUNCTION(turn)(const nn_tile *t, const real *sums, real *result, int n)
+{
+	const int rows = t->row[0], lanes = t->lanes;
+	for (int c = 0; c < t->column[0] && c * lanes < n; c++) {
+		real *to = result + (ptrdiff_t)c * lanes * t->t_column[0];
+		const int there = n - c * lanes < lanes ? n - c * lanes : lanes;
+		for (int r = 0; r < rows; r += WIDTH) {
+			const lanes_mask mask = first_lanes(rows - r < WIDTH ? rows - r : WIDTH);
+			vec row[WIDTH];
+			UNROLL for (int i = 0; i < WIDTH; i++) row[i] = *(const vec *)(sums + (c * rows + r + i) * lanes);
+			turn_square(row);
+			UNROLL for (int i = 0; i < WIDTH; i++) if (i < there)
+				store_part(to + (ptrdiff_t)i * t->t_column[0] + r, row[i], mask);
+		}
+	}
 }
 
 /* n elements; rows are short, and most a multiple of a vector. */
@@ -336,7 +386,7 @@ INLINE void copy_row(real *to, const real *from, int n)
 }
 
 /* The innermost loop of a panel. */
-static void fill_steps(const nn_panel *p, const real *from, real *to, int trips)
+static void fill_steps(const nn_panel *p, const real *from, real *to, int trips, int there)
 {
 	const int width = p->run * p->groups;
 	const ptrdiff_t step = p->step[NN_TILE_SUMS - 1];
@@ -345,16 +395,16 @@ static void fill_steps(const nn_panel *p, const real *from, real *to, int trips)
 		const int k = k0 < trips - WIDTH ? k0 : trips - WIDTH;
 		for (int i = 0; i < p->groups; i++)
 			for (int j = 0; j < p->run; j += WIDTH)
-				turn(from + k + (ptrdiff_t)j * p->place + (ptrdiff_t)i * p->group, p->place,
-				     to + (ptrdiff_t)k * width + i * p->run + j, width);
+				turn(from + k + (ptrdiff_t)(j < there ? j : there - 1) * p->place + (ptrdiff_t)i * p->group,
+				     p->place, there - j > 1 ? there - j : 1, to + (ptrdiff_t)k * width + i * p->run + j, width);
 	}
 	for (int k = 0; k < trips && !squares; k++)
 		for (int i = 0; i < p->groups; i++, to += p->run) {
 			const real *at = from + k * step + (ptrdiff_t)i * p->group;
-			if (p->place == 1)
+			if (p->place == 1 && !p->across)
 				copy_row(to, at, p->run);
-			for (int j = 0; j < p->run && p->place != 1; j++)
-				to[j] = at[(ptrdiff_t)j * p->place];
+			for (int j = 0; j < p->run && (p->place != 1 || p->across); j++)
+				to[j] = at[(ptrdiff_t)(j < there ? j : there - 1) * p->place];
 		}
 }
 
@@ -364,11 +414,12 @@ void TILE_FUNCTION(fill)(const nn_panel *p, const real *from, real *to, int n)
 	for (int k = 0; k < NN_TILE_SUMS; k++)
 		trips[k] = p->k[k] == NN_TILE_N ? n : p->k[k];
 	const ptrdiff_t size = (ptrdiff_t)p->run * p->groups * trips[NN_TILE_SUMS - 1];
+	const int there = p->across && n < p->run ? n : p->run;
 	for (int k0 = 0; k0 < trips[0]; k0++)
 		for (int k1 = 0; k1 < trips[1]; k1++)
 			for (int k2 = 0; k2 < trips[2]; k2++, to += size)
 				fill_steps(p,
 					   from + (ptrdiff_t)k0 * p->step[0] + (ptrdiff_t)k1 * p->step[1] +
 						   (ptrdiff_t)k2 * p->step[2],
-					   to, trips[NN_TILE_SUMS - 1]);
+					   to, trips[NN_TILE_SUMS - 1], there);
 }

@@ -19,6 +19,10 @@ struct tile_set {
 	bool makes_code;	  /* tiles have code of their own (tile_code.c) */
 	tile_function *run;	  /* any tile, its loops, and all */
 	tile_function *fill;
+	/* void turn(const nn_tile *tile, const real *sums, real *t, int n): the results of a tile across samples, each
+	 * of whose columns is so many rows of vectors, to where they belong; readable up to the end of a square of
+	 * whole vectors */
+	tile_function *turn;
 	tile_function *map;	  /* of map.h */
 };
 

@@ -11,8 +11,10 @@ enum prefix { PREFIX_NONE, PREFIX_66, PREFIX_F3, PREFIX_F2 };
 
 static void put_byte(struct x86 *x, int byte)
 {
-	if (x->at)
+	if (x->n < x->room)
 		x->at[x->n] = (uint8_t)byte;
+	else
+		x->failed = true;
 	x->n++;
 }
 
@@ -238,7 +240,7 @@ void x86_subtract(struct x86 *x, int to, int32_t value)
 
 void x86_get(struct x86 *x, bool narrow, int to, struct x86_place from) { put_plain(x, narrow, 0x8b, to, from); }
 void x86_put(struct x86 *x, bool narrow, struct x86_place to, int from) { put_plain(x, narrow, 0x89, from, to); }
-void x86_ask(struct x86 *x, struct x86_place at) { put_plain(x, true, 0x0f0d, 1, at); }
+void x86_ask(struct x86 *x, struct x86_place at, bool written) { put_plain(x, true, written ? 0x0f0d : 0x0f18, 1, at); }
 void x86_add_from(struct x86 *x, int to, struct x86_place from) { put_plain(x, false, 0x03, to, from); }
 
 void x86_multiply(struct x86 *x, int to, int from, int64_t by)
@@ -270,6 +272,33 @@ void x86_repeat_below(struct x86 *x, int a, int b, size_t start)
 {
 	put_plain(x, true, 0x3b, a, x86_register(b));
 	jump_back(x, 0x8c, start);
+}
+
+size_t x86_skip_none(struct x86 *x, int counter)
+{
+	if (counter >= 0) {
+		put_plain(x, true, 0x85, counter, x86_register(counter));
+		put_number(x, 0x8e0f, 2);
+	} else {
+		put_byte(x, 0xe9);
+	}
+	put_number(x, 0, 4);
+	return x->n;
+}
+
+void x86_land(struct x86 *x, size_t from)
+{
+	const size_t end = x->n;
+	x->n = from - 4;
+	put_number(x, (int64_t)(end - from), 4);
+	x->n = end;
+}
+
+void x86_call(struct x86 *x, void (*function)(void))
+{
+	put_number(x, 0xb848, 2); /* RAX */
+	put_number(x, (int64_t)(intptr_t)function, 8);
+	put_number(x, 0xd0ff, 2);
 }
 
 void x86_open_frame(struct x86 *x, int bytes)

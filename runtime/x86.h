@@ -10,11 +10,11 @@
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11 };
 
 struct x86 {
-	uint8_t *at; /* NULL: only the length is found */
-	size_t n;
+	uint8_t *at;
+	size_t n, room;
 	bool avx512;  /* else AVX2 and FMA */
 	bool doubles; /* reals of 8 bytes */
-	bool failed;  /* a number has no room in an instruction */
+	bool failed;  /* a number has no room in an instruction, or the code none */
 };
 
 /* A register, or memory at base + offset. */
@@ -58,7 +58,7 @@ void x86_add(struct x86 *x, int to, int64_t value);
 void x86_subtract(struct x86 *x, int to, int32_t value); /* 32 */
 void x86_get(struct x86 *x, bool narrow, int to, struct x86_place from);
 void x86_put(struct x86 *x, bool narrow, struct x86_place to, int from);
-void x86_ask(struct x86 *x, struct x86_place at); /* for memory that will be written */
+void x86_ask(struct x86 *x, struct x86_place at, bool written); /* for memory that will be read, or written */
 void x86_add_from(struct x86 *x, int to, struct x86_place from);
 void x86_multiply(struct x86 *x, int to, int from, int64_t by);
 void x86_take_less(struct x86 *x, int to, int other); /* 32: to is the lesser one */
@@ -66,6 +66,12 @@ void x86_take_less(struct x86 *x, int to, int other); /* 32: to is the lesser on
 /* To `start`, which lies before: after counter -= 1 while it is not 0; while a < b. All 32 bits. */
 void x86_count_down(struct x86 *x, int counter, size_t start);
 void x86_repeat_below(struct x86 *x, int a, int b, size_t start);
+/* Forward: if counter <= 0, or always where it is -1, what follows is left out, up to x86_land. */
+size_t x86_skip_none(struct x86 *x, int counter);
+void x86_land(struct x86 *x, size_t from);
+
+/* A function of C: the arguments are in their registers, none of which is as it was then. */
+void x86_call(struct x86 *x, void (*function)(void));
 
 /* Room on the stack at RSP, aligned to 64 bytes, until the function returns. */
 void x86_open_frame(struct x86 *x, int bytes);

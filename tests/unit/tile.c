@@ -1,6 +1,6 @@
 /* tile.c - tiles of every size and every instruction set that this processor can run, as code of their own and without,
- * against plain loops: random steps, windows that overlap, loops whose ends no tile divides, and arrays that end where
- * a page ends that may not be read. */
+ * against plain loops: random steps, windows that overlap, loops whose ends no tile divides, smaller tiles at their ends,
+ * vectors across samples, and arrays that end where a page ends that may not be read. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <stdlib.h>
@@ -110,9 +110,35 @@ static double plain(const nn_tile *t, ptrdiff_t at_a, ptrdiff_t at_b, const stru
 	return sum;
 }
 
+/* Samples that a tile of these has where it lies across them: all, or not. */
+static int across_samples(const nn_tile *t) { return ROWS < t->lanes * t->column[0] ? ROWS : t->lanes * t->column[0]; }
+
+/* Across samples: rows lie side by side, samples apart, and sums do not add to what is there. */
+static void lie_across(nn_tile *t, ptrdiff_t reach[3])
+{
+	t->across = 1;
+	t->adds = 0;
+	t->t_row[0] = 1;
+	t->t_column[0] = t->row[0] + draw(5);
+	reach[2] = (ptrdiff_t)t->t_column[0] * (across_samples(t) - 1) + t->row[0];
+}
+
+/* One more loop, along a count of the tile: its end has a smaller one. */
+static void add_rest(nn_tile *t, ptrdiff_t reach[3])
+{
+	const int rest = NN_TILE_ROW + draw(4), of = rest >= NN_TILE_COLUMN ? rest - NN_TILE_COLUMN : rest - NN_TILE_ROW;
+	const int count = rest >= NN_TILE_COLUMN ? t->column[of] : t->row[of], unit = rest == NN_TILE_COLUMN ? t->lanes : 1;
+	const int end = (1 + draw(3 * count)) * unit;
+	nn_tile_loop *loop = &t->loop[t->n_loop++];
+	*loop = (nn_tile_loop){end, count * unit, draw(9), draw(9), (int32_t)reach[2], rest};
+	reach[0] += (end - 1) * (ptrdiff_t)loop->a;
+	reach[1] += (end - 1) * (ptrdiff_t)loop->b;
+	reach[2] *= end;
+}
+
 /* A random problem for a tile of a size: sums, loops and steps, and how far they reach. Results lie apart: each index
  * that moves them goes on where all those before it end. */
-static void make_problem(nn_tile *t, int width, ptrdiff_t reach[3])
+static void make_problem(nn_tile *t, int width, bool code, ptrdiff_t reach[3])
 {
 	const int wide = t->dot ? 1 : t->lanes;
 	t->n_sum = t->dot + draw(NN_TILE_SUMS + 1 - t->dot);
@@ -144,6 +170,8 @@ static void make_problem(nn_tile *t, int width, ptrdiff_t reach[3])
 		t->t_row[0] = (int32_t)reach[2] + draw(20);
 		reach[2] = (ptrdiff_t)t->t_row[0] * t->row[0];
 	}
+	if (code && !t->dot && t->row[1] == 1 && t->column[1] == 1 && draw(3) == 0)
+		lie_across(t, reach);
 	t->t_row[1] = (int32_t)reach[2];
 	reach[2] *= t->row[1];
 	t->t_column[1] = (int32_t)reach[2];
@@ -161,6 +189,10 @@ static void make_problem(nn_tile *t, int width, ptrdiff_t reach[3])
 		reach[1] += (real_end(end) - 1) * (ptrdiff_t)t->loop[k].b;
 		reach[2] *= real_end(end);
 	}
+	t->ahead = t->dot ? 0 : draw(6);
+	t->ask = t->n_loop && !t->ahead && !t->dot && draw(2) ? 1 + draw(20) : 0;
+	if (code && !t->dot && !t->across && draw(2))
+		add_rest(t, reach);
 }
 
 /* The tile that begins here, against plain loops. */
@@ -172,8 +204,12 @@ static void check_tile(const struct tile_set *set, const nn_tile *t, const ptrdi
 	const bool exact = strcmp(set->instructions, "base") == 0 && !t->dot;
 	for (int i = 0; i < rows * columns * lanes; i++) {
 		const int row = i / lanes / columns, column = i / lanes % columns, lane = i % lanes;
-		const ptrdiff_t at =
-			start[2] + place_of(row, t->row, t->t_row) + place_of(column, t->column, t->t_column) + lane;
+		const int sample = column * lanes + lane;
+		const ptrdiff_t at = start[2] + place_of(row, t->row, t->t_row) +
+				     (t->across ? (ptrdiff_t)sample * t->t_column[0]
+						: place_of(column, t->column, t->t_column) + lane);
+		if (t->across && sample >= ROWS)
+			continue;
 		double size, want = plain(t, start[0] + place_of(row, t->row, t->a_row),
 					  start[1] + place_of(column, t->column, t->b_column) + lane, a, b,
 					  t->adds == 1 ? value(before, at) : 0, &size);
@@ -192,7 +228,7 @@ static void check_tile(const struct tile_set *set, const nn_tile *t, const ptrdi
 static void check_problem(const struct tile_set *set, size_t real, nn_tile t)
 {
 	ptrdiff_t reach[3];
-	make_problem(&t, set->width, reach);
+	make_problem(&t, set->width, set->makes_code, reach);
 	struct tile_code code = make_tile_code(set, &t, 1);
 	ck_assert(!set->makes_code || code.at);
 	for (int k = 0; k < 2; k++) {
@@ -207,14 +243,20 @@ static void check_problem(const struct tile_set *set, size_t real, nn_tile t)
 			end[i] = (real_end(t.loop[i].end) + t.loop[i].by - 1) / t.loop[i].by;
 		do {
 			ptrdiff_t start[3] = {0};
+			nn_tile here = t;
 			for (int i = 0; i < t.n_loop; i++) {
 				const int last = real_end(t.loop[i].end) - t.loop[i].by, by = at[i] * t.loop[i].by;
-				const int from = by < last ? by : last;
+				const int from = by < last || t.loop[i].rest ? by : last, rest = t.loop[i].rest;
+				if (rest && by > last) {
+					int32_t *count = rest >= NN_TILE_COLUMN ? &here.column[rest - NN_TILE_COLUMN]
+										: &here.row[rest - NN_TILE_ROW];
+					*count = (t.loop[i].end - by) * *count / t.loop[i].by;
+				}
 				start[0] += (ptrdiff_t)from * t.loop[i].a;
 				start[1] += (ptrdiff_t)from * t.loop[i].b;
 				start[2] += (ptrdiff_t)from * t.loop[i].t;
 			}
-			check_tile(set, &t, start, &a, &b, &before, &result, written);
+			check_tile(set, &here, start, &a, &b, &before, &result, written);
 		} while (count_on(at, end, t.n_loop));
 		for (size_t i = 0; i < before.n; i++)
 			ck_assert(written[i] || value(&result, (ptrdiff_t)i) == value(&before, (ptrdiff_t)i));
