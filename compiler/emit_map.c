@@ -121,9 +121,22 @@ static bool run_along(struct map *m, int at, int end, const struct map_space *sp
 	return !space->n || (sums && !places && along < across);
 }
 
+/* Of a sum that goes on: with what the strips of samples before have left. */
+static int add_left(struct map *m, const struct equation *eq, int value)
+{
+	struct expr *subs[MAX_SLOTS];
+	int left;
+
+	for (int s = 0; s < eq->nfree; s++)
+		subs[s] = ex_index(m->b->e->g, s);
+	left = m->failed ? -1 : make_value(m, ex_read(m->b->e->g, eq->tensor, subs, NULL));
+	return m->failed ? -1 : add_instruction(m, NN_MAP_ADD, 2, (int[]){value, left});
+}
+
 static int make_stage_value(struct map *m, const struct stage *stage, bool along)
 {
 	const struct equation *eq = stage->eq;
+	int value;
 
 	start_stage(m->b, eq, m->from);
 	m->loops = 0;
@@ -132,7 +145,8 @@ static int make_stage_value(struct map *m, const struct stage *stage, bool along
 			m->loops |= (uint64_t)1 << s;
 	if (stage->form == FORM_SCATTER || (eq->tensor->elem != ELEM_REAL && m->b->e->real_kind != NNC_FLOAT))
 		return fail_map(m);
-	return stage->form == FORM_MAP ? make_value(m, map_value_of(stage)) : make_reduction(m, stage, along);
+	value = stage->form == FORM_MAP ? make_value(m, map_value_of(stage)) : make_reduction(m, stage, along);
+	return m->b->goes_on ? add_left(m, eq, value) : value;
 }
 
 void make_nest(struct map *m, int at, int end, int from, int to, bool inner)

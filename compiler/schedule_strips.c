@@ -314,7 +314,7 @@ void plan_strips(struct program *p)
 {
 	static const enum call calls[] = {CALL_FORWARD, CALL_LOSS, CALL_BACKWARD, CALL_STEP};
 
-	if (p->in_process || p->g->no_operands || p->g->early_updates)
+	if (p->g->no_operands || p->g->early_updates)
 		return;
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
 		if (p->call[calls[i]].present)
