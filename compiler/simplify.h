@@ -1,6 +1,7 @@
 /* simplify.h - what the files of the simplifier share: simplify.c (the order, dead equations), propagate.c (copies,
  * constants, equal equations), inline.c (element-wise producers into their only reader), absorb.c (scales into weights),
- * join.c (sums of sums), uniform.c (what the elements of an update share). */
+ * join.c (sums of sums), uniform.c (what the elements of an update share), winner.c (what the place of a maximum
+ * chooses). */
 #ifndef NNC_SIMPLIFY_H
 #define NNC_SIMPLIFY_H
 
@@ -31,6 +32,8 @@ void inline_producers(struct graph *g);
 /* Requires: find_usage. Sums that become one are dead. */
 void join_sums(struct graph *g);
 void gather_uniform_factors(struct graph *g);
+/* Requires: find_usage. */
+void read_winners(struct graph *g);
 /* The same as simplify, of part inference where the params are known. */
 void simplify_known(struct graph *g);
 /* absorb.c. Sets usage.of_params. known: what changes between calls counts as the row's. */
