@@ -3,6 +3,7 @@
 #   W=W2,W3     only these works             QUICK=1    fewer rows, builds and samples
 #   PYTHON=P    with the peers' modules      CORE=1     the core that is used
 #   MNIST=DIR   the data set                 SAMPLES=5  of each figure (13)
+#   KANN=DIR    with its kann.c, kautodiff.c and their headers
 #   RECORD=1    write answers.txt: in double by PyTorch where it is found, else by nnc in process
 #   PEERS=0     nnc alone
 # Files are written to OUT, BUILD/bench; what is there already and not older than its sources is used again.
@@ -177,6 +178,19 @@ library() { # NAME HEADER LIBRARY FLAG..
 library OpenBLAS openblas_config.h -lopenblas
 library oneDNN dnnl.h -ldnnl -DUSE_DNNL
 [ -n "$quick" ] || library BLIS blis.h -lblis
+
+kann() { # NAME PROGRAM FLAG..
+	name=$1 program=$2
+	shift 2
+	peer "$program" "$here/peers/kann.c" "$KANN/kann.c" "$KANN/kautodiff.c" -I"$KANN" "$@"
+	plan program "$name" native "./$program" data
+}
+if peers && [ -e "${KANN:-}/kautodiff.c" ]; then
+	kann KANN kann
+	! has_library cblas.h -lopenblas || kann 'KANN + OpenBLAS' kann_openblas -DHAVE_CBLAS -lopenblas
+else
+	lacks KANN 'no kann.c and kautodiff.c in $KANN'
+fi
 
 if [ -n "$torch" ]; then
 	plan program 'PyTorch' native "$torch" "$here/peers/torch_subject.py" data eager
