@@ -6,8 +6,6 @@
 #include "x86.h"
 
 enum { MASK_REGISTER = 1, MASK_BYTES = 32 };
-enum table { TABLE_0F = 1, TABLE_0F38 = 2, TABLE_0F3A = 3 };
-enum prefix { PREFIX_NONE, PREFIX_66, PREFIX_F3, PREFIX_F2 };
 
 static void put_byte(struct x86 *x, int byte)
 {
@@ -25,8 +23,9 @@ static void put_number(struct x86 *x, int64_t value, int bytes)
 		put_byte(x, (int)((uint64_t)value >> 8 * i & 255));
 }
 
-/* The operand's byte and what follows: an offset in units of `unit` where it is short. */
-static void put_operand(struct x86 *x, int reg, struct x86_place place, int unit)
+/* The operand's byte and what follows: an offset in units of `unit` where it is short. behind: bytes of the instruction
+ * that come after it. */
+static void put_operand(struct x86 *x, int reg, struct x86_place place, int unit, int behind)
 {
 	const int low = (reg & 7) << 3, base = place.number & 7;
 	const bool is_short = place.offset % unit == 0 && place.offset / unit >= -128 && place.offset / unit < 128;
@@ -34,8 +33,15 @@ static void put_operand(struct x86 *x, int reg, struct x86_place place, int unit
 		put_byte(x, 0xc0 | low | base);
 		return;
 	}
-	put_byte(x, (is_short ? 0x40 : 0x80) | low | base);
-	if (base == RSP)
+	if (place.in_code) {
+		put_byte(x, 5 | low);
+		put_number(x, place.offset - (int64_t)(x->n + 4 + (size_t)behind), 4);
+		return;
+	}
+	put_byte(x, (is_short ? 0x40 : 0x80) | low | (place.indexed ? 4 : base));
+	if (place.indexed)
+		put_byte(x, (x->doubles ? 3 : 2) << 6 | (place.index & 7) << 3 | base);
+	else if (base == RSP)
 		put_byte(x, 0x24);
 	if (is_short)
 		put_byte(x, (int)(place.offset / unit) & 255);
@@ -45,129 +51,122 @@ static void put_operand(struct x86 *x, int reg, struct x86_place place, int unit
 
 /* ---- vectors ---- */
 
-struct operation {
-	enum table table;
-	enum prefix prefix;
-	bool wide; /* elements of 8 bytes */
-	int code;
-	bool all;    /* EVEX: one element at the memory operand is used in all lanes */
-	bool masked; /* EVEX: lanes that the mask register has not become 0 */
-	int unit;    /* bytes that are moved */
-};
-
 /* VEX: offsets have no units, and lanes no masks. */
-static void put_vex(struct x86 *x, struct operation op, int bytes, int reg, int second, struct x86_place place)
+static void put_vex(struct x86 *x, struct x86_operation op, int bytes, int reg, int second, struct x86_place place)
 {
 	put_byte(x, 0xc4);
-	put_byte(x, (~reg >> 3 & 1) << 7 | 1 << 6 | (~place.number >> 3 & 1) << 5 | (int)op.table);
+	put_byte(x, (~reg >> 3 & 1) << 7 | (~place.index >> 3 & 1) << 6 | (~place.number >> 3 & 1) << 5 | (int)op.table);
 	put_byte(x, op.wide << 7 | (~second & 15) << 3 | (bytes == 32) << 2 | (int)op.prefix);
 	put_byte(x, op.code);
-	put_operand(x, reg, place, 1);
+	put_operand(x, reg, place, 1, op.says);
 }
 
-static void put_evex(struct x86 *x, struct operation op, int bytes, int reg, int second, struct x86_place place)
+static void put_evex(struct x86 *x, struct x86_operation op, int bytes, int reg, int second, struct x86_place place)
 {
-	const int high = place.memory ? 1 : ~place.number >> 4 & 1; /* of a register: bit 4 */
+	const int high = place.memory ? ~place.index >> 3 & 1 : ~place.number >> 4 & 1; /* of a register: bit 4 */
+	second |= place.indexed ? place.index & 16 : 0;
 	put_byte(x, 0x62);
 	put_byte(x, (~reg >> 3 & 1) << 7 | high << 6 | (~place.number >> 3 & 1) << 5 | (~reg >> 4 & 1) << 4 |
 			    (int)op.table);
 	put_byte(x, op.wide << 7 | (~second & 15) << 3 | 1 << 2 | (int)op.prefix);
-	put_byte(x, op.masked << 7 | (bytes == 64 ? 2 : bytes == 32) << 5 | op.all << 4 | (~second >> 4 & 1) << 3 |
-			    (op.masked ? MASK_REGISTER : 0));
+	put_byte(x, (op.mask && !op.keeps) << 7 | (bytes == 64 ? 2 : bytes == 32) << 5 | op.all << 4 |
+			    (~second >> 4 & 1) << 3 | op.mask);
 	put_byte(x, op.code);
-	put_operand(x, reg, place, op.unit);
+	put_operand(x, reg, place, op.unit, op.says);
 }
 
-static void put_vector(struct x86 *x, struct operation op, int bytes, int reg, int second, struct x86_place place)
+void x86_vector(struct x86 *x, struct x86_operation op, int bytes, int reg, int second, struct x86_place place)
 {
 	if (x->avx512)
 		put_evex(x, op, bytes, reg, second, place);
 	else
 		put_vex(x, op, bytes, reg, second, place);
+	if (op.says)
+		put_byte(x, op.byte & 255);
 }
 
 /* Of packed reals: doubles have a prefix of their own. */
-static struct operation packed(const struct x86 *x, int code, int bytes)
+static struct x86_operation packed(const struct x86 *x, int code, int bytes)
 {
-	return (struct operation){TABLE_0F, x->doubles ? PREFIX_66 : PREFIX_NONE, x->doubles && x->avx512, code,
+	return (struct x86_operation){X86_0F, x->doubles ? X86_66 : X86_NONE, x->doubles && x->avx512, code,
 				  .unit = bytes};
 }
 
-static struct operation multiply_add(const struct x86 *x, int unit)
+static struct x86_operation multiply_add(const struct x86 *x, int unit)
 {
-	return (struct operation){TABLE_0F38, PREFIX_66, x->doubles, 0xb8, .unit = unit};
+	return (struct x86_operation){X86_0F38, X86_66, x->doubles, 0xb8, .unit = unit};
 }
 
 void x86_clear(struct x86 *x, int to)
 {
-	const struct operation op = {TABLE_0F, PREFIX_66, false, 0xef, .unit = 1};
-	put_vector(x, op, x->avx512 ? 64 : 32, to, to, x86_register(to));
+	const struct x86_operation op = {X86_0F, X86_66, false, 0xef, .unit = 1};
+	x86_vector(x, op, x->avx512 ? 64 : 32, to, to, x86_register(to));
 }
 
 void x86_load(struct x86 *x, int bytes, int to, struct x86_place from)
 {
-	put_vector(x, packed(x, 0x10, bytes), bytes, to, 0, from);
+	x86_vector(x, packed(x, 0x10, bytes), bytes, to, 0, from);
 }
 
 void x86_store(struct x86 *x, int bytes, struct x86_place to, int from)
 {
-	put_vector(x, packed(x, 0x11, bytes), bytes, from, 0, to);
+	x86_vector(x, packed(x, 0x11, bytes), bytes, from, 0, to);
 }
 
 void x86_broadcast(struct x86 *x, int bytes, int to, struct x86_place from)
 {
-	struct operation op = {TABLE_0F38, PREFIX_66, x->doubles && x->avx512, x->doubles ? 0x19 : 0x18,
+	struct x86_operation op = {X86_0F38, X86_66, x->doubles && x->avx512, x->doubles ? 0x19 : 0x18,
 			       .unit = x->doubles ? 8 : 4};
 	if (x->doubles && bytes == 16) /* twice the lower one */
-		op = (struct operation){TABLE_0F, PREFIX_F2, x->avx512, 0x12, .unit = 8};
-	put_vector(x, op, bytes, to, 0, from);
+		op = (struct x86_operation){X86_0F, X86_F2, x->avx512, 0x12, .unit = 8};
+	x86_vector(x, op, bytes, to, 0, from);
 }
 
 void x86_multiply_add(struct x86 *x, int bytes, int to, int a, struct x86_place b)
 {
-	put_vector(x, multiply_add(x, bytes), bytes, to, a, b);
+	x86_vector(x, multiply_add(x, bytes), bytes, to, a, b);
 }
 
 void x86_scale_add(struct x86 *x, int bytes, int to, int a, struct x86_place b)
 {
-	struct operation op = multiply_add(x, bytes);
+	struct x86_operation op = multiply_add(x, bytes);
 	op.code = 0xa8;
-	put_vector(x, op, bytes, to, a, b);
+	x86_vector(x, op, bytes, to, a, b);
 }
 
 void x86_multiply_add_all(struct x86 *x, int bytes, int to, int a, struct x86_place b)
 {
-	struct operation op = multiply_add(x, x->doubles ? 8 : 4);
+	struct x86_operation op = multiply_add(x, x->doubles ? 8 : 4);
 	op.all = true;
-	put_vector(x, op, bytes, to, a, b);
+	x86_vector(x, op, bytes, to, a, b);
 }
 
 void x86_add_pairs(struct x86 *x, int bytes, int to, int other, int scratch)
 {
-	put_vector(x, packed(x, 0x14, bytes), bytes, scratch, to, x86_register(other)); /* first halves, interleaved */
-	put_vector(x, packed(x, 0x15, bytes), bytes, to, to, x86_register(other));	/* second ones */
-	put_vector(x, packed(x, 0x58, bytes), bytes, to, to, x86_register(scratch));
+	x86_vector(x, packed(x, 0x14, bytes), bytes, scratch, to, x86_register(other)); /* first halves, interleaved */
+	x86_vector(x, packed(x, 0x15, bytes), bytes, to, to, x86_register(other));	/* second ones */
+	x86_vector(x, packed(x, 0x58, bytes), bytes, to, to, x86_register(scratch));
 }
 
 void x86_add_quarters(struct x86 *x, int bytes, int to, int scratch)
 {
 	for (; bytes > 16; bytes /= 2) {
-		const struct operation upper = {TABLE_0F3A, PREFIX_66, bytes == 64, bytes == 64 ? 0x1b : 0x19,
+		const struct x86_operation upper = {X86_0F3A, X86_66, bytes == 64, bytes == 64 ? 0x1b : 0x19,
 						.unit = 1};
-		put_vector(x, upper, bytes, to, 0, x86_register(scratch));
+		x86_vector(x, upper, bytes, to, 0, x86_register(scratch));
 		put_byte(x, 1);
-		put_vector(x, packed(x, 0x58, bytes / 2), bytes / 2, to, to, x86_register(scratch));
+		x86_vector(x, packed(x, 0x58, bytes / 2), bytes / 2, to, to, x86_register(scratch));
 	}
 }
 
 void x86_store_lane(struct x86 *x, struct x86_place to, int from, int lane)
 {
-	struct operation op = {TABLE_0F3A, PREFIX_66, false, 0x17, .unit = 4};
+	struct x86_operation op = {X86_0F3A, X86_66, false, 0x17, .unit = 4};
 	if (x->doubles)
-		op = (struct operation){TABLE_0F, PREFIX_66, x->avx512, lane ? 0x17 : 0x13, .unit = 8};
+		op = (struct x86_operation){X86_0F, X86_66, x->avx512, lane ? 0x17 : 0x13, .unit = 8};
 	else if (lane == 0)
-		op = (struct operation){TABLE_0F, PREFIX_F3, false, 0x11, .unit = 4};
-	put_vector(x, op, 16, from, 0, to);
+		op = (struct x86_operation){X86_0F, X86_F3, false, 0x11, .unit = 4};
+	x86_vector(x, op, 16, from, 0, to);
 	if (lane && !x->doubles)
 		put_byte(x, lane);
 }
@@ -190,19 +189,36 @@ void x86_set_mask(struct x86 *x, int bytes, int lanes)
 
 void x86_load_last(struct x86 *x, int bytes, int to, struct x86_place from, int lanes)
 {
-	struct operation op = packed(x, 0x10, bytes);
-	op.masked = x->avx512;
+	struct x86_operation op = packed(x, 0x10, bytes);
+	op.mask = x->avx512 ? MASK_REGISTER : 0;
 	if (x->avx512) {
-		put_vector(x, op, bytes, to, 0, from);
+		x86_vector(x, op, bytes, to, 0, from);
 		return;
 	}
-	/* and, with bytes of the table of masks, which is found from the place where the next instruction begins */
+	/* and, with bytes of the table of masks */
 	x86_load(x, bytes, to, from);
 	op = packed(x, 0x54, bytes);
-	put_vex(x, op, bytes, to, to, (struct x86_place){true, RBP, 0});
-	x->n -= 2;
-	put_byte(x, 5 | (to & 7) << 3);
-	put_number(x, MASK_BYTES - bytes + lanes * (x->doubles ? 8 : 4) - (int64_t)(x->n + 4), 4);
+	put_vex(x, op, bytes, to, to, x86_in_code(MASK_BYTES - bytes + lanes * (x->doubles ? 8 : 4)));
+}
+
+void x86_mask_from(struct x86 *x, int to, int from)
+{
+	put_number(x, 0x92f8c5, 3); /* kmovw */
+	put_byte(x, 0xc0 | to << 3 | from);
+}
+
+void x86_mask_copy(struct x86 *x, int to, int from)
+{
+	put_number(x, 0x90f8c5, 3);
+	put_byte(x, 0xc0 | to << 3 | from);
+}
+
+void x86_mask_all(struct x86 *x, int to)
+{
+	put_byte(x, 0xc5); /* kxnorw */
+	put_byte(x, 0x84 | (~to & 15) << 3);
+	put_byte(x, 0x46);
+	put_byte(x, 0xc0 | to << 3 | to);
 }
 
 void x86_end_vectors(struct x86 *x) { put_number(x, 0x77f8c5, 3); }
@@ -215,7 +231,7 @@ static void put_plain(struct x86 *x, bool narrow, int code, int reg, struct x86_
 	if (code > 255)
 		put_byte(x, code >> 8);
 	put_byte(x, code & 255);
-	put_operand(x, reg, place, 1);
+	put_operand(x, reg, place, 1, 0);
 }
 
 void x86_set(struct x86 *x, int to, int32_t value)
@@ -255,6 +271,76 @@ void x86_take_less(struct x86 *x, int to, int other)
 	put_plain(x, true, 0x0f4f, to, x86_register(other));
 }
 
+void x86_set_wide(struct x86 *x, struct x86_place to, int32_t value)
+{
+	put_plain(x, false, 0xc7, 0, to);
+	put_number(x, value, 4);
+}
+
+void x86_set_address(struct x86 *x, int to, uint64_t value)
+{
+	put_byte(x, 0x48 | to >> 3);
+	put_byte(x, 0xb8 | (to & 7));
+	put_number(x, (int64_t)value, 8);
+}
+
+void x86_add_to(struct x86 *x, struct x86_place to, int64_t value)
+{
+	if (value == 0)
+		return;
+	put_plain(x, false, 0x81, 0, to);
+	put_number(x, value, 4);
+}
+
+void x86_subtract_from(struct x86 *x, struct x86_place to, int from) { put_plain(x, false, 0x29, from, to); }
+void x86_copy(struct x86 *x, int to, int from) { put_plain(x, false, 0x8b, to, x86_register(from)); }
+void x86_or(struct x86 *x, int to, struct x86_place from) { put_plain(x, true, 0x0b, to, from); }
+void x86_call(struct x86 *x, int at) { put_plain(x, true, 0xff, 2, x86_register(at)); }
+
+void x86_and(struct x86 *x, int to, int32_t value)
+{
+	put_plain(x, true, 0x81, 4, x86_register(to));
+	put_number(x, value, 4);
+}
+
+void x86_divide(struct x86 *x, int to, int shift)
+{
+	put_plain(x, true, 0xc1, 5, x86_register(to));
+	put_byte(x, shift);
+}
+
+size_t x86_jump(struct x86 *x, enum x86_condition condition)
+{
+	if (condition == X86_ALWAYS) {
+		put_byte(x, 0xe9);
+	} else {
+		put_byte(x, 0x0f);
+		put_byte(x, (int)condition);
+	}
+	put_number(x, 0, 4);
+	return x->n;
+}
+
+void x86_land(struct x86 *x, size_t from)
+{
+	const size_t here = x->n;
+	x->n = from - 4;
+	put_number(x, (int64_t)(here - from), 4);
+	x->n = here;
+}
+
+void x86_align(struct x86 *x, size_t by)
+{
+	while (x->n % by)
+		put_byte(x, 0);
+}
+
+void x86_write(struct x86 *x, const void *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		put_byte(x, ((const uint8_t *)bytes)[i]);
+}
+
 static void jump_back(struct x86 *x, int code, size_t start)
 {
 	put_byte(x, 0x0f);
@@ -264,7 +350,12 @@ static void jump_back(struct x86 *x, int code, size_t start)
 
 void x86_count_down(struct x86 *x, int counter, size_t start)
 {
-	put_plain(x, true, 0xff, 1, x86_register(counter));
+	x86_count_place(x, x86_register(counter), start);
+}
+
+void x86_count_place(struct x86 *x, struct x86_place counter, size_t start)
+{
+	put_plain(x, true, 0xff, 1, counter);
 	jump_back(x, 0x85, start);
 }
 
