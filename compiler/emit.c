@@ -174,7 +174,7 @@ static void start_part(struct emitter *e, unsigned functions)
 	e->uses_tiles = e->uses_panels = e->uses_adds = e->uses_across = false;
 	e->tile_lanes.n = e->tile_shapes.n = 0;
 	e->uses_maps = false;
-	e->words.n = 0;
+	e->words.n = e->maps.n = 0;
 }
 
 static void write_size_check(struct emitter *e)
@@ -247,6 +247,12 @@ const int32_t *words_of_part(const struct emitter *e, size_t *n)
 {
 	*n = (size_t)e->words.n;
 	return e->words.item;
+}
+
+const int32_t *maps_of_part(const struct emitter *e, int *n)
+{
+	*n = e->maps.n;
+	return e->maps.item;
 }
 
 const struct nn_model *describe_parts(struct emitter *e)

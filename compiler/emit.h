@@ -33,6 +33,8 @@ const char *emit_part(struct emitter *e, unsigned functions);
 const struct nn_model *describe_parts(struct emitter *e);
 /* Constants that the last text reads as nn_words; they are gone with the next one. */
 const int32_t *words_of_part(const struct emitter *e, size_t *n);
+/* Where among them the programs of maps begin, in the order of their numbers. */
+const int32_t *maps_of_part(const struct emitter *e, int *n);
 /* The tiles that the last part calls, in the order of their numbers. */
 const struct nn_tile *part_tiles(const struct emitter *e, int *n);
 /* header: the file's name, for its guard; NULL: the graph's name and ".h". */

@@ -79,6 +79,7 @@ struct emitter {
 	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
 	bool uses_maps;
 	word_list words; /* in process: constants that the text reads */
+	word_list maps;	 /* of them, where each program begins */
 	bool uses_tiles, uses_blocks, uses_panels, uses_adds, uses_across;
 	LIST(struct tile_lanes) tile_lanes; /* of each routine for tiles */
 	LIST(nn_tile) tile_shapes;	    /* in process: of each tile that is called */

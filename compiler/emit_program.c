@@ -329,7 +329,7 @@ void write_program(struct map *m)
 	struct emitter *e = m->b->e;
 	struct text numbers = {.arena = m->arena}, memory = {.arena = m->arena};
 	word_list program = {0};
-	const char *number = "NULL", *count = "0", *at;
+	const char *number = "NULL", *count = "0", *at, *words;
 	bool rows = m->flat;
 
 	for (int i = 0; i < m->code.n; i++)
@@ -370,8 +370,10 @@ void write_program(struct map *m)
 	at = new_name(e, &m->b->scope, "at");
 	/* with its size: libtcc goes twice through what it has to count */
 	write_line(e, "const %s *const %s[%d] = {%s};", e->real, at, m->memory.n, memory.at);
-	write_line(e, "nn_map_run(%s, %s, %d, %s, %d, %s);", words_text(e, program.item, program.n), count,
-		   m->numbers.n, number, m->memory.n, at);
+	list_add(m->arena, &e->maps, e->words.n);
+	words = words_text(e, program.item, program.n);
+	write_line(e, "nn_maps[%d](%s, %s, %d, %s, %d, %s);", e->maps.n - 1, words, count, m->numbers.n, number,
+		   m->memory.n, at);
 }
 
 void write_map_routine(struct emitter *e)
@@ -379,7 +381,7 @@ void write_map_routine(struct emitter *e)
 	if (!e->uses_maps)
 		return;
 	write_blank(e);
-	write_line(e, "void nn_map_run(const int *program, int n, int n_number, const %s *number, int n_memory,",
+	write_line(e, "extern void (*const nn_maps[])(const int *program, int n, int n_number, const %s *number,",
 		   e->real);
-	write_line(e, "\tconst %s *const *memory);", e->real);
+	write_line(e, "\tint n_memory, const %s *const *memory);", e->real);
 }

@@ -292,6 +292,12 @@ const int32_t *nnc_words(const nnc_model *m, size_t *n)
 	return m->parts ? words_of_part(m->parts, n) : NULL;
 }
 
+const int32_t *nnc_maps_in_process(const nnc_model *m, int *n)
+{
+	*n = 0;
+	return m->parts ? maps_of_part(m->parts, n) : NULL;
+}
+
 const struct nn_model *nnc_descriptor(nnc_model *m)
 {
 	struct view_request request = {0};

@@ -112,6 +112,9 @@ const char *nnc_emit_in_process(nnc_model *model, const nnc_tiles *tiles, unsign
 /* What the text of the last part has as `extern const int nn_words[]`: *n words of 32 bits, gone with the next part. They
  * are to lie where a ptrdiff_t may, and to stay while the code is called. */
 const int32_t *nnc_words(const nnc_model *model, size_t *n);
+/* Where among these words each program of runtime/map.h begins whose function that text calls as nn_maps[0], nn_maps[1],
+ * ...: what runs any such program, or it alone. */
+const int32_t *nnc_maps_in_process(const nnc_model *model, int *n);
 /* The descriptor of that code without its functions, which are NULL in it; until nnc_free. */
 const struct nn_model *nnc_descriptor(nnc_model *model);
 /* The tiles that the last such text calls as nn_tile_0, nn_tile_1, ..., to be given their functions (runtime/tile.h). */

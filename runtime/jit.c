@@ -95,7 +95,9 @@ static int add_symbols(TCCState *tcc, const struct jit_host *host)
 	for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++)
 		if (add_symbol(tcc, symbols[i].name, symbols[i].function) < 0)
 			return -1;
-	if (tiles && (add_symbol(tcc, "nn_tile_fill", tiles->fill) < 0 || add_symbol(tcc, "nn_map_run", tiles->map) < 0))
+	if (tiles && add_symbol(tcc, "nn_tile_fill", tiles->fill) < 0)
+		return -1;
+	if (host && host->maps && tcc_add_symbol(tcc, "nn_maps", host->maps) < 0)
 		return -1;
 	if (host && host->words && tcc_add_symbol(tcc, "nn_words", host->words) < 0)
 		return -1;

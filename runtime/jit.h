@@ -11,6 +11,7 @@ struct jit_host {
 	const struct tile_set *tiles; /* the routines of tile.h and map.h, or NULL */
 	const struct nn_tile *tile;   /* those that the text calls by their numbers, with their functions */
 	int n_tile;
+	const void *maps;	      /* nn_maps, or NULL */
 	const int32_t *words;	      /* nn_words, or NULL */
 	struct late *parts;	      /* what nn_late is called with, where the text is a part of the code; or NULL */
 };

@@ -72,6 +72,8 @@ static void free_part(struct late *late, struct code_part *part)
 	jit_free(part->jit);
 	host_free(&late->host, part->tile);
 	free_tile_code(part->code);
+	host_free(&late->host, part->maps);
+	free_map_code(part->map_code);
 	host_free(&late->host, part->words);
 }
 
@@ -118,6 +120,20 @@ static nnr_status make_tiles(struct late *late, struct code_part *part, int *n)
 	return NNR_OK;
 }
 
+/* The same for the maps; the part has its words. */
+static nnr_status make_maps(struct late *late, struct code_part *part)
+{
+	int n;
+	const int32_t *start = nnc_maps_in_process(late->compiled, &n);
+	if (n == 0)
+		return NNR_OK;
+	part->maps = host_alloc(&late->host, (size_t)n, sizeof *part->maps);
+	if (!part->maps)
+		return NNR_MEMORY;
+	part->map_code = make_map_code(late->tile_set, part->words, start, n, part->maps);
+	return NNR_OK;
+}
+
 static nnr_status copy_words(struct late *late, struct code_part *part)
 {
 	size_t n;
@@ -146,6 +162,9 @@ static nnr_status compile_part(struct late *late, unsigned functions)
 	status = copy_words(late, &part);
 	if (status == NNR_OK)
 		status = make_tiles(late, &part, &host.n_tile);
+	if (status == NNR_OK)
+		status = make_maps(late, &part);
+	host.maps = part.maps;
 	host.tile = part.tile;
 	host.words = part.words;
 	if (status == NNR_OK)

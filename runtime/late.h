@@ -3,6 +3,7 @@
 #define NNR_LATE_H
 
 #include "handle.h"
+#include "map_code.h"
 #include "tile_code.h"
 
 #include <pthread.h>
@@ -28,6 +29,8 @@ struct code_part {
 	struct jit *jit;
 	nn_tile *tile;
 	struct tile_code code;
+	tile_function **maps;	  /* nn_maps, or NULL */
+	struct map_code map_code; /* that is theirs */
 	int32_t *words; /* nn_words, or NULL */
 };
 

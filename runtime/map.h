@@ -1,8 +1,8 @@
 /* map.h - programs of vector instructions that code compiled in process runs instead of loops of its own.
  *
- * An equation is gone through in strips: pieces of its index space of a few hundred elements, for each of which one
- * instruction after the other is done on all elements. An instruction costs a few nanoseconds to begin with; then it
- * runs at the speed of the processor's vectors, whatever compiled the program. The instructions know nothing but
+ * A program says what is done with each element of an index space. On x86-64 it becomes machine code (map_code.c), a
+ * vector of elements after the other. Elsewhere it is gone through in strips, pieces of a few hundred elements, for each
+ * of which one instruction after the other is done on all (map_kernels.c). The instructions know nothing but
  * numbers: which equations there are and in which loops is the compiler's business (compiler/emit_map.c).
  *
  * A program is a list of 32-bit words: how many registers and uniforms it uses, then a SPACE. The first word of an
@@ -110,7 +110,11 @@ enum nn_map_op {
 		NN_MAP_OPS
 };
 
-/* void nn_map_run(const int32_t *program, int n, int n_number, const real *number, int n_memory, real *const *memory);
+/* What runs a program, any or this one:
+ * void run(const int32_t *program, int n, int n_number, const real *number, int n_memory, real *const *memory);
+ *
+ * All elements of a space are independent but for what reductions take in, so they may be gone through in any order;
+ * that in which a sum takes them in depends on what runs it.
  *
  * In strict mode there is none: multiply and add are one instruction, and sums run in the order of the lanes. */
 #endif

@@ -178,16 +178,18 @@ MAP4(select_le, CHOOSE(a <= b, c, d))
 	}
 NN_MAP_FUNCTIONS(FUNCTION)
 
+INLINE real lane_pow(real x, real y)
+{
+	return sizeof(real) == sizeof(float) ? (real)powf((float)x, (float)y) : (real)pow((double)x, (double)y);
+}
+
 static void map_pow(struct frame *f, const int32_t *w)
 {
 	const int n = STEP(1) ? f->n : 1;
 	const ptrdiff_t a = STEP(2) != 0, b = STEP(3) != 0;
 	real *to = AT(1);
-	for (int i = 0; i < n; i++) {
-		const real x = AT(2)[i * a], y = AT(3)[i * b];
-		to[i] = sizeof(real) == sizeof(float) ? (real)powf((float)x, (float)y)
-						      : (real)pow((double)x, (double)y);
-	}
+	for (int i = 0; i < n; i++)
+		to[i] = lane_pow(AT(2)[i * a], AT(3)[i * b]);
 	if (!STEP(1))
 		*(whole *)to = *to + (whole){0};
 }

@@ -1,8 +1,8 @@
 /* map_kernels.c - the instructions of map.h for one instruction set and one type of reals, and what runs them.
  *
- * The Makefile compiles this file like tile_kernels.c. The program is interpreted, not compiled into calls: a table is
- * less text for libtcc than calls whose addresses are computed anew for each strip, and a strip is long enough that
- * what an instruction is costs little. */
+ * The Makefile compiles this file like tile_kernels.c. A program is interpreted where it has no machine code
+ * (map_code.c): a table is less text for libtcc than calls whose addresses are computed anew for each strip, and a strip
+ * is long enough that what an instruction is costs little. */
 #include "map_elements.h"
 #include "map_memory.h"
 
@@ -151,3 +151,29 @@ void TILE_FUNCTION(map)(const int32_t *program, int n, int n_number, const real 
 	program += 2;
 	execute(&f, program, program + (program[0] >> 8) + program[3]);
 }
+
+/* ---- for machine code (map_code.c), which calls them with a vector ---- */
+
+#define VECTOR_FUNCTION(NAME, name, vectors)                                                                           \
+	static whole vector_##name(whole x)                                                                            \
+	{                                                                                                              \
+		real lane[WIDTH];                                                                                      \
+		memcpy(lane, &x, sizeof lane);                                                                         \
+		IVDEP for (int i = 0; i < WIDTH; i++) lane[i] = lane_##name(lane[i]);                                  \
+		memcpy(&x, lane, sizeof lane);                                                                         \
+		return x;                                                                                              \
+	}
+NN_MAP_FUNCTIONS(VECTOR_FUNCTION)
+
+static whole vector_pow(whole x, whole y)
+{
+	for (int i = 0; i < WIDTH; i++)
+		x[i] = lane_pow(x[i], y[i]);
+	return x;
+}
+
+tile_function *const TILE_FUNCTION(functions)[NN_MAP_OPS] = {[NN_MAP_POW] = (tile_function *)vector_pow,
+#define X(NAME, name, vectors) [NN_MAP_##NAME] = (tile_function *)vector_##name,
+							     NN_MAP_FUNCTIONS(X)
+#undef X
+};

@@ -5,14 +5,11 @@
  * as there (tile_sums.c). The loops around count on the stack: each has its index, and where a, b and t are at that.
  *
  * The code is written into pages of its own, which can be executed once they can no longer be written. */
-#if defined(__x86_64__) && !defined(_WIN32)
-#define _DEFAULT_SOURCE
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-#endif
-
 #include "tile_code.h"
+
+#include <string.h>
+
+#include "code_memory.h"
 #include "tile_maker.h"
 
 #if defined(__x86_64__) && !defined(_WIN32)
@@ -153,25 +150,17 @@ static bool write_function(const struct tile_set *set, const nn_tile *tile, stru
 	return !m.x.failed;
 }
 
-/* Pages that are not written cost nothing, and go back. */
-static void give_back(struct tile_code *code, size_t used)
-{
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE), kept = (used + page - 1) / page * page;
-	if (kept < code->size && munmap((uint8_t *)code->at + kept, code->size - kept) == 0)
-		code->size = kept;
-}
-
 struct tile_code make_tile_code(const struct tile_set *set, nn_tile *tile, int n)
 {
 	enum { MOST = 64 << 10 /* bytes of a tile, and more than any takes */ };
-	struct tile_code code = {NULL, (size_t)MOST * (size_t)(n + 1)};
+	struct code_memory code;
 	int made = 0;
 	for (int i = 0; i < n; i++)
 		tile[i].run = set->run;
 	if (!set->makes_code || n == 0)
 		return (struct tile_code){NULL, 0};
-	code.at = mmap(NULL, code.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (code.at == MAP_FAILED)
+	code = open_code((size_t)MOST * (size_t)(n + 1));
+	if (!code.at)
 		return (struct tile_code){NULL, 0};
 	struct x86 x = {.at = code.at, .room = code.size, .avx512 = set->registers == 32, .doubles = set->width == (set->registers == 32 ? 8 : 4)};
 	x86_write_masks(&x);
@@ -185,20 +174,14 @@ struct tile_code make_tile_code(const struct tile_set *set, nn_tile *tile, int n
 		tile[i].run = first.function;
 		made++;
 	}
-	give_back(&code, x.n);
-	if (made && mprotect(code.at, code.size, PROT_READ | PROT_EXEC) == 0)
-		return code;
+	if (close_code(&code, made ? x.n : 0))
+		return (struct tile_code){code.at, code.size};
 	for (int i = 0; i < n; i++)
 		tile[i].run = set->run;
-	free_tile_code(code);
 	return (struct tile_code){NULL, 0};
 }
 
-void free_tile_code(struct tile_code code)
-{
-	if (code.at)
-		munmap(code.at, code.size);
-}
+void free_tile_code(struct tile_code code) { free_code((struct code_memory){code.at, code.size}); }
 
 #else
 

@@ -24,6 +24,8 @@ struct tile_set {
 	 * whole vectors */
 	tile_function *turn;
 	tile_function *map;	  /* of map.h */
+	/* by the operation's number: real vector(real vector), or of two; NULL: it is none of NN_MAP_FUNCTIONS or POW */
+	tile_function *const *functions;
 };
 
 /* The best set that this processor can run. strict: the base set, in which nothing is contracted. */

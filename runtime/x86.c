@@ -203,8 +203,10 @@ void x86_load_last(struct x86 *x, int bytes, int to, struct x86_place from, int 
 
 void x86_mask_from(struct x86 *x, int to, int from)
 {
-	put_number(x, 0x92f8c5, 3); /* kmovw */
-	put_byte(x, 0xc0 | to << 3 | from);
+	put_byte(x, 0xc4); /* kmovw */
+	put_byte(x, from > 7 ? 0xc1 : 0xe1);
+	put_number(x, 0x9278, 2);
+	put_byte(x, 0xc0 | to << 3 | (from & 7));
 }
 
 void x86_mask_copy(struct x86 *x, int to, int from)
@@ -277,13 +279,6 @@ void x86_set_wide(struct x86 *x, struct x86_place to, int32_t value)
 	put_number(x, value, 4);
 }
 
-void x86_set_address(struct x86 *x, int to, uint64_t value)
-{
-	put_byte(x, 0x48 | to >> 3);
-	put_byte(x, 0xb8 | (to & 7));
-	put_number(x, (int64_t)value, 8);
-}
-
 void x86_add_to(struct x86 *x, struct x86_place to, int64_t value)
 {
 	if (value == 0)
@@ -294,8 +289,7 @@ void x86_add_to(struct x86 *x, struct x86_place to, int64_t value)
 
 void x86_subtract_from(struct x86 *x, struct x86_place to, int from) { put_plain(x, false, 0x29, from, to); }
 void x86_copy(struct x86 *x, int to, int from) { put_plain(x, false, 0x8b, to, x86_register(from)); }
-void x86_or(struct x86 *x, int to, struct x86_place from) { put_plain(x, true, 0x0b, to, from); }
-void x86_call(struct x86 *x, int at) { put_plain(x, true, 0xff, 2, x86_register(at)); }
+void x86_or(struct x86 *x, int to, struct x86_place from) { put_plain(x, false, 0x0b, to, from); }
 
 void x86_and(struct x86 *x, int to, int32_t value)
 {
@@ -319,14 +313,6 @@ size_t x86_jump(struct x86 *x, enum x86_condition condition)
 	}
 	put_number(x, 0, 4);
 	return x->n;
-}
-
-void x86_land(struct x86 *x, size_t from)
-{
-	const size_t here = x->n;
-	x->n = from - 4;
-	put_number(x, (int64_t)(here - from), 4);
-	x->n = here;
 }
 
 void x86_align(struct x86 *x, size_t by)

@@ -110,19 +110,16 @@ void x86_land(struct x86 *x, size_t from);
 void x86_call(struct x86 *x, void (*function)(void));
 
 void x86_set_wide(struct x86 *x, struct x86_place to, int32_t value); /* memory */
-void x86_set_address(struct x86 *x, int to, uint64_t value);
 void x86_add_to(struct x86 *x, struct x86_place to, int64_t value);
 void x86_subtract_from(struct x86 *x, struct x86_place to, int from);
 void x86_copy(struct x86 *x, int to, int from);
-void x86_or(struct x86 *x, int to, struct x86_place from);  /* 32 */
+void x86_or(struct x86 *x, int to, struct x86_place from); /* sets the conditions */
 void x86_and(struct x86 *x, int to, int32_t value);	    /* 32; sets the conditions */
 void x86_divide(struct x86 *x, int to, int shift);	    /* 32, by a power of 2; sets the conditions */
 void x86_count_place(struct x86 *x, struct x86_place counter, size_t start); /* 32; as x86_count_down */
-void x86_call(struct x86 *x, int at);
 /* Forwards: where the condition holds, to the place at which x86_land is called with what this returns. */
-enum x86_condition { X86_IF_ZERO = 0x84, X86_IF_NEGATIVE = 0x88, X86_IF_NOT_POSITIVE = 0x8e, X86_ALWAYS = 0 };
+enum x86_condition { X86_IF_ZERO = 0x84, X86_IF_NEGATIVE = 0x88, X86_ALWAYS = 0 };
 size_t x86_jump(struct x86 *x, enum x86_condition condition);
-void x86_land(struct x86 *x, size_t from);
 /* Zeros until n is a multiple of `by`. */
 void x86_align(struct x86 *x, size_t by);
 void x86_write(struct x86 *x, const void *bytes, size_t n);

@@ -45,7 +45,7 @@ START_TEST(no_text)
 	ck_assert_ptr_nonnull(model);
 	text = nnc_emit_in_process(model, &tiles, strstr(cases[_i].text, "train") ? 1u << 9 : 1u << 1);
 	ck_assert_ptr_nonnull(text);
-	ck_assert_ptr_nonnull(strstr(text, "nn_map_run("));
+	ck_assert_ptr_nonnull(strstr(text, "nn_maps[0]("));
 	for (int k = 0; k < 4 && cases[_i].never[k]; k++)
 		ck_assert_msg(!strstr(text, cases[_i].never[k]), "%s in\n%s", cases[_i].never[k], text);
 	nnc_free(model);

@@ -1,0 +1,589 @@
+/* map_code.c - machine code for maps, made when a model is opened.
+ *
+ * What the interpreter does strip by strip, one instruction after the other, is done here vector by vector, all
+ * instructions at once: the loops of the program become loops, one level of each strip that of its vectors, and values
+ * stay in registers. So a row of five elements costs one masked vector, and no value is written that nothing reads.
+ * Which level it is, what lies side by side in memory says; where a program has something that is not known here, it is
+ * interpreted.
+ *
+ * A program's constants stand behind its code, which is made twice: first to know how long it is. */
+#include "map_code.h"
+
+#include "code_memory.h"
+#include "map_maker.h"
+
+#include <string.h>
+
+#if defined(__x86_64__) && !defined(_WIN32)
+
+enum { MOST_WRITTEN_OUT = 8 /* rounds of a loop */, SHORT_BODY = 64 /* words */ };
+
+static void make_code(struct map_maker *m, const int32_t *w, const int32_t *end);
+
+static struct map_words words_of(const int32_t *w, int base)
+{
+	const int32_t *moves = w + 4 + w[1], *body = w + (w[0] >> 8);
+	return (struct map_words){w + 4, moves + 1, body, body + w[3], w[1], w[2], *moves, base};
+}
+
+static const int32_t *next_instruction(const int32_t *w)
+{
+	return w + (w[0] >> 8) + ((w[0] & 255) == NN_MAP_SPACE ? w[3] : 0);
+}
+
+/* ---- movers ---- */
+
+/* How far one moves in a round of a level: bytes of an address, or what is added to an integer. */
+static int64_t mover_step(const struct map_maker *m, const struct map_words *s, int level, int mover)
+{
+	const int32_t *word = m->mover[mover].word, *move = s->moves;
+	if (mover >= NN_MAP_REGISTER)
+		return word >= s->body && word < s->end ? word[1 + s->base + level] : 0;
+	for (int i = 0; i < s->moved; i++, move += 1 + s->levels)
+		if (*move == mover)
+			return (int64_t)move[1 + level] * m->real;
+	return 0;
+}
+
+static struct x86_place mover_home(const struct map_mover *mover)
+{
+	return mover->in_register ? x86_register(mover->home) : frame_slot(mover->home);
+}
+
+/* On by some rounds of a level, without an instruction. */
+static void shift(struct map_maker *m, const struct map_words *s, int level, int64_t rounds)
+{
+	for (int i = 0; i < MOVERS; i++)
+		if (m->mover[i].used)
+			m->mover[i].offset += rounds * mover_step(m, s, level, i);
+}
+
+static void note_offsets(const struct map_maker *m, int64_t offset[MOVERS])
+{
+	for (int i = 0; i < MOVERS; i++)
+		offset[i] = m->mover[i].offset;
+}
+
+/* At the end of a round: on by as much, with the offsets that were noted when it began. */
+static void move_on(struct map_maker *m, const struct map_words *s, int level, int64_t rounds,
+		    const int64_t offset[MOVERS])
+{
+	for (int i = 0; i < MOVERS; i++) {
+		struct map_mover *mover = &m->mover[i];
+		if (!mover->used)
+			continue;
+		x86_add_to(&m->x, mover_home(mover), mover->offset - offset[i] + rounds * mover_step(m, s, level, i));
+		mover->offset = offset[i];
+	}
+}
+
+/* Back by as many rounds as RAX says. */
+static void move_back(struct map_maker *m, const struct map_words *s, int level)
+{
+	for (int i = 0; i < MOVERS; i++) {
+		const int64_t step = m->mover[i].used ? mover_step(m, s, level, i) : 0;
+		if (step == 0)
+			continue;
+		x86_multiply(&m->x, R11, RAX, step);
+		x86_subtract_from(&m->x, mover_home(&m->mover[i]), R11);
+	}
+}
+
+/* ---- loops ---- */
+
+/* RAX = how often a level of as many rounds as the call says is gone through. */
+static void get_rounds(struct map_maker *m, int32_t extent)
+{
+	x86_get(&m->x, true, RAX, frame_slot(SLOT_N));
+	x86_multiply(&m->x, RAX, RAX, -(int64_t)extent);
+}
+
+static struct x86_place open_counter(struct map_maker *m)
+{
+	const int depth = m->depth++;
+	m->failed |= depth >= MOST_DEPTH;
+	return m->counter[depth < MOST_DEPTH ? depth : 0];
+}
+
+/* rounds: 0: as RAX says */
+static size_t start_loop(struct map_maker *m, struct x86_place counter, int64_t rounds)
+{
+	m->failed |= rounds > INT32_MAX;
+	if (rounds && counter.memory)
+		x86_set_wide(&m->x, counter, (int32_t)rounds);
+	else if (rounds)
+		x86_set(&m->x, counter.number, (int32_t)rounds);
+	else if (counter.memory)
+		x86_put(&m->x, true, counter, RAX);
+	else
+		x86_copy(&m->x, counter.number, RAX);
+	return m->x.n;
+}
+
+/* The body for the vector that is at hand. */
+static void make_vector(struct map_maker *m, const struct map_words *s, bool partial, int count)
+{
+	m->partial = partial;
+	m->count = count;
+	set_lanes(m);
+	make_code(m, s->body, s->end);
+	m->partial = false;
+}
+
+static void make_known_vectors(struct map_maker *m, const struct map_words *s, int level)
+{
+	const int32_t extent = s->extent[level], whole = extent / m->width, rest = extent % m->width;
+	int64_t offset[MOVERS];
+	if (whole == 1) {
+		make_vector(m, s, false, 0);
+		shift(m, s, level, m->width);
+	} else if (whole > 1) {
+		const struct x86_place counter = open_counter(m);
+		const size_t start = start_loop(m, counter, whole);
+		note_offsets(m, offset);
+		make_vector(m, s, false, 0);
+		move_on(m, s, level, m->width, offset);
+		x86_count_place(&m->x, counter, start);
+		m->depth--;
+	}
+	if (rest)
+		make_vector(m, s, true, rest);
+	shift(m, s, level, -(int64_t)whole * m->width);
+}
+
+static void make_vectors(struct map_maker *m, const struct map_words *s, int level)
+{
+	const int32_t extent = s->extent[level];
+	int64_t offset[MOVERS];
+	struct x86_place counter;
+	size_t none, start, no_rest;
+	if (extent > 0) {
+		make_known_vectors(m, s, level);
+		return;
+	}
+	note_offsets(m, offset);
+	get_rounds(m, extent);
+	x86_divide(&m->x, RAX, __builtin_ctz((unsigned)m->width));
+	none = x86_jump(&m->x, X86_IF_ZERO);
+	counter = open_counter(m);
+	start = start_loop(m, counter, 0);
+	make_vector(m, s, false, 0);
+	move_on(m, s, level, m->width, offset);
+	x86_count_place(&m->x, counter, start);
+	m->depth--;
+	x86_land(&m->x, none);
+	get_rounds(m, extent);
+	x86_and(&m->x, RAX, m->width - 1);
+	no_rest = x86_jump(&m->x, X86_IF_ZERO);
+	x86_put(&m->x, false, frame_slot(SLOT_REST), RAX);
+	make_vector(m, s, true, 0);
+	move_on(m, s, level, 0, offset);
+	x86_land(&m->x, no_rest);
+	get_rounds(m, extent);
+	x86_and(&m->x, RAX, -m->width);
+	move_back(m, s, level);
+}
+
+/* Few rounds of little. */
+static bool is_written_out(const struct map_words *s)
+{
+	int64_t rounds = 1;
+	for (int l = 0; l < s->levels; l++)
+		rounds *= s->extent[l] > 0 ? s->extent[l] : MOST_WRITTEN_OUT + 1;
+	for (const int32_t *w = s->body; w < s->end; w = next_instruction(w))
+		if ((w[0] & 255) == NN_MAP_SPACE)
+			return false;
+	return s->strip == s->levels && rounds <= MOST_WRITTEN_OUT && s->end - s->body < SHORT_BODY;
+}
+
+/* The levels from this one on but that of the vectors, which is innermost; -1: there is none. */
+static void make_levels(struct map_maker *m, const struct map_words *s, int level, int vectors)
+{
+	const int32_t extent = level < s->levels ? s->extent[level] : 1;
+	int64_t offset[MOVERS];
+	struct x86_place counter;
+	size_t start;
+	if (level == s->levels) {
+		if (vectors >= 0)
+			make_vectors(m, s, vectors);
+		else
+			make_code(m, s->body, s->end);
+		return;
+	}
+	if (level == vectors || extent == 1) {
+		make_levels(m, s, level + 1, vectors);
+		return;
+	}
+	if (is_written_out(s)) {
+		for (int i = 0; i < extent; i++) {
+			make_levels(m, s, level + 1, vectors);
+			shift(m, s, level, 1);
+		}
+		shift(m, s, level, -extent);
+		return;
+	}
+	counter = open_counter(m);
+	if (extent < 0)
+		get_rounds(m, extent);
+	start = start_loop(m, counter, extent < 0 ? 0 : extent);
+	note_offsets(m, offset);
+	make_levels(m, s, level + 1, vectors);
+	move_on(m, s, level, 1, offset);
+	x86_count_place(&m->x, counter, start);
+	m->depth--;
+	if (extent > 0) {
+		shift(m, s, level, -extent);
+	} else {
+		get_rounds(m, extent);
+		move_back(m, s, level);
+	}
+}
+
+/* ---- which level has the vectors ---- */
+
+enum { USUAL_ROWS = 32, IMPOSSIBLE = 1 << 20 };
+
+static double extent_of(const struct map_words *s, int level)
+{
+	return s->extent[level] < 0 ? (double)-s->extent[level] * USUAL_ROWS : s->extent[level];
+}
+
+/* Cycles of a vector's access, by its step. */
+static double access_cost(const struct map_maker *m, const struct map_words *s, int memory, int level, bool stores)
+{
+	const int64_t step = mover_step(m, s, level, memory) / m->real;
+	const bool shuffled = step == 2 && m->x.avx512 && m->real == 4;
+	if (step == 0 || step == 1)
+		return 1;
+	if (shuffled)
+		return 3;
+	if (stores && !m->x.avx512 && s->extent[level] < 0)
+		return IMPOSSIBLE;
+	return (stores ? 1.5 : 1) * m->width;
+}
+
+static double code_cost(const struct map_maker *m, const struct map_words *s, const int32_t *w, const int32_t *end,
+			int level)
+{
+	double cost = 0;
+	for (; w < end; w = next_instruction(w)) {
+		const int op = w[0] & 255;
+		if (op == NN_MAP_SPACE) {
+			const struct map_words inner = words_of(w, 0);
+			double rounds = 1;
+			for (int l = 0; l < inner.levels; l++)
+				rounds *= extent_of(&inner, l);
+			cost += rounds * code_cost(m, s, inner.body, inner.end, level);
+			continue;
+		}
+		cost += 1;
+		if (op == NN_MAP_STORE)
+			cost += access_cost(m, s, w[2], level, true);
+		else if (op == NN_MAP_LOAD || op == NN_MAP_LOAD_INSIDE)
+			cost += access_cost(m, s, w[2], level, false);
+		else if (op > NN_MAP_GATHER)
+			for (int i = 1; i < (w[0] >> 8); i++)
+				if (w[i] >= 0 && w[i] < NN_MAP_REGISTER)
+					cost += access_cost(m, s, w[i], level, i == 1);
+	}
+	return cost;
+}
+
+static int level_of_vectors(const struct map_maker *m, const struct map_words *s)
+{
+	int best = -1;
+	double least = 0;
+	for (int l = s->levels - 1; l >= s->strip; l--) {
+		const double extent = extent_of(s, l), vectors = (double)(int64_t)((extent + m->width - 1) / m->width);
+		const double cost = code_cost(m, s, s->body, s->end, l) * vectors / extent;
+		if (best < 0 || cost < 0.9 * least) {
+			best = l;
+			least = cost;
+		}
+	}
+	return best;
+}
+
+static void make_space(struct map_maker *m, const int32_t *w)
+{
+	const struct map_words s = words_of(w, m->n_index);
+	const bool strips = s.strip < s.levels;
+	const int vectors = strips ? level_of_vectors(m, &s) : -1;
+	for (int l = 0; l < s.levels; l++)
+		m->failed |= s.extent[l] == 0;
+	m->failed |= strips && m->strip;
+	if (m->failed)
+		return;
+	m->n_index += s.levels;
+	if (strips) {
+		m->strip = &s;
+		m->level = vectors;
+	}
+	make_levels(m, &s, 0, vectors);
+	if (strips)
+		m->strip = NULL;
+	m->n_index -= s.levels;
+}
+
+/* Outside of strips there are uniforms only. */
+static bool is_possible(const struct map_maker *m, const int32_t *w)
+{
+	const int op = w[0] & 255;
+	return m->strip || (w[1] >= NN_MAP_UNIFORM && op != NN_MAP_LOAD && op != NN_MAP_LOAD_INSIDE && op != NN_MAP_GATHER);
+}
+
+static void make_code(struct map_maker *m, const int32_t *w, const int32_t *end)
+{
+	for (; w < end && !m->failed; w = next_instruction(w)) {
+		if ((w[0] & 255) == NN_MAP_SPACE)
+			make_space(m, w);
+		else if (is_possible(m, w))
+			make_instruction(m, w);
+		else
+			m->failed = true;
+	}
+}
+
+/* ---- what a program uses ---- */
+
+static void add_integer(struct map_maker *m, const int32_t *word)
+{
+	struct map_mover *mover = &m->mover[NN_MAP_REGISTER + m->n_integer];
+	if (m->n_integer == MOST_INTEGERS) {
+		m->failed = true;
+		return;
+	}
+	m->n_integer++;
+	mover->used = true;
+	mover->word = word;
+	mover->home = m->n_slot++;
+}
+
+/* A uniform that is first seen as an operand is one of the call's numbers. */
+static void see(struct map_maker *m, int slot, bool result)
+{
+	m->failed |= slot < 0 || slot >= NN_MAP_SLOTS;
+	if (m->failed)
+		return;
+	if (slot < NN_MAP_REGISTER)
+		m->mover[slot].used = true;
+	else if (slot >= NN_MAP_UNIFORM && !m->seen[slot])
+		m->number[slot] = !result;
+	m->seen[slot] = true;
+}
+
+/* How many slots stand behind an instruction's first word. */
+static int slots_of(const int32_t *w)
+{
+	switch (w[0] & 255) {
+	case NN_MAP_INDEX: return 1;
+	case NN_MAP_LOAD:
+	case NN_MAP_STORE:
+	case NN_MAP_SPLAT:
+	case NN_MAP_INT_QUOTIENT:
+	case NN_MAP_INT_REMAINDER: return 2;
+	case NN_MAP_LOAD_INSIDE: return 4;
+	default: return (w[0] >> 8) - 1;
+	}
+}
+
+static void look_at_instruction(struct map_maker *m, const int32_t *w, const struct map_words *strip)
+{
+	const int op = w[0] & 255, n = slots_of(w);
+	const bool in_out = op >= NN_MAP_REDUCE_SUM && op <= NN_MAP_TOTAL_MAX;
+	for (int i = 2; i <= n; i++)
+		see(m, w[i], false);
+	see(m, w[1], op != NN_MAP_STORE && !in_out);
+	m->calls |= op == NN_MAP_POW || (op >= NN_MAP_EXP && op < NN_MAP_SQRT);
+	if (op == NN_MAP_INDEX)
+		add_integer(m, w + 2);
+	if (op != NN_MAP_LOAD_INSIDE || !strip)
+		return;
+	w += 5 + strip->levels - strip->strip;
+	for (int c = 0; c < *w; c++)
+		add_integer(m, w + 1 + c * (1 + m->n_index));
+}
+
+static void look_at(struct map_maker *m, const int32_t *w, const int32_t *end, int depth, const struct map_words *strip)
+{
+	m->most_depth = depth > m->most_depth ? depth : m->most_depth;
+	for (; w < end && !m->failed; w = next_instruction(w)) {
+		struct map_words s;
+		if ((w[0] & 255) != NN_MAP_SPACE) {
+			look_at_instruction(m, w, strip);
+			continue;
+		}
+		s = words_of(w, m->n_index);
+		for (int l = 0; l < s.levels; l++)
+			m->has_rows |= s.extent[l] < 0;
+		m->n_index += s.levels;
+		look_at(m, s.body, s.end, depth + s.levels, s.strip < s.levels ? &s : strip);
+		m->n_index -= s.levels;
+	}
+}
+
+/* ---- homes ---- */
+
+static const int8_t kept[SAVED] = {RBX, R12, R13, R14, R15};
+
+/* General registers: of addresses first, in the innermost loops of counters, as far as calls leave them. */
+static void give_registers(struct map_maker *m)
+{
+	static const int8_t others[] = {RSI, RDI, R8, R9, R10};
+	int8_t list[SAVED + sizeof others];
+	int n = 0, taken = 0;
+	for (size_t i = 0; i < sizeof others && !m->calls; i++)
+		list[n++] = others[i];
+	for (int i = 0; i < SAVED; i++)
+		list[n++] = kept[i];
+	for (int i = 0; i < NN_MAP_REGISTER; i++) {
+		struct map_mover *mover = &m->mover[i];
+		if (!mover->used)
+			continue;
+		mover->in_register = taken < n;
+		mover->home = taken < n ? list[taken++] : m->n_slot++;
+	}
+	for (int d = (m->most_depth < MOST_DEPTH ? m->most_depth : MOST_DEPTH) - 1, i = 0; d >= 0; d--, i++)
+		if (i < 2 && !m->calls)
+			m->counter[d] = x86_register(i ? RDX : RCX);
+		else
+			m->counter[d] = taken < n ? x86_register(list[taken++]) : frame_slot(m->n_slot++);
+}
+
+/* Bytes of the frame. */
+static int give_vectors(struct map_maker *m)
+{
+	const int n = m->x.avx512 ? 32 : 16;
+	int next = FIRST_HOME, at = (m->n_slot * 8 + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES;
+	m->buffer = x86_memory(RSP, at);
+	at += VECTOR_BYTES;
+	for (int i = NN_MAP_REGISTER; i < NN_MAP_SLOTS; i++) {
+		const bool uniform = i >= NN_MAP_UNIFORM;
+		if (!m->seen[i])
+			continue;
+		if (next < n && !(uniform && m->calls))
+			m->home[i] = x86_register(next++);
+		else
+			m->home[i] = x86_memory(RSP, at);
+		if (m->calls && !uniform && !m->home[i].memory)
+			m->saved[i] = x86_memory(RSP, at);
+		at += VECTOR_BYTES;
+	}
+	return at;
+}
+
+/* ---- functions ---- */
+
+/* void function(program, n, n_number, number, n_memory, memory) */
+static void make_function(struct map_maker *m, const int32_t *program)
+{
+	struct x86 *x = &m->x;
+	size_t none = 0;
+	x86_open_frame(x, give_vectors(m));
+	for (int i = 0; i < SAVED; i++)
+		x86_put(x, false, frame_slot(SLOT_SAVED + i), kept[i]);
+	x86_put(x, false, frame_slot(SLOT_N), RSI);
+	for (int i = NN_MAP_UNIFORM; i < NN_MAP_SLOTS; i++) {
+		if (!m->number[i])
+			continue;
+		x86_broadcast(x, m->bytes, TEMPORARY, x86_memory(RCX, (int64_t)(i - NN_MAP_UNIFORM) * m->real));
+		keep_result(m, i, TEMPORARY);
+	}
+	x86_copy(x, RAX, R9);
+	for (int i = 0; i < MOVERS; i++) {
+		const struct map_mover *mover = &m->mover[i];
+		if (mover->used && i >= NN_MAP_REGISTER)
+			x86_set_wide(x, frame_slot(mover->home), *mover->word);
+		else if (mover->used) {
+			x86_get(x, false, mover->in_register ? mover->home : R11, x86_memory(RAX, 8 * i));
+			if (!mover->in_register)
+				x86_put(x, false, frame_slot(mover->home), R11);
+		}
+	}
+	if (m->has_rows) {
+		x86_get(x, true, RAX, frame_slot(SLOT_N));
+		x86_or(x, RAX, x86_register(RAX));
+		none = x86_jump(x, X86_IF_ZERO);
+	}
+	make_code(m, program + 2, next_instruction(program + 2));
+	if (m->has_rows)
+		x86_land(x, none);
+	for (int i = 0; i < SAVED; i++)
+		x86_get(x, false, kept[i], frame_slot(SLOT_SAVED + i));
+	x86_return(x);
+}
+
+/* The function of a program, its constants behind it. *constants: where these are, which is found here. false: it is to
+ * be interpreted. */
+static bool write_function(const struct tile_set *set, const int32_t *program, struct x86 *x, size_t *constants)
+{
+	struct map_maker m = {.x = *x, .set = set, .width = set->width, .bytes = x->avx512 ? 64 : 32, .n_slot = SLOTS};
+	m.real = m.bytes / m.width;
+	m.constants_at = (int64_t)*constants;
+	look_at(&m, program + 2, next_instruction(program + 2), 0, NULL);
+	if (m.failed)
+		return false;
+	give_registers(&m);
+	make_function(&m, program);
+	x86_align(&m.x, VECTOR_BYTES);
+	*constants = m.x.n;
+	x86_write(&m.x, m.constant, (size_t)m.n_constant * VECTOR_BYTES);
+	if (m.failed || m.x.failed)
+		return false;
+	x->n = m.x.n;
+	return true;
+}
+
+struct map_code make_map_code(const struct tile_set *set, const int32_t *words, const int32_t *start, int n,
+			      tile_function **run)
+{
+	enum { MOST = 64 << 10 /* bytes of a function; one that takes more is interpreted */ };
+	struct code_memory code;
+	struct x86 x = {.avx512 = set->registers == 32};
+	for (int i = 0; i < n; i++)
+		run[i] = set->map;
+	if (!set->makes_code || n == 0)
+		return (struct map_code){NULL, 0};
+	code = open_code((size_t)MOST * (size_t)n);
+	if (!code.at)
+		return (struct map_code){NULL, 0};
+	x.at = code.at;
+	x.doubles = set->width == (x.avx512 ? 8 : 4);
+	for (int i = 0; i < n; i++) {
+		const size_t at = x.n;
+		size_t constants = 0;
+		union {
+			uint8_t *object;
+			tile_function *function;
+		} first = {.object = x.at + at};
+		x.room = at + MOST;
+		if (!write_function(set, words + start[i], &x, &constants))
+			continue;
+		x.n = at;
+		write_function(set, words + start[i], &x, &constants);
+		run[i] = first.function;
+	}
+	if (close_code(&code, x.n))
+		return (struct map_code){code.at, code.size};
+	for (int i = 0; i < n; i++)
+		run[i] = set->map;
+	return (struct map_code){NULL, 0};
+}
+
+void free_map_code(struct map_code code) { free_code((struct code_memory){code.at, code.size}); }
+
+#else
+
+struct map_code make_map_code(const struct tile_set *set, const int32_t *words, const int32_t *start, int n,
+			      tile_function **run)
+{
+	(void)words;
+	(void)start;
+	for (int i = 0; i < n; i++)
+		run[i] = set->map;
+	return (struct map_code){NULL, 0};
+}
+
+void free_map_code(struct map_code code) { (void)code; }
+
+#endif
