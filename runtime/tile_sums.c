@@ -41,12 +41,13 @@ struct asked {
 	bool b;
 	int base;
 	int64_t beyond;
+	int lines; /* what R8 says, as far apart as columns of results; to be written if there are several */
 };
 
 static void ask_for(struct tile_maker *m, const struct asked *asked, int64_t of_b, int64_t of_far)
 {
-	if (m->tile->ask)
-		x86_ask(&m->x, x86_memory(R8, of_far * m->real), false);
+	for (int c = 0; c < asked->lines; c++)
+		x86_ask(&m->x, x86_memory(R8, (place_of(c, m->column, m->tile->t_column) + of_far) * m->real), m->tile->adds);
 	for (int c = 0; c < m->columns && asked->b; c++) {
 		struct x86_place at = column_at(m, c, of_b + asked->beyond);
 		at.number = asked->base;
@@ -154,21 +155,45 @@ static void make_steps_ahead(struct tile_maker *m, const int64_t each[OPERANDS])
 	const int64_t next = ahead * each[B] + (t->n_sum > 1 ? t->b_sum[1] : (int64_t)m->columns * t->lanes);
 	if (trips != NN_TILE_N) {
 		if (trips > ahead)
-			make_steps(m, 0, trips - ahead, each, (struct asked){true, RDX, ahead * each[B]});
-		make_steps(m, trips - ahead, ahead, each, (struct asked){true, RDX, next - trips * each[B]});
+			make_steps(m, 0, trips - ahead, each, (struct asked){true, RDX, ahead * each[B], 0});
+		make_steps(m, trips - ahead, ahead, each, (struct asked){true, RDX, next - trips * each[B], 0});
 		return;
 	}
 	set_counter(m, 0, NN_TILE_N);
 	x86_subtract(x, counter_of(0), ahead);
 	const size_t none = x86_skip_none(x, counter_of(0));
-	make_steps(m, 0, NN_TILE_N, each, (struct asked){true, RDX, ahead * each[B]});
+	make_steps(m, 0, NN_TILE_N, each, (struct asked){true, RDX, ahead * each[B], 0});
 	x86_land(x, none);
 	x86_set(x, counter_of(0), ahead);
 	x86_get(x, true, R9, tile_slot(SLOT_N));
 	x86_take_less(x, counter_of(0), R9);
 	x86_multiply(x, R9, R9, -each[B] * m->real); /* there is one sum, and R9 counts none */
 	x86_add_from(x, R9, x86_register(RDX));
-	make_steps(m, 0, NN_TILE_N, each, (struct asked){true, R9, next});
+	make_steps(m, 0, NN_TILE_N, each, (struct asked){true, R9, next, 0});
+}
+
+/* Whether results that are added to memory are asked for while the sums run. */
+static bool asks_in_turn(const struct tile_maker *m)
+{
+	const nn_tile *t = m->tile;
+	return t->adds == NN_TILE_SCALED && t->n_sum == 1 && t->trips[0] == NN_TILE_N && t->row[1] == 1 && !t->ahead;
+}
+
+/* The first steps ask for a row of results each: all at once would keep a and b waiting. */
+static void make_steps_in_turn(struct tile_maker *m, const int64_t each[OPERANDS])
+{
+	struct x86 *x = &m->x;
+	x86_get(x, false, R8, x86_register(RCX));
+	x86_set(x, counter_of(0), m->rows);
+	x86_get(x, true, R9, tile_slot(SLOT_N));
+	x86_take_less(x, counter_of(0), R9);
+	make_steps(m, 0, NN_TILE_N, (int64_t[]){each[A], each[B], m->tile->t_row[0]},
+		   (struct asked){.base = RDX, .lines = m->columns});
+	set_counter(m, 0, NN_TILE_N);
+	x86_subtract(x, counter_of(0), m->rows);
+	const size_t none = x86_skip_none(x, counter_of(0));
+	make_steps(m, 0, NN_TILE_N, each, (struct asked){.base = RDX});
+	x86_land(x, none);
 }
 
 static void make_innermost(struct tile_maker *m)
@@ -186,10 +211,12 @@ static void make_innermost(struct tile_maker *m)
 	memset(m->moved, 0, sizeof m->moved);
 	if (t->ahead && !none) {
 		make_steps_ahead(m, each);
+	} else if (asks_in_turn(m)) {
+		make_steps_in_turn(m, each);
 	} else {
 		if (whole == NN_TILE_N)
 			set_counter(m, 0, NN_TILE_N);
-		make_steps(m, 0, whole, each, (struct asked){.base = RDX});
+		make_steps(m, 0, whole, each, (struct asked){.base = RDX, .lines = t->ask != 0});
 	}
 	if (t->dot && t->trips[0] % t->lanes) { /* the last elements, behind some that have been: those count as 0 */
 		const int64_t at = t->trips[0] - t->lanes;
@@ -304,7 +331,7 @@ static void start_results(struct tile_maker *m)
 			x86_load(&m->x, m->bytes, result_register(m, i), at);
 			continue;
 		}
-		if (m->tile->adds)
+		if (m->tile->adds && !asks_in_turn(m))
 			x86_ask(&m->x, at, true);
 		x86_clear(&m->x, i);
 	}
