@@ -4,9 +4,7 @@
  * instructions at once: the loops of the program become loops, one level of each strip that of its vectors, and values
  * stay in registers. So a row of five elements costs one masked vector, and no value is written that nothing reads.
  * Which level it is, what lies side by side in memory says; where a program has something that is not known here, it is
- * interpreted.
- *
- * A program's constants stand behind its code, which is made twice: first to know how long it is. */
+ * interpreted. */
 #include "map_code.h"
 
 #include "code_memory.h"
@@ -513,21 +511,17 @@ static void make_function(struct map_maker *m, const int32_t *program)
 	x86_return(x);
 }
 
-/* The function of a program, its constants behind it. *constants: where these are, which is found here. false: it is to
- * be interpreted. */
-static bool write_function(const struct tile_set *set, const int32_t *program, struct x86 *x, size_t *constants)
+/* The function of a program. false: it is to be interpreted. */
+static bool write_function(const struct tile_set *set, const int32_t *program, struct x86 *x, int *n_constant)
 {
 	struct map_maker m = {.x = *x, .set = set, .width = set->width, .bytes = x->avx512 ? 64 : 32, .n_slot = SLOTS};
 	m.real = m.bytes / m.width;
-	m.constants_at = (int64_t)*constants;
+	m.n_constant = n_constant;
 	look_at(&m, program + 2, next_instruction(program + 2), 0, NULL);
 	if (m.failed)
 		return false;
 	give_registers(&m);
 	make_function(&m, program);
-	x86_align(&m.x, VECTOR_BYTES);
-	*constants = m.x.n;
-	x86_write(&m.x, m.constant, (size_t)m.n_constant * VECTOR_BYTES);
 	if (m.failed || m.x.failed)
 		return false;
 	x->n = m.x.n;
@@ -539,28 +533,25 @@ struct map_code make_map_code(const struct tile_set *set, const int32_t *words, 
 {
 	enum { MOST = 64 << 10 /* bytes of a function; one that takes more is interpreted */ };
 	struct code_memory code;
-	struct x86 x = {.avx512 = set->registers == 32};
+	struct x86 x = {.n = MOST_CONSTANTS * VECTOR_BYTES, .avx512 = set->registers == 32};
+	int n_constant = 0;
 	for (int i = 0; i < n; i++)
 		run[i] = set->map;
 	if (!set->makes_code || n == 0)
 		return (struct map_code){NULL, 0};
-	code = open_code((size_t)MOST * (size_t)n);
+	code = open_code(x.n + (size_t)MOST * (size_t)n);
 	if (!code.at)
 		return (struct map_code){NULL, 0};
 	x.at = code.at;
 	x.doubles = set->width == (x.avx512 ? 8 : 4);
 	for (int i = 0; i < n; i++) {
-		const size_t at = x.n;
-		size_t constants = 0;
 		union {
 			uint8_t *object;
 			tile_function *function;
-		} first = {.object = x.at + at};
-		x.room = at + MOST;
-		if (!write_function(set, words + start[i], &x, &constants))
+		} first = {.object = x.at + x.n};
+		x.room = x.n + MOST;
+		if (!write_function(set, words + start[i], &x, &n_constant))
 			continue;
-		x.n = at;
-		write_function(set, words + start[i], &x, &constants);
 		run[i] = first.function;
 	}
 	if (close_code(&code, x.n))

@@ -31,16 +31,17 @@ struct x86_place address_of(struct map_maker *m, int memory)
 
 static struct x86_place constant(struct map_maker *m, const void *bytes)
 {
+	uint8_t *const first = m->x.at;
 	int i = 0;
-	while (i < m->n_constant && memcmp(m->constant[i], bytes, VECTOR_BYTES) != 0)
+	while (i < *m->n_constant && memcmp(first + i * VECTOR_BYTES, bytes, VECTOR_BYTES) != 0)
 		i++;
 	if (i == MOST_CONSTANTS) {
 		m->failed = true;
 		return x86_in_code(0);
 	}
-	if (i == m->n_constant)
-		memcpy(m->constant[m->n_constant++], bytes, VECTOR_BYTES);
-	return x86_in_code(m->constants_at + (int64_t)i * VECTOR_BYTES);
+	if (i == *m->n_constant)
+		memcpy(first + (*m->n_constant)++ * VECTOR_BYTES, bytes, VECTOR_BYTES);
+	return x86_in_code((int64_t)i * VECTOR_BYTES);
 }
 
 struct x86_place ramp(struct map_maker *m, int64_t by, int64_t from)

@@ -11,8 +11,9 @@
 #include "tile_set.h"
 #include "x86.h"
 
-enum { MOST_INTEGERS = 40, MOVERS = NN_MAP_REGISTER + MOST_INTEGERS, MOST_CONSTANTS = 40, MOST_DEPTH = 20 };
-enum { VECTOR_BYTES = 64 };
+enum { MOST_INTEGERS = 40, MOVERS = NN_MAP_REGISTER + MOST_INTEGERS, MOST_DEPTH = 20 };
+/* Constants of all programs stand before the code. */
+enum { VECTOR_BYTES = 64, MOST_CONSTANTS = 256 };
 
 /* Vector registers: some for what an instruction needs for itself, one of masks for AVX2, then homes. */
 enum { TEMPORARY = 0, MASK_VECTOR = 6, FIRST_HOME = 7 };
@@ -51,9 +52,7 @@ struct map_maker {
 	int level;
 	bool partial;
 	int count;
-	int n_constant;
-	uint8_t constant[MOST_CONSTANTS][VECTOR_BYTES];
-	int64_t constants_at;
+	int *n_constant;
 };
 
 /* Slots of the frame, 8 bytes each. */

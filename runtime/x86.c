@@ -5,6 +5,8 @@
  * short offset counts units of what the instruction moves. */
 #include "x86.h"
 
+#include <string.h>
+
 enum { MASK_REGISTER = 1, MASK_BYTES = 32 };
 
 static void put_byte(struct x86 *x, int byte)
@@ -19,8 +21,11 @@ static void put_byte(struct x86 *x, int byte)
 static void put_number(struct x86 *x, int64_t value, int bytes)
 {
 	x->failed |= bytes == 4 && value != (int32_t)value;
-	for (int i = 0; i < bytes; i++)
-		put_byte(x, (int)((uint64_t)value >> 8 * i & 255));
+	if (x->n + (size_t)bytes <= x->room)
+		memcpy(x->at + x->n, &value, (size_t)bytes); /* the least byte is the first one */
+	else
+		x->failed = true;
+	x->n += (size_t)bytes;
 }
 
 /* The operand's byte and what follows: an offset in units of `unit` where it is short. behind: bytes of the instruction
@@ -313,18 +318,6 @@ size_t x86_jump(struct x86 *x, enum x86_condition condition)
 	}
 	put_number(x, 0, 4);
 	return x->n;
-}
-
-void x86_align(struct x86 *x, size_t by)
-{
-	while (x->n % by)
-		put_byte(x, 0);
-}
-
-void x86_write(struct x86 *x, const void *bytes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		put_byte(x, ((const uint8_t *)bytes)[i]);
 }
 
 static void jump_back(struct x86 *x, int code, size_t start)

@@ -120,9 +120,6 @@ void x86_count_place(struct x86 *x, struct x86_place counter, size_t start); /* 
 /* Forwards: where the condition holds, to the place at which x86_land is called with what this returns. */
 enum x86_condition { X86_IF_ZERO = 0x84, X86_IF_NEGATIVE = 0x88, X86_ALWAYS = 0 };
 size_t x86_jump(struct x86 *x, enum x86_condition condition);
-/* Zeros until n is a multiple of `by`. */
-void x86_align(struct x86 *x, size_t by);
-void x86_write(struct x86 *x, const void *bytes, size_t n);
 
 /* Room on the stack at RSP, aligned to 64 bytes, until the function returns. */
 void x86_open_frame(struct x86 *x, int bytes);
