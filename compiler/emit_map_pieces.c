@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { SHORT_ROW = 24 };
+enum { SHORT_ROW = 8 };
 
 /* Whether rows of a quotient of the innermost index are so short that it is better computed. */
 static bool has_short_rows(const struct stage *stage)
