@@ -353,7 +353,7 @@ struct tile_memo {
 	const struct tile_memo *next;
 	struct tile_axis *axis;
 	int n;
-	bool panels, adds, once;
+	bool panels, adds, once, updates;
 	bool swapped; /* the factors */
 	struct choice choice;
 	double least;
@@ -375,7 +375,8 @@ static uint64_t hash_axes(const struct problem *p)
 
 static bool same_axes(const struct problem *p, const struct tile_memo *memo)
 {
-	bool same = p->n == memo->n && p->panels == memo->panels && p->adds == memo->adds && p->once == memo->once;
+	bool same = p->n == memo->n && p->panels == memo->panels && p->adds == memo->adds && p->once == memo->once &&
+		    !p->stage->adds == !memo->updates;
 
 	for (int i = 0; same && i < p->n; i++)
 		same = same_axis(&p->axis[i], &memo->axis[i]);
@@ -393,7 +394,7 @@ static const struct tile_memo *search_tiles(struct problem *p)
 	if (found)
 		return found;
 	memo = arena_alloc(arena, sizeof *memo);
-	*memo = (struct tile_memo){.next = *list, .n = p->n, .panels = p->panels, .adds = p->adds, .once = p->once, .least = INFINITY};
+	*memo = (struct tile_memo){.next = *list, .n = p->n, .panels = p->panels, .adds = p->adds, .once = p->once, .updates = p->stage->adds, .least = INFINITY};
 	memo->axis = arena_array(arena, (size_t)p->n, sizeof *memo->axis);
 	memcpy(memo->axis, p->axis, (size_t)p->n * sizeof *memo->axis);
 	for (int swapped = 0; swapped < 2; swapped++) {

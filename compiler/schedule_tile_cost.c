@@ -174,7 +174,7 @@ int steps_ahead(const struct problem *p, const struct choice *c)
 
 bool stays_near(const struct problem *p, const struct choice *c, const struct tile *tile)
 {
-	enum { NEAR = L1_BYTES / 4 };
+	enum { NEAR = L1_BYTES / 2 };
 	const struct machine *machine = &p->program->machine[0];
 	const struct tile_size *size = &tile->size[0];
 	struct reach a = find_reach(p, c, false, 1), b = find_reach(p, c, true, machine->lanes);
@@ -270,6 +270,18 @@ static double add_cost(const struct problem *p, int lanes, int rows, int cols)
 	double bytes = (double)rows * cols * lanes * p->real_size;
 
 	return rows * cols * 0.5 + (size_of(p, 2) > L1_BYTES / 2 ? bytes * in_turn : 0);
+}
+
+/* Cycles to find the pages of results that are added to memory: a row's is another one than the row's before, and if
+ * panels do not keep the rows of A, the next tile has other rows. */
+static double page_cost(const struct problem *p, const struct choice *c, int rows)
+{
+	enum { FAR = 2048 /* bytes, half a page */, FOUND = 4 };
+
+	if (!p->stage->adds || c->dot || c->panel == PANEL_A || c->row[0] < 0 ||
+	    p->axis[c->row[0]].t * p->real_size < FAR)
+		return 0;
+	return FOUND * rows;
 }
 
 /* Whether the results of a dot product are stored as vectors. */
@@ -399,6 +411,7 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 					continue;
 				cost = fmax(cost, cost / 2 + bring_cost(p, &around, c, &size));
 				cost += adds_up(c) ? add_cost(p, lanes, rows, cols) : 0;
+				cost += page_cost(p, c, rows);
 				cost += around.turned * cols * (double)rounds(rows, lanes);
 				cost = cost * tiles * row0.tiles[r0] + copied + around.again * (col0.tiles[c0] - 1);
 				if (cost >= least)
