@@ -105,6 +105,43 @@ static bool is_neutral_value(enum reducer red, const struct expr *e)
 	return (red == RED_SUM && ex_is_num(e, 0)) || (red == RED_PROD && ex_is_num(e, 1));
 }
 
+/* The function that each of the terms is, where compilers can make vectors of its calls; NULL: there is none. */
+static const char *shared_function(struct body *b, const expr_list *terms)
+{
+	enum { PAYS = 8 /* terms from which on an array is no detour */ };
+	const struct expr *first = terms->item[0];
+
+	if (terms->n < PAYS || b->e->options->tiles || first->elem != ELEM_REAL || first->n != 1)
+		return NULL;
+	for (int i = 1; i < terms->n; i++)
+		if (terms->item[i]->op != first->op)
+			return NULL;
+	return fast_math_name(b->e, ex_name(first->op));
+}
+
+/* The terms, one function of different values, which is computed in a loop over them. */
+static const char *called_terms(struct body *b, const struct equation *eq, const expr_list *terms, const char *function)
+{
+	struct emitter *e = b->e;
+	const char *name = new_name(e, &b->scope, arena_printf(e->arena, "%s_term", base_name(b, eq->tensor)));
+	const char *k = new_name(e, &b->scope, "k");
+	struct text values = {.arena = e->arena}, out = {.arena = e->arena};
+	expr_list args = {0};
+
+	for (int i = 0; i < terms->n; i++)
+		list_add(e->arena, &args, terms->item[i]->arg[0]);
+	write_temps(b, args.item, args.n, TEMPS_HERE);
+	for (int i = 0; i < args.n; i++) {
+		text_printf(&values, "%s%s", i ? ", " : "", expr_text(b, args.item[i]));
+		text_printf(&out, "%s%s[%d]", i == 0 ? "" : eq->red == RED_SUM ? " + " : " * ", name, i);
+	}
+	write_line(e, "%s %s[%d] = {%s};", e->real, name, args.n, values.at);
+	open_block(e, "for (int %s = 0; %s < %d; %s++) {", k, k, args.n, k);
+	write_line(e, "%s[%s] = %s(%s[%s]);", name, k, function, name, k);
+	close_block(e, "}");
+	return out.at;
+}
+
 /* The terms of one element of a sum or product, joined; NULL: there are none. */
 static const char *joined_terms(struct body *b, const struct stage *stage, struct place_values *v)
 {
@@ -113,6 +150,7 @@ static const char *joined_terms(struct body *b, const struct stage *stage, struc
 	expr_list terms = {0};
 	int slots[64], n = bound_slots(b, stage, slots);
 	bool sum = eq->red == RED_SUM;
+	const char *function;
 
 	for (int k = 0; k < n; k++)
 		set_value(b, v, eq, slots[k], 0);
@@ -124,6 +162,8 @@ static const char *joined_terms(struct body *b, const struct stage *stage, struc
 	} while (advance(b, v, eq, slots, n));
 	if (!terms.n)
 		return NULL;
+	if ((function = shared_function(b, &terms)))
+		return called_terms(b, eq, &terms, function);
 	write_temps(b, terms.item, terms.n, TEMPS_HERE);
 	for (int i = 0; i < terms.n; i++) {
 		struct expr *term = terms.item[i];

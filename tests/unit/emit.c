@@ -398,6 +398,31 @@ START_TEST(products_of_slices_are_tiles)
 }
 END_TEST
 
+/* A sum of one function of several values calls it in a loop, of which compilers make vectors. */
+START_TEST(calls_stand_side_by_side)
+{
+	options.real = NNC_FLOAT;
+	ck_assert_ptr_nonnull(strstr(function(c_of(build("input x[10]\ny = sum[k] exp(x[k] - x[0])\noutput y\n")), "compute_y"),
+				     "y_term[k] = fast_exp(y_term[k]);"));
+}
+END_TEST
+
+/* Tiles of an update ask for a row of the param at each of their first steps, and not for what the first cache holds. */
+START_TEST(updates_ask_for_rows)
+{
+	const char *model = "input x[784]\ntarget y: class[10]\nz = x -> a: dense(128) -> relu -> b: dense(10)\n"
+			    "loss cross_entropy(z, y)\ntrain sgd(lr=0.1) batch=%d\n";
+	const char *text;
+
+	options.real = NNC_FLOAT;
+	text = function(c_of(build(arena_printf(&ctx.arena, model, 32))), "update_a_weight2");
+	ck_assert_ptr_nonnull(strstr(text, ".ask = 784}"));
+	ck_assert_ptr_null(strstr(text, ".ahead"));
+	text = function(c_of(build(arena_printf(&ctx.arena, model, 128))), "update_a_weight2");
+	ck_assert_ptr_nonnull(strstr(text, ".ahead = 8, .ask = 784}"));
+}
+END_TEST
+
 /* The largest of many in lanes; and what is one number for a row stands before the loop over its elements. */
 START_TEST(rows_run_in_vectors)
 {
@@ -564,6 +589,8 @@ int main(void)
 	tcase_add_test(tests, strict_says_so);
 	tcase_add_test(tests, few_units_run_in_vectors);
 	tcase_add_test(tests, products_of_slices_are_tiles);
+	tcase_add_test(tests, calls_stand_side_by_side);
+	tcase_add_test(tests, updates_ask_for_rows);
 	tcase_add_test(tests, rows_run_in_vectors);
 	tcase_add_test(tests, inference_only);
 	tcase_add_test(tests, weights_embedded);
