@@ -4,6 +4,7 @@
  * compiler the text. Offsets and sizes are those that sizeof and offsetof give the structs there (emit_sizes.c). */
 #include "describe.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- the fingerprint: names, shapes and the equations of inference ---- */
@@ -151,6 +152,7 @@ void describe_model(struct emitter *e, struct description *d)
 			      .work1_size = (size_t)size.work1,
 			      .totals_size = (size_t)size.totals,
 			      .stream_size = (size_t)size.stream,
+			      .own_size = (size_t)p->own * real,
 			      .name = e->g->name,
 			      .source = e->g->src ? source_text(e->g->src) : "",
 			      .fingerprint = fingerprint(e),
@@ -159,5 +161,6 @@ void describe_model(struct emitter *e, struct description *d)
 			      .seed = t->seed,
 			      .ordered = t->ordered,
 			      .moves = p->call[CALL_FORWARD].present && p->call[CALL_FORWARD].writes_state,
-			      .coupling = size.grads ? find_row_coupling(e->g) : NULL};
+			      .coupling = size.grads ? find_row_coupling(e->g) : NULL,
+			      .row_cost = floor(training_cost(e->g) / (double)e->g->batch)};
 }

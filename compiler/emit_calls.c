@@ -21,8 +21,10 @@ static struct invocation make_invocation(struct public_call *c, struct group *gr
 		for (int s = 0; s < eq->nfree; s++)
 			call.count *= eq->index[s].rows && has_run_time_rows(group) ? 1 : eq->index[s].extent;
 	}
-	if (c->call == CALL_STEP)
+	if (is_step_call(c->call))
 		call.sweep = group->sweep;
+	if (c->call == CALL_TEAM_STEP)
+		call.cut = group->cut;
 	call.strip = c->strip;
 	return call;
 }
@@ -35,7 +37,8 @@ static void add_invocation(struct public_call *c, int at)
 	c->strip = strip_at(c->plan, at);
 	call = make_invocation(c, group);
 
-	if (call.sweep && (call.sweep->make == group || call.sweep->added == group) && call.sweep->alone) {
+	if (c->call == CALL_STEP && call.sweep && (call.sweep->make == group || call.sweep->added == group) &&
+	    call.sweep->alone) {
 		struct invocation *alone = arena_alloc(c->e->arena, sizeof *alone);
 
 		*alone = make_invocation(c, call.sweep->alone);
@@ -78,26 +81,40 @@ static void merge_invocations(struct public_call *c)
 	c->invocations.n = kept;
 }
 
+/* Elements that a flat function is to go through. */
+static const char *count_text(struct public_call *c, const struct invocation *call)
+{
+	struct arena *arena = c->e->arena;
+	bool samples = call->strip || call->cut == CUT_SAMPLES;
+	const char *rows = call->place ? call->place->rows : "n";
+
+	if (call->place && !samples)
+		return call->row == 1 ? rows : arena_printf(arena, "%s * %lld", rows, (long long)call->row);
+	if (!samples && !call->rows)
+		return arena_printf(arena, "%lld", (long long)call->count);
+	return call->count == 1 ? rows : arena_printf(arena, "%s * %lld", rows, (long long)call->count);
+}
+
+/* Where what an argument is given begins. */
+static const char *start_of(struct public_call *c, const struct invocation *call, const struct arg *arg)
+{
+	if (call->strip)
+		return strip_start(c, call, arg);
+	if (call->place)
+		return c->call == CALL_TEAM_STEP ? share_start(c, call, arg) : block_start(c, call, arg);
+	return find_pointer(c, arg->root)->name;
+}
+
 void write_invocation(struct public_call *c, const struct invocation *call)
 {
 	struct text out = {.arena = c->e->arena};
 	const struct function *f = call->function;
+	bool samples = call->strip || (call->place && call->cut == CUT_SAMPLES);
 
-	if (f->takes_count && call->strip)
-		add_parameter(&out,
-			      call->count == 1 ? call->place->rows
-					       : arena_printf(c->e->arena, "%s * %lld", call->place->rows,
-							      (long long)call->count));
-	else if (f->takes_count && call->place)
-		add_parameter(&out,
-			      arena_printf(c->e->arena, "%s * %lld", call->place->rows, (long long)call->sweep->row));
-	else if (f->takes_count && call->rows)
-		add_parameter(&out,
-			      call->count == 1 ? "n" : arena_printf(c->e->arena, "n * %lld", (long long)call->count));
-	else if (f->takes_count)
-		add_parameter(&out, arena_printf(c->e->arena, "%lld", (long long)call->count));
+	if (f->takes_count)
+		add_parameter(&out, count_text(c, call));
 	if (f->takes_n)
-		add_parameter(&out, is_one_row(c->call) ? "1" : call->strip ? call->place->rows : "n");
+		add_parameter(&out, is_one_row(c->call) ? "1" : samples ? call->place->rows : "n");
 	for (int d = 0; call->steps && d <= call->steps->scan->depth; d++)
 		if (f->takes_step[d])
 			add_parameter(&out, c->step_name[d]);
@@ -109,16 +126,14 @@ void write_invocation(struct public_call *c, const struct invocation *call)
 	if (f->takes_data)
 		add_parameter(&out, call->strip ? "ndata" : "totals->rows");
 	if (f->takes_run)
-		add_parameter(&out, call->strip ? "run" : "&state->run");
+		add_parameter(&out, call->strip					? "run"
+				    : call->place && call->cut == CUT_SAMPLES	? "&run"
+										: "&state->run");
 	for (int i = 0; i < call->sites.n; i++)
 		add_parameter(&out, arena_printf(c->e->arena, "0x%016" PRIx64 "u /* %s */",
 						 hash_site(call->sites.item[i]), call->sites.item[i]));
 	for (int i = 0; i < call->n_args; i++)
-		add_parameter(&out, at_offset(c,
-					      call->strip   ? strip_start(c, call, &call->args[i])
-					      : call->place ? block_start(c, call, &call->args[i])
-							    : find_pointer(c, call->args[i].root)->name,
-					      call->args[i].shift));
+		add_parameter(&out, at_offset(c, start_of(c, call, &call->args[i]), call->args[i].shift));
 	write_line(c->e, "%s(%s);", f->name, out.n ? out.at : "");
 }
 
@@ -216,7 +231,7 @@ static void clear_missing_grads(struct public_call *c)
 				grad = c->e->g->grads.item[k];
 		if (grad && layout_of(grad)->group)
 			continue;
-		if (!grad && c->call == CALL_STEP)
+		if (!grad && is_step_call(c->call))
 			continue;
 		at.storage.offset = layout_of(param)->storage[c->call].offset;
 		if (grad)
@@ -278,10 +293,8 @@ static void finish(struct public_call *c)
 
 		write_copy(c, find_pointer(c, t->of)->name, c->plan->next.item[i]);
 	}
-	if (c->call == CALL_UPDATE || c->call == CALL_STEP)
+	if (c->call == CALL_UPDATE || is_step_call(c->call))
 		write_line(c->e, "state->run.step++;");
-	if (strcmp(c->sig.result, "void") != 0)
-		write_line(c->e, "return %s[0];", find_pointer(c, root_of(loss_of(c)))->name);
 }
 
 /* Everything that is read or written gets a pointer. */
@@ -355,8 +368,17 @@ static void write_body(struct public_call *c)
 	if (c->call == CALL_BACKWARD || c->call == CALL_STEP)
 		clear_missing_grads(c);
 	convert_totals(c);
-	write_invocations(c, 0, c->invocations.n, NULL);
+	if (c->call == CALL_TEAM_STEP)
+		write_shares(c);
+	else
+		write_invocations(c, 0, c->invocations.n, NULL);
+	if (c->call == CALL_TEAM_STEP)
+		open_finish(c);
 	finish(c);
+	if (c->call == CALL_TEAM_STEP)
+		close_block(c->e, "}");
+	if (strcmp(c->sig.result, "void") != 0)
+		write_line(c->e, "return %s[0];", find_pointer(c, root_of(loss_of(c)))->name);
 }
 
 static void write_call(struct emitter *e, enum call call)

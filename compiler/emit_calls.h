@@ -22,7 +22,9 @@ struct invocation {
 	const struct sweep *sweep;	 /* it takes part in one, or NULL */
 	const struct invocation *alone;	 /* of a sweep's first: the call for one sample, or NULL */
 	const struct strip *strip;	 /* it is for a strip of samples, or NULL */
-	const struct block_place *place; /* it is for a block or a strip, or NULL */
+	const struct block_place *place; /* it is for a block, a strip or a share, or NULL */
+	int64_t row;			 /* of a block: elements of a row of a flat function */
+	enum cut_along cut;		 /* how a team shares it */
 };
 
 /* A pointer variable of a public function. */
@@ -75,6 +77,12 @@ const char *strip_start(struct public_call *c, const struct invocation *call, co
 int write_sweep(struct public_call *c, const struct invocation *call); /* how many invocations it is */
 /* What a call for a block is given as an argument. */
 const char *block_start(struct public_call *c, const struct invocation *call, const struct arg *arg);
+
+/* emit_team.c: what a thread does of the step, and when it waits for the others; the start of what one does at the end. */
+void write_shares(struct public_call *c);
+void open_finish(struct public_call *c);
+/* What a call for a share is given as an argument. */
+const char *share_start(struct public_call *c, const struct invocation *call, const struct arg *arg);
 
 /* emit_totals.c: totals over the evaluated set that the call reads, in memory of its own; and what it adds to them. */
 bool is_copied(const struct public_call *c, const struct tensor *t);

@@ -137,6 +137,8 @@ static const char *arguments(struct emitter *e, enum call call)
 	if (call != CALL_INIT && call != CALL_UPDATE)
 		text_add(&out, is_one_row(call) || call == CALL_METRICS_FINISH || call == CALL_AVERAGE ? ", work"
 												       : ", n, work");
+	if (call == CALL_TEAM_STEP)
+		text_add(&out, ", team");
 	return out.at;
 }
 
@@ -161,13 +163,15 @@ static const char *const untyped_parameters[CALL_COUNT] = {
 	[CALL_STREAM] = "const void *params, void *state, void *stream, const void *const *input, void *const "
 			"*output, void *work",
 	[CALL_AVERAGE] = "const void *params, void *state, void *average, void *work",
+	[CALL_TEAM_STEP] = "void *params, void *state, const void *const *input, const void *const *target, "
+			   "void *loss, int n, void *work, const nn_team *team",
 };
 
 static void write_untyped(struct emitter *e, enum call call)
 {
 	static const char *const names[] = {"state", "input", "output", "target"};
 	const char *text = arguments(e, call), *parameters = untyped_parameters[call];
-	bool returns = call == CALL_LOSS || call == CALL_BACKWARD || call == CALL_STEP;
+	bool returns = call == CALL_LOSS || call == CALL_BACKWARD || is_step_call(call);
 
 	write_blank(e);
 	write_line(e, "%svoid any_%s(%s)", e->options->freestanding ? "" : "static ", call_name(call), parameters);
@@ -271,7 +275,8 @@ void write_descriptor(struct emitter *e)
 	for (enum call call = 0; call < CALL_COUNT; call++)
 		text_printf(&calls, "%s%s", call ? ", " : "", function_or_null(e, call));
 	write_line(e, "%s,", calls.at);
-	write_line(e, "%s,", m->stream_size ? arena_printf(e->arena, "sizeof(%s_stream)", e->prefix) : "0");
-	write_line(e, "%s,", m->coupling ? quoted(e, m->coupling) : "NULL");
+	write_line(e, "%s, %s,", m->stream_size ? arena_printf(e->arena, "sizeof(%s_stream)", e->prefix) : "0",
+		   bytes(e, m->own_size / m->real_size));
+	write_line(e, "%s, %.0f,", m->coupling ? quoted(e, m->coupling) : "NULL", m->row_cost);
 	close_block(e, "};");
 }

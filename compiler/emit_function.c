@@ -177,7 +177,7 @@ static const char *write_body(struct body *b)
 	for (const struct step_loop *loop = b->group->steps; loop; loop = loop->outer)
 		if (loop->scan->trips > 1)
 			b->step_name[loop->scan->depth] = new_name(e, &b->scope, loop->scan->index);
-	if (makes_blocks(b->group))
+	if (b->in_blocks)
 		b->block_rows = new_name(e, &b->scope,
 					 arena_printf(e->arena, "%s_end", b->group->stages.item[0]->eq->index[0].name));
 	name_args(b);
@@ -200,6 +200,7 @@ static struct body new_body(struct emitter *e, struct group *group, enum call ca
 			     .group = group,
 			     .call = call,
 			     .one_row = is_one_row(call) && !serves_one_row(group),
+			     .in_blocks = makes_blocks(group) || (call == CALL_TEAM_STEP && group->cut == CUT_ROWS),
 			     .goes_on = in_strip && sums_samples(group)};
 }
 
@@ -328,7 +329,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 	function->takes_data = b.takes_data;
 	function->takes_run = b.takes_run;
 	function->takes_count = group->flat;
-	function->takes_rows = makes_blocks(group);
+	function->takes_rows = b.in_blocks;
 	e->out = &e->bodies;
 	write_blank(e);
 	write_equations(e, group);

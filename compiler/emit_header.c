@@ -164,6 +164,8 @@ static const char *call_comment(struct emitter *e, enum call call, const struct 
 	case CALL_AVERAGE:
 		return "*average = what inference is to use in place of the params that are being trained: pass it to\n"
 		       "forward, loss and metrics.";
+	case CALL_TEAM_STEP:
+		return "The same by several threads, each of which calls it with a team of its own. 0 < team->parts <= n.";
 	default: return "A whole training step on n rows: backward, then update. Returns the loss before it.";
 	}
 }

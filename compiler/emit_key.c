@@ -145,7 +145,7 @@ const char *function_key(struct body *b)
 
 	k.text.arena = b->e->arena;
 	k.text.n = 0;
-	add_number(&k, b->one_row + 2 * makes_blocks(group) + 4 * group->alone + 8 * b->goes_on);
+	add_number(&k, b->one_row + 2 * b->in_blocks + 4 * group->alone + 8 * b->goes_on);
 	add_number(&k, has_run_time_rows(group));
 	add_number(&k, group->flat ? 0 : group->depth);
 	add_number(&k, group->written_out * 2 + group->flat);

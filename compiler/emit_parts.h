@@ -37,6 +37,7 @@ enum helper {
 	HELP_UNIFORM,
 	HELP_NORMAL,
 	HELP_ERFINV,
+	HELP_SHARE,
 	HELP_COUNT
 };
 
@@ -190,6 +191,7 @@ struct body {
 	LIST(struct drawn) drawn;
 	LIST(struct declared) declared; /* constants of code that is written out */
 	bool takes_n, takes_data, takes_run;
+	bool in_blocks; /* it is told how many rows to make */
 	bool goes_on; /* sums are added to what the strips of samples before have left */
 	text_list sites; /* where its draws stand: parameters, so that equal layers share a function */
 	text_list site_names;

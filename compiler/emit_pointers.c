@@ -84,6 +84,7 @@ const char *storage_text(struct public_call *c, const struct pointer *pointer)
 	case MEM_OUTPUT: return c->sig.outputs.item[offset];
 	case MEM_METRIC: return at_offset(c, "metrics", offset);
 	case MEM_TOTAL: return field_text(c, "totals", pointer->root, 0);
+	case MEM_OWN: return at_offset(c, arena_printf(c->e->arena, "(%s *)team->own", c->e->real), offset);
 	case MEM_DATA: return layout_of(pointer->root)->c_name;
 	default: return "NULL";
 	}
@@ -105,7 +106,7 @@ static const char *local_array(struct public_call *c, const struct pointer *poin
 
 const char *pointer_shape(struct public_call *c, const struct tensor *t)
 {
-	const struct sweep *sweep = c->call == CALL_STEP ? sweep_of(t) : NULL;
+	const struct sweep *sweep = is_step_call(c->call) ? sweep_of(t) : NULL;
 	int64_t rows = sweep ? sweep->room : layout_of(t)->strip_rows[c->call];
 	struct tensor block = *t;
 

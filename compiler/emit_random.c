@@ -1,4 +1,4 @@
-/* emit_random.c - the routines that generated code may need: small integers, random numbers, inverse_erf.
+/* emit_random.c - the routines that generated code may need: small integers, shares of threads, random numbers, inverse_erf.
  *
  * Only what is called is written. Random numbers are Philox4x32-10 (Salmon et al., Parallel random numbers: as easy as
  * 1, 2, 3, 2011): a keyed function of (row, element, step), so that any draw can be made without the others, by any
@@ -33,6 +33,23 @@ static void write_integers(struct emitter *e)
 			e,
 			"static inline int modulo(int a, int b) { return a %% b + (a %% b != 0 && (a < 0) != (b < 0) ? b : 0); } "
 			"/* has b's sign */");
+}
+
+/* How threads share n elements of which `unit` are made together; the last one has what is left. */
+static void write_share(struct emitter *e)
+{
+	static const char *const lines[] = {
+		"/* Where the share of a thread begins, in whole units: of this one, or of the next. */",
+		"static int share_start(const nn_team *team, int next, int n, int unit)",
+		"{",
+		"\tconst int part = team->part + next;",
+		"\treturn part == team->parts ? n : (int)((long long)(n / unit) * part / team->parts) * unit;",
+		"}",
+		NULL,
+	};
+
+	if (e->helps[HELP_SHARE])
+		write_text(e, lines);
 }
 
 static void write_words(struct emitter *e)
@@ -165,6 +182,7 @@ static void write_inverse_erf(struct emitter *e)
 void write_helpers(struct emitter *e)
 {
 	write_integers(e);
+	write_share(e);
 	if (e->helps[HELP_UNIFORM] || e->helps[HELP_NORMAL])
 		write_words(e);
 	write_draws(e);

@@ -5,7 +5,8 @@ const char *call_name(enum call call)
 {
 	static const char *const names[CALL_COUNT] = {"init",	 "forward",  "forward1",       "loss",
 						      "metrics", "metrics2", "metrics_finish", "backward",
-						      "update",	 "step",     "stream_step",    "average"};
+						      "update",	 "step",     "stream_step",    "average",
+						      "team_step"};
 
 	return names[call];
 }
@@ -35,14 +36,14 @@ static bool writes_state(const struct emitter *e, enum call call)
 {
 	if ((call >= CALL_LOSS && call <= CALL_METRICS_FINISH) || call == CALL_AVERAGE)
 		return false;
-	return call == CALL_INIT || call == CALL_UPDATE || call == CALL_STEP || e->p->call[call].writes_state;
+	return call == CALL_INIT || call == CALL_UPDATE || is_step_call(call) || e->p->call[call].writes_state;
 }
-static bool writes_params(enum call call) { return call == CALL_INIT || call == CALL_UPDATE || call == CALL_STEP; }
+static bool writes_params(enum call call) { return call == CALL_INIT || call == CALL_UPDATE || is_step_call(call); }
 
 struct signature make_signature(struct emitter *e, enum call call, struct scope *scope)
 {
 	static const char *const fixed[] = {"params", "state",	 "grads", "work",   "n",
-					    "totals", "metrics", "seed",  "stream", "average"};
+					    "totals", "metrics", "seed",  "stream", "average", "team"};
 	struct signature sig = {0};
 	struct text out = {.arena = e->arena};
 	struct program *p = e->p;
@@ -85,7 +86,11 @@ struct signature make_signature(struct emitter *e, enum call call, struct scope 
 		add_struct(e, &out, "params", "average", false);
 	if (rows || finish || average)
 		add_struct(e, &out, is_one_row(call) ? "work1" : "work", "work", false);
-	sig.result = call == CALL_LOSS || call == CALL_BACKWARD || call == CALL_STEP ? e->real : "void";
+	if (call == CALL_TEAM_STEP)
+		add_parameter(&out, "const nn_team *team");
+	if (call == CALL_TEAM_STEP)
+		use_name(e, scope, "run");
+	sig.result = call == CALL_LOSS || call == CALL_BACKWARD || is_step_call(call) ? e->real : "void";
 	sig.parameters = out.at;
 	return sig;
 }

@@ -29,6 +29,7 @@ static void write_blocks(struct public_call *c, struct invocation make, struct i
 	open_block(e, "for (int %s = 0, %s; %s < %lld; %s += %s) {", i, rows, i, all, i, rows);
 	write_line(e, "%s = %lld - %s < 2 * %s ? %lld - %s : %s;", rows, all, i, block, all, i, block);
 	make.place = use.place = &place;
+	use.row = sweep->row;
 	write_invocation(c, &make);
 	write_invocation(c, &use);
 	close_block(e, "}");

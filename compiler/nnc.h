@@ -65,11 +65,12 @@ typedef struct nnc_options {
 	int check_loss;                  /* for derivative checks: k > 0 leaves the k-th loss only and params that it trains,
 	                                    and adds a param x.offset[batch, ...], 0 at first, to every real input x in
 	                                    training: its gradient is the input's. No update */
+	int threads;                     /* that train; 0: one, and batches are not split. The C has a function for a team of
+	                                    them where that is the best way */
 	/* Read by the run-time library alone: */
 	enum nnc_jit jit;
 	const char *cache;               /* folder for what the C compiler makes; "none": it is not kept; NULL: nnc in
 	                                    $XDG_CACHE_HOME or ~/.cache */
-	int threads;                     /* that train; 0: one, and batches are not split */
 } nnc_options;
 
 /* Tiles for sums of products that code in this process may call: those of runtime/tile.h. */

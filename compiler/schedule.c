@@ -373,5 +373,6 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 	make_calls(p);
 	plan_strips(p);
 	place(p);
+	plan_team(p);
 	return p;
 }

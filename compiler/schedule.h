@@ -135,6 +135,14 @@ static inline const struct tile *tile_of(const struct stage *stage, bool one_row
 	return one_row ? stage->row_tile : stage->tile;
 }
 
+/* How several threads make what a group makes; see schedule_team.c. */
+enum cut_along {
+	CUT_NOTHING, /* one of them does all */
+	CUT_SAMPLES,
+	CUT_ROWS, /* the first index of what it makes */
+	CUT_ELEMENTS
+};
+
 /* Equations that become one function: loops that are fused. */
 struct group {
 	struct stage_list {
@@ -152,6 +160,8 @@ struct group {
 	bool alone;	     /* for one sample, whose row is 0 */
 	bool backwards;	     /* the outermost loop runs from its end */
 	struct expr *zero;   /* or NULL: where this is 0, the outermost loop has nothing to do */
+	enum cut_along cut;  /* CALL_TEAM_STEP */
+	int64_t unit[TARGET_COUNT]; /* CUT_ROWS: so many are made together on each machine */
 };
 typedef LIST(struct group *) group_list;
 /* Whether what computes a batch would be written alike for a sample alone. */
@@ -204,8 +214,10 @@ enum call {
 	CALL_STEP,
 	CALL_STREAM,
 	CALL_AVERAGE,
+	CALL_TEAM_STEP,
 	CALL_COUNT
 };
+static inline bool is_step_call(enum call call) { return call == CALL_STEP || call == CALL_TEAM_STEP; }
 /* Whether a call is for one sample, whose index is 0 everywhere. */
 static inline bool is_one_row(enum call call) { return call == CALL_FORWARD1 || call == CALL_STREAM; }
 
@@ -228,7 +240,8 @@ enum memory {
 	MEM_METRIC,  /* the host's; metric: offset in the array */
 	MEM_TOTAL,   /* a field of the totals */
 	MEM_AVERAGE, /* offset in flat of the params that average gives */
-	MEM_DATA     /* a table of constants */
+	MEM_DATA,    /* a table of constants */
+	MEM_OWN	     /* of a thread in a team */
 };
 struct storage {
 	enum memory memory;
@@ -333,6 +346,7 @@ struct program {
 	group_list init, inference, training, update, streaming, average;
 	struct call_plan call[CALL_COUNT];
 	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */
+	int64_t own; /* reals that each thread of a team has for itself */
 };
 
 /* requires  a verified graph whose chain rule, if any, has run
@@ -451,6 +465,10 @@ void order_step(struct program *p, group_list *out);
 /* schedule_sweep.c: the groups of a gradient and of an update as a sweep, or NULL where that cannot be. moved: other
  * updates may run before. */
 struct sweep *plan_sweep(struct program *p, struct group *make, struct group *use, bool moved);
+/* Whether rows of what a group makes can be made by moving pointers: nothing else depends on the row's number. */
+bool moves_by_pointers(const struct stage *stage, const struct group *make);
+/* Rows that a tile makes together; 0: it has no loop over the rows alone. */
+int64_t rows_at_once(const struct stage *stage, int target);
 /* schedule_add.c: both as one sum that is added to the param, or NULL. */
 struct group *plan_addition(struct program *p, const struct stage *sum, const struct group *use);
 /* Elements from what group reads of a tensor for row 0 to what it reads for row 1; false: it is not always the same. */
@@ -460,8 +478,19 @@ bool row_shift(const struct group *group, const struct tensor *root, int64_t *sh
 void plan_strips(struct program *p);
 /* The strip that group `at` of a call stands in, or NULL. */
 const struct strip *strip_at(const struct call_plan *plan, int at);
+/* The slot of the samples in an equation, or -1: of none, or of more than one. */
+int samples_of(const struct equation *eq);
+/* Whether an expression depends on which sample it is by nothing but what it reads of that sample, and draws for it. */
+bool reads_own_sample(const struct expr *e, int samples);
 /* Whether a group, which stands in a strip, adds up what belongs to samples. */
 static inline bool sums_samples(const struct group *group) { return !group->stages.item[0]->eq->tensor->batched; }
+
+/* schedule_team.c: the step shared by threads, where that pays. After place(). */
+void plan_team(struct program *p);
+/* Whether threads are to share steps, not the batch. */
+bool is_for_team(const struct program *p);
+/* Multiply-adds of backward for a whole batch, about. */
+double training_cost(const struct graph *g);
 
 /* place.c: storage of every tensor in every call, and the sizes of work. */
 void place(struct program *p);

@@ -39,8 +39,7 @@ static int64_t sample_bytes(const struct program *p, const struct tensor *root)
 	return memory_sample_size(root) * (root->elem != ELEM_REAL || p->g->ctx->options->real == NNC_FLOAT ? 4 : 8);
 }
 
-/* The slot of the samples in an equation, or -1: of none, or of more than one. */
-static int samples_of(const struct equation *eq)
+int samples_of(const struct equation *eq)
 {
 	int slot = -1;
 
@@ -52,12 +51,11 @@ static int samples_of(const struct equation *eq)
 	return slot;
 }
 
-/* Whether an expression depends on which sample it is by nothing but what it reads of that sample. */
-static bool reads_own_sample(const struct expr *e, int samples)
+bool reads_own_sample(const struct expr *e, int samples)
 {
 	const struct tensor *root;
 
-	if (e->op == EX_DRAW || (e->op == EX_RUN && e->run == RUN_ROWS))
+	if (e->op == EX_RUN && e->run == RUN_ROWS)
 		return false;
 	if (e->op != EX_READ) {
 		for (int a = 0; a < e->n; a++)
@@ -117,7 +115,7 @@ static bool takes_samples(const struct stripping *w, const struct group *group, 
 		if (eq->tensor->role != ROLE_VALUE && !(*sums && eq->tensor->role == ROLE_GRAD))
 			return false;
 		for (int k = 0; k < stage->exprs.n; k++)
-			if (!reads_own_sample(stage->exprs.item[k], samples))
+			if (stage->exprs.item[k]->op == EX_DRAW || !reads_own_sample(stage->exprs.item[k], samples))
 				return false;
 	}
 	return true;
@@ -317,6 +315,6 @@ void plan_strips(struct program *p)
 	if (p->g->no_operands || p->g->early_updates)
 		return;
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-		if (p->call[calls[i]].present)
+		if (p->call[calls[i]].present && !(calls[i] == CALL_STEP && is_for_team(p)))
 			plan_call(p, calls[i]);
 }

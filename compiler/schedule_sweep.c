@@ -86,8 +86,7 @@ bool row_shift(const struct group *group, const struct tensor *root, int64_t *sh
 	return true;
 }
 
-/* Whether rows of the gradient can be made by moving pointers: nothing else depends on the row's number. */
-static bool moves_by_pointers(const struct stage *stage, const struct group *make)
+bool moves_by_pointers(const struct stage *stage, const struct group *make)
 {
 	int64_t shift;
 
@@ -108,8 +107,7 @@ static bool moves_by_pointers(const struct stage *stage, const struct group *mak
 	return true;
 }
 
-/* Rows that a tile makes together; 0: it has no loop over the rows alone. */
-static int64_t rows_at_once(const struct stage *stage, int target)
+int64_t rows_at_once(const struct stage *stage, int target)
 {
 	if (!stage->tile)
 		return 1;

@@ -38,6 +38,7 @@ static const struct {
 	{"any_step", offsetof(nn_model, step)},
 	{"any_stream_step", offsetof(nn_model, stream_step)},
 	{"any_average", offsetof(nn_model, average)},
+	{"any_team_step", offsetof(nn_model, team_step)},
 };
 
 static void set_function(nn_model *code, int k, void *function)

@@ -20,8 +20,9 @@ enum {
 	CODE_STEP = 1 << 9,
 	CODE_STREAM = 1 << 10,
 	CODE_AVERAGE = 1 << 11,
-	CODE_ALL = (1 << 12) - 1,
-	CODE_COUNT = 12
+	CODE_TEAM_STEP = 1 << 12,
+	CODE_ALL = (1 << 13) - 1,
+	CODE_COUNT = 13
 };
 
 /* A piece of the code, and what it uses. */

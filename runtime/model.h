@@ -1,7 +1,7 @@
 /* What every model looks like to a host that loads it at run time. Shared by all generated headers, which carry
  * this text; the guard lets many of them be included together. */
 #ifndef NN_MODEL_ABI
-#define NN_MODEL_ABI 4
+#define NN_MODEL_ABI 5
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +26,13 @@ typedef struct nn_run {
 	double loss_sum; /* of the rows of this epoch that were trained on */
 	int32_t first_row;
 } nn_run;
+
+/* What team_step is told of the thread that calls it. meet returns when all threads of the team have called it. */
+typedef struct nn_team {
+	int32_t part, parts; /* 0 <= part < parts <= n */
+	void *own;           /* nn_model.own_size bytes for this thread alone */
+	void (*meet)(const struct nn_team *team);
+} nn_team;
 
 enum nn_kind { NN_PARAM, NN_FROZEN, NN_STATE, NN_SETTING, NN_INPUT, NN_TARGET, NN_OUTPUT, NN_METRIC };
 enum nn_elem { NN_REAL, NN_INT32 };
@@ -81,9 +88,14 @@ typedef struct nn_model {
 	void (*stream_step)(const void *params, void *state, void *stream, const void *const *input, void *const *output,
 			    void *work1);
 	void (*average)(const void *params, void *state, void *average, void *work); /* params for inference */
-	size_t stream_size;    /* bytes */
+	/* step, shared by threads: each of a team calls it, with the same arguments but for loss and team. The numbers are those
+	 * of step, to the bit with --fp=strict. NULL also where it was not asked for, or would be slower than parts of the batch */
+	void (*team_step)(void *params, void *state, const void *const *input, const void *const *target, void *loss, int n,
+			  void *work, const nn_team *team);
+	size_t stream_size, own_size; /* bytes */
 	/* "": loss and gradients of a batch are the averages of those of its parts, weighted with their rows, and backward
 	 * moves no state. Else the first value of training through which rows meet in another way, or NULL. */
 	const char *coupling;
+	double row_cost;       /* multiply-adds of training for one row, about */
 } nn_model;
 #endif

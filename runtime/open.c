@@ -158,7 +158,7 @@ static unsigned first_functions(const struct late *late, const nnc_options *opti
 		return CODE_INIT | CODE_BACKWARD;
 	if (!nnc_trains(late->compiled))
 		return CODE_INIT | CODE_FORWARD;
-	return CODE_INIT | (split ? CODE_BACKWARD | CODE_UPDATE : CODE_STEP);
+	return CODE_INIT | (split ? CODE_TEAM_STEP : CODE_STEP); /* and without that one, the first step says what */
 }
 
 /* Begin with the C compiler. NULL after errors, with *status set. */
@@ -260,7 +260,8 @@ static bool same_layout(const nn_model *a, const nn_model *b)
 static bool fit_scratch(nnr_model *model, const nn_model *nn)
 {
 	const struct piece scratch[] = {{&model->work, nn->work_size}, {&model->work1, nn->work1_size}};
-	if (model->shards && nn->work_size > model->nn->work_size && !shards_fit(model->shards, nn->work_size))
+	if (model->shards && (nn->work_size > model->nn->work_size || nn->own_size > model->nn->own_size) &&
+	    !shards_fit(model->shards, nn))
 		return false;
 	if (nn->work_size <= model->nn->work_size && nn->work1_size <= model->nn->work1_size)
 		return true;

@@ -196,13 +196,12 @@ nnr_status nnr_step(nnr_model *model, const void *const *input, const void *cons
 	const nn_model *nn = model->nn;
 	nnr_status status = check_call(model, nn->step, "training step: it has no loss or no train line", n, nn->batch);
 	if (status == NNR_OK)
-		status = need_functions(model, model->shards ? CODE_BACKWARD | CODE_UPDATE : CODE_STEP);
+		status = need_functions(model, model->shards ? shards_functions(model->shards, n) : CODE_STEP);
 	if (status != NNR_OK)
 		return status;
 	model->averaged = false;
 	if (model->shards) {
-		double mean = shards_backward(model->shards, input, target, n);
-		model->code->update(model->params, model->state, model->grads);
+		double mean = shards_step(model->shards, input, target, n);
 		if (loss)
 			*loss = mean;
 		return NNR_OK;

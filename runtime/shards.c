@@ -1,26 +1,34 @@
-/* shards.c - the gradient of a batch, made in parts by several threads.
+/* shards.c - training by several threads: they share a step, or its batch.
  *
- * The rows of a batch are cut into shards, in order. Each shard goes through backward with params that all share and a
- * context of the thread that has taken it, and leaves its gradients in memory of its own. Then the shards' gradients
+ * Where the code has a function for that (nn_model.team_step), threads share the step itself: each makes some of the
+ * elements of everything. No gradient goes from one thread to another, and the numbers are those of one thread.
+ *
+ * Else the rows of a batch are cut into shards, in order. Each shard goes through backward with params that all share and
+ * a context of the thread that has taken it, and leaves its gradients in memory of its own. Then the shards' gradients
  * are averaged, weighted with their rows and added in their order, each thread for some of the elements. So what comes
  * out depends on the number of shards, and not on which thread did what when. In strict mode that number is fixed;
  * otherwise each thread has one, which is the least work.
  *
- * Only for models whose descriptor says that this is the gradient of the whole batch (nn_model.coupling). */
-#define _GNU_SOURCE
+ * Threads must have something to do: of a step with fewer multiply-adds fewer of them take part, or one alone.
+ *
+ * Only for models whose descriptor says that backward gives the gradient of the whole batch (nn_model.coupling). */
 #include "shards.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
-enum { STRICT_SHARDS = 8 };
+#include "team.h"
+
+enum {
+	STRICT_SHARDS = 8,
+	LEAST_WORK = 2000000, /* multiply-adds for a thread: a few of the times that it takes to meet */
+	LEAST_ROWS = 16	      /* of a shared step for a thread: each reads all weights, whatever its rows */
+};
 
 struct worker {
-	struct shards *shards;
-	pthread_t thread; /* not of worker 0, which is the caller */
-	void *block, *work;
+	void *block, *work, *own;
 	void *state; /* a copy of what backward reads of the model's: the run and the settings */
+	double loss; /* of a shared step; room for a real of either size */
 };
 
 struct shard {
@@ -29,36 +37,28 @@ struct shard {
 	double weight;
 };
 
-enum job { BACKWARD, AVERAGE };
-
 struct shards {
 	nnr_model *model;
-	int n_worker, n_started, n_shard;
+	struct team *team;
+	bool strict;
+	int n_worker, n_shard;
 	struct worker *worker;
 	struct shard *shard;
-	pthread_mutex_t lock; /* for what follows */
-	pthread_cond_t begun, finished;
-	enum job job;
-	int next, n_task, left; /* tasks of the job: to be taken next, in all, not yet done */
-	bool stop;
-	const void *const *input, *const *target; /* of the job; read without the lock while it lasts */
-	int n, used;				  /* rows, shards that have some */
+	const void *const *input, *const *target; /* of the job */
+	int n, rows, used;			  /* rows of the batch and of a shard; shards that have some */
+	pthread_mutex_t lock;			  /* of what follows */
+	int next;				  /* shard to be taken */
 };
 
-/* ---- tasks ---- */
+/* ---- a shard of the batch ---- */
 
-static int rows_of_shard(const struct shards *shards) { return (shards->n + shards->n_shard - 1) / shards->n_shard; }
-
-static void do_backward(struct worker *worker, int k)
+static void do_backward(const struct shards *shards, struct worker *worker, int k)
 {
-	const struct shards *shards = worker->shards;
 	const nnr_model *model = shards->model;
 	const nn_model *nn = model->nn;
 	const void *input[MAX_TENSORS], *target[MAX_TENSORS];
 	double loss[1]; /* room for a real of either size */
-	int first = k * rows_of_shard(shards), rows = shards->n - first;
-	if (rows > rows_of_shard(shards))
-		rows = rows_of_shard(shards);
+	int first = k * shards->rows, rows = shards->n - first < shards->rows ? shards->n - first : shards->rows;
 	nn_run *run = memcpy(worker->state, model->state, sizeof *run);
 	run->first_row += first;
 	for (uint32_t i = 0; i < nn->n_tensor; i++) {
@@ -93,13 +93,13 @@ static void do_backward(struct worker *worker, int k)
 AVERAGE_OF(float)
 AVERAGE_OF(double)
 
-/* Some elements of the gradients, so few at a time that they stay in a cache. */
-static void do_average(const struct shards *shards, int task)
+/* A thread's share of the elements of the gradients, so few at a time that they stay in a cache. */
+static void do_average(const struct shards *shards, const nn_team *member)
 {
 	enum { BLOCK = 4096 };
 	const nn_model *nn = shards->model->nn;
-	size_t count = nn->grads_size / nn->real_size, n = (size_t)shards->n_task;
-	size_t first = count * (size_t)task / n, end = count * ((size_t)task + 1) / n;
+	size_t count = nn->grads_size / nn->real_size, n = (size_t)member->parts;
+	size_t first = count * (size_t)member->part / n, end = count * ((size_t)member->part + 1) / n;
 	for (; first < end; first += BLOCK) {
 		size_t last = end - first < BLOCK ? end : first + BLOCK;
 		if (nn->real_size == sizeof(float))
@@ -109,68 +109,109 @@ static void do_average(const struct shards *shards, int task)
 	}
 }
 
-/* ---- threads ---- */
-
-/* Do tasks of the job at hand until none is left to take. The lock is held before and after. */
-static void do_tasks(struct worker *worker)
-{
-	struct shards *shards = worker->shards;
-	while (shards->next < shards->n_task) {
-		int task = shards->next++;
-		enum job job = shards->job;
-		pthread_mutex_unlock(&shards->lock);
-		if (job == BACKWARD)
-			do_backward(worker, task);
-		else
-			do_average(shards, task);
-		pthread_mutex_lock(&shards->lock);
-		if (--shards->left == 0)
-			pthread_cond_signal(&shards->finished);
-	}
-}
-
-static void *run_worker(void *argument)
-{
-	struct worker *worker = argument;
-	struct shards *shards = worker->shards;
-	pthread_mutex_lock(&shards->lock);
-	while (!shards->stop) {
-		do_tasks(worker);
-		if (!shards->stop)
-			pthread_cond_wait(&shards->begun, &shards->lock);
-	}
-	pthread_mutex_unlock(&shards->lock);
-	return NULL;
-}
-
-static void run_job(struct shards *shards, enum job job, int n_task)
+static int take_shard(struct shards *shards)
 {
 	pthread_mutex_lock(&shards->lock);
-	shards->job = job;
-	shards->next = 0;
-	shards->n_task = shards->left = n_task;
-	pthread_cond_broadcast(&shards->begun);
-	do_tasks(&shards->worker[0]);
-	while (shards->left)
-		pthread_cond_wait(&shards->finished, &shards->lock);
+	int k = shards->next < shards->used ? shards->next++ : -1;
 	pthread_mutex_unlock(&shards->lock);
+	return k;
 }
 
-double shards_backward(struct shards *shards, const void *const *input, const void *const *target, int n)
+static void do_shards(void *user, const nn_team *member)
 {
+	struct shards *shards = user;
+	for (int k = take_shard(shards); k >= 0; k = take_shard(shards))
+		do_backward(shards, &shards->worker[member->part], k);
+	member->meet(member);
+	do_average(shards, member);
+}
+
+static double run_backward(struct shards *shards, const void *const *input, const void *const *target, int n,
+			   int threads)
+{
+	int n_shard = shards->strict ? STRICT_SHARDS : threads;
 	double loss = 0;
 	shards->input = input;
 	shards->target = target;
 	shards->n = n;
-	shards->used = (n + rows_of_shard(shards) - 1) / rows_of_shard(shards);
-	run_job(shards, BACKWARD, shards->used);
-	run_job(shards, AVERAGE, shards->n_worker);
+	shards->rows = (n + n_shard - 1) / n_shard;
+	shards->used = (n + shards->rows - 1) / shards->rows;
+	shards->next = 0;
+	team_run(shards->team, threads, do_shards, shards);
 	for (int k = 0; k < shards->used; k++)
 		loss += shards->shard[k].weight * shards->shard[k].loss;
 	return loss;
 }
 
+double shards_backward(struct shards *shards, const void *const *input, const void *const *target, int n)
+{
+	return run_backward(shards, input, target, n, shards->n_worker);
+}
+
+/* ---- a step ---- */
+
+/* Which descriptor has all functions that there are; of libtcc's code some may not be compiled. */
+static const nn_model *whole_code(const nnr_model *model)
+{
+	return model->made_by == NNR_TCC ? model->nn : model->code;
+}
+
+static int threads_for(const struct shards *shards, int n)
+{
+	double cost = shards->model->nn->row_cost, work = cost * n / LEAST_WORK; /* 0: a descriptor that does not say */
+	int most = whole_code(shards->model)->team_step ? n / LEAST_ROWS : n;
+	most = most < 1 ? 1 : most < shards->n_worker ? most : shards->n_worker;
+	return work >= most || cost <= 0 ? most : work < 1 ? 1 : (int)work;
+}
+
+unsigned shards_functions(const struct shards *shards, int n)
+{
+	const nn_model *nn = whole_code(shards->model);
+	if (threads_for(shards, n) == 1 && (nn->team_step || !shards->strict))
+		return CODE_STEP;
+	return nn->team_step ? CODE_TEAM_STEP : CODE_BACKWARD | CODE_UPDATE;
+}
+
+static void do_share(void *user, const nn_team *member)
+{
+	const struct shards *shards = user;
+	nnr_model *model = shards->model;
+	model->code->team_step(model->params, model->state, shards->input, shards->target,
+			       &shards->worker[member->part].loss, shards->n, model->work, member);
+}
+
+double shards_step(struct shards *shards, const void *const *input, const void *const *target, int n)
+{
+	nnr_model *model = shards->model;
+	unsigned functions = shards_functions(shards, n);
+	int threads = threads_for(shards, n);
+	if (functions == CODE_STEP) {
+		model->code->step(model->params, model->state, input, target, model->loss, n, model->work);
+		return load_real(model->nn, model->loss, 0);
+	}
+	if (functions == CODE_TEAM_STEP) {
+		shards->input = input;
+		shards->target = target;
+		shards->n = n;
+		team_run(shards->team, threads, do_share, shards);
+		return load_real(model->nn, &shards->worker[0].loss, 0);
+	}
+	double loss = run_backward(shards, input, target, n, threads);
+	model->code->update(model->params, model->state, model->grads);
+	return loss;
+}
+
 /* ---- setting up ---- */
+
+/* The block that a worker's memory is in, or NULL, reported. */
+static bool allocate_worker(const struct shards *shards, const nn_model *code, struct worker *worker)
+{
+	const nnr_model *model = shards->model;
+	const struct piece piece[] = {
+		{&worker->work, code->work_size}, {&worker->own, code->own_size}, {&worker->state, model->nn->state_size}};
+	worker->block = allocate_pieces(&model->host, piece, 3);
+	return worker->block != NULL;
+}
 
 static bool allocate_contexts(struct shards *shards)
 {
@@ -181,12 +222,9 @@ static bool allocate_contexts(struct shards *shards)
 	if (!shards->shard)
 		return false;
 	for (int i = 0; i < shards->n_worker; i++) {
-		struct worker *worker = &shards->worker[i];
-		const struct piece piece[] = {{&worker->work, model->code->work_size},
-					      {&worker->state, model->nn->state_size}};
-		worker->shards = shards;
-		if (!(worker->block = allocate_pieces(host, piece, 2)))
+		if (!allocate_worker(shards, model->nn, &shards->worker[i]))
 			return false;
+		team_give(shards->team, i, shards->worker[i].own);
 	}
 	shards->shard[0].grads = model->grads; /* which become the average where they are */
 	for (int k = 1; k < shards->n_shard; k++) {
@@ -198,35 +236,17 @@ static bool allocate_contexts(struct shards *shards)
 	return true;
 }
 
-bool shards_fit(struct shards *shards, size_t work_size)
+bool shards_fit(struct shards *shards, const nn_model *code)
 {
-	const struct host *host = &shards->model->host;
 	for (int i = 0; i < shards->n_worker; i++) {
 		struct worker *worker = &shards->worker[i], wider = *worker;
-		const struct piece piece[] = {{&wider.work, work_size}, {&wider.state, shards->model->nn->state_size}};
-		if (!(wider.block = allocate_pieces(host, piece, 2)))
+		if (!allocate_worker(shards, code, &wider))
 			return false;
-		host_free(host, worker->block);
+		host_free(&shards->model->host, worker->block);
 		*worker = wider;
+		team_give(shards->team, i, worker->own);
 	}
 	return true;
-}
-
-/* Signals are for the threads of the host. */
-static bool start_workers(struct shards *shards)
-{
-	sigset_t all, before;
-	int error = 0;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (shards->n_started = 1; shards->n_started < shards->n_worker && !error; shards->n_started += !error) {
-		struct worker *worker = &shards->worker[shards->n_started];
-		error = pthread_create(&worker->thread, NULL, run_worker, worker);
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error)
-		host_fail(&shards->model->host, NNR_MEMORY, NULL, "cannot start a thread: %s", strerror(error));
-	return !error;
 }
 
 struct shards *shards_start(nnr_model *model, int threads, bool strict)
@@ -235,12 +255,12 @@ struct shards *shards_start(nnr_model *model, int threads, bool strict)
 	if (!shards)
 		return NULL;
 	shards->model = model;
+	shards->strict = strict;
 	shards->n_worker = threads;
 	shards->n_shard = strict ? STRICT_SHARDS : threads;
 	pthread_mutex_init(&shards->lock, NULL);
-	pthread_cond_init(&shards->begun, NULL);
-	pthread_cond_init(&shards->finished, NULL);
-	if (allocate_contexts(shards) && start_workers(shards))
+	shards->team = team_start(&model->host, threads);
+	if (shards->team && allocate_contexts(shards))
 		return shards;
 	shards_free(shards);
 	return NULL;
@@ -251,14 +271,7 @@ void shards_free(struct shards *shards)
 	if (!shards)
 		return;
 	const struct host *host = &shards->model->host;
-	pthread_mutex_lock(&shards->lock);
-	shards->stop = true;
-	pthread_cond_broadcast(&shards->begun);
-	pthread_mutex_unlock(&shards->lock);
-	for (int i = 1; i < shards->n_started; i++)
-		pthread_join(shards->worker[i].thread, NULL);
-	pthread_cond_destroy(&shards->finished);
-	pthread_cond_destroy(&shards->begun);
+	team_free(shards->team);
 	pthread_mutex_destroy(&shards->lock);
 	for (int i = 0; shards->worker && i < shards->n_worker; i++)
 		host_free(host, shards->worker[i].block);

@@ -88,7 +88,8 @@ static void complain(void *user, const char *message)
 static struct loaded load(struct graph *g)
 {
 	static const char *const functions[] = {"init",	   "forward",  "forward1", "loss", "metrics",	  "metrics2",
-						"metrics_finish", "backward", "update",	  "step", "stream_step", "average"};
+						"metrics_finish", "backward", "update",	  "step", "stream_step", "average",
+						"team_step"};
 	static const struct emit_options in_process = {.freestanding = true};
 	struct loaded m = {0};
 	struct emitter *parts = begin_parts(g, &in_process);

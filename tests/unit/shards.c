@@ -1,6 +1,6 @@
 /* shards.c - batches split among threads: for every model of the library whose rows go their own way, the gradients are
- * those of the whole batch; in strict mode any number of threads gives the same bits; where rows meet, nothing is
- * split. */
+ * those of the whole batch, and a step that threads share gives the bits of one thread; in strict mode any number of
+ * threads gives the same bits; where rows meet, nothing is split. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 
 #include "handle.h"
 #include "suite.h"
+#include "team.h"
 
 enum { BATCH = 11, MAX_TEXT = 4000 };
 
@@ -101,6 +102,46 @@ static void compare(struct pair *p, const char *text, int n)
 			      x[i], y[i]);
 }
 
+struct job {
+	const struct pair *p;
+	int n;
+	double loss[3]; /* of each thread */
+};
+
+static void do_part(void *user, const nn_team *member)
+{
+	struct job *job = user;
+	nnr_model *m = job->p->split;
+	m->nn->team_step(m->params, m->state, (const void *const *)job->p->input, (const void *const *)job->p->target,
+			 &job->loss[member->part], job->n, m->work, member);
+}
+
+/* Steps of the two handles from where they start, one by three threads. */
+static void compare_steps(struct pair *p, const char *text)
+{
+	static const int rows[] = {BATCH, 4, BATCH - 1};
+	const struct host *host = &p->split->host;
+	struct team *team = team_start(host, 3);
+	void *own[3];
+	for (int i = 0; i < 3; i++)
+		team_give(team, i, own[i] = host_alloc(host, p->split->nn->own_size + 1, 1));
+	for (int k = 0; k < 3; k++) {
+		struct job job = {p, rows[k], {0}};
+		double alone;
+		nnr_step(p->whole, (const void *const *)p->input, (const void *const *)p->target, rows[k], &alone);
+		team_run(team, 3, do_part, &job);
+		/* of bits: some losses are NaN */
+		ck_assert_msg(memcmp(&alone, &job.loss[0], sizeof alone) == 0, "%s\nloss of %d rows: %.17g, %.17g",
+			      text, rows[k], alone, job.loss[0]);
+		ck_assert_msg(memcmp(p->whole->params, p->split->params, p->whole->nn->params_size) == 0,
+			      "%s\nother bits by a step of %d rows", text, rows[k]);
+		ck_assert_int_eq(nnr_run(p->split)->step, k + 1);
+	}
+	for (int i = 0; i < 3; i++)
+		host_free(host, own[i]);
+	team_free(team);
+}
+
 /* "NAME: statement; statement", as in the models of the library's check. */
 static bool read_model(FILE *stream, char *text)
 {
@@ -121,7 +162,7 @@ START_TEST(library)
 {
 	char command[9000], text[MAX_TEXT];
 	const char *root = getenv("ROOT");
-	int split = 0, all = 0;
+	int split = 0, shared = 0, all = 0;
 	/* of the ten shapes of a model, three */
 	snprintf(command, sizeof command,
 		 "awk -f '%.4000s/tests/check/expand.awk' '%.4000s/tests/check/standard.models' | awk 'NR %% 4 == 1'",
@@ -144,8 +185,15 @@ START_TEST(library)
 			compare(&p, text, 2);
 		}
 		close_pair(&p);
+		if (!strstr(text, "train "))
+			strcat(text, "\ntrain sgd(lr=0.01)\n");
+		open_pair(&p, text, 3, NNC_FP_STRICT);
+		if (p.split->nn->team_step && ++shared)
+			compare_steps(&p, text);
+		close_pair(&p);
 	}
 	ck_assert_int_eq(pclose(stream), 0);
+	ck_assert_msg(shared > 60, "%d of %d models share steps", shared, all);
 	ck_assert_msg(split > 60 && split > all * 3 / 4, "%d of %d models split", split, all);
 }
 END_TEST
@@ -187,6 +235,30 @@ START_TEST(strict)
 		}
 	for (int i = 0; i < 5; i++)
 		close_pair(&p[i]);
+}
+END_TEST
+
+/* Large enough for threads to make rows of weights and elements of updates: by tiles, with gradients that must be whole. */
+static const struct {
+	const char *train;
+	enum nnc_fp fp;
+} shares[] = {{"sgd(lr=0.1)", NNC_FP_FAST},
+	      {"sgd(lr=0.1, momentum=0.9) clip=1", NNC_FP_FAST},
+	      {"adam(lr=0.01)", NNC_FP_FAST},
+	      {"adam(lr=0.01) clip=1", NNC_FP_STRICT}};
+
+START_TEST(share)
+{
+	char text[MAX_TEXT];
+	struct pair p;
+	snprintf(text, sizeof text,
+		 "input x[300]\ntarget k: class[4]\nh = x -> dense(270) -> tanh -> dropout(0.4)\n"
+		 "y = h -> dense(120) -> layernorm -> dense(4)\noutput y\nloss cross_entropy(y, k)\ntrain %s\n",
+		 shares[_i].train);
+	open_pair(&p, text, 3, shares[_i].fp);
+	ck_assert_ptr_nonnull(p.split->nn->team_step);
+	compare_steps(&p, text);
+	close_pair(&p);
 }
 END_TEST
 
@@ -234,6 +306,7 @@ int main(void)
 	tcase_add_test(all, library);
 	tcase_add_test(all, strict);
 	tcase_add_loop_test(all, meet, 0, (int)(sizeof meetings / sizeof meetings[0]));
+	tcase_add_loop_test(all, share, 0, (int)(sizeof shares / sizeof shares[0]));
 	tcase_add_test(all, linear);
 	return run_tests("shards", (TCase *[]){all, NULL});
 }
