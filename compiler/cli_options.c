@@ -71,7 +71,7 @@ static const struct option_row table[] = {
 	 "where code made by a C compiler is kept ($XDG_CACHE_HOME/nnc)"},
 	{"average", AVERAGE, no_argument, ON_TRAIN, "--average",
 	 "write averaged weights (average= of the train line) in place of the trained ones"},
-	{"threads", THREADS, required_argument, ON_COMPILE | ON_TRAIN, "--threads=N",
+	{"threads", THREADS, required_argument, ON_COMPILE | ON_SUMMARY | ON_TRAIN, "--threads=N",
 	 "train in N threads; in C: with a function for them"},
 	{"limit", LIMIT, required_argument, ON_CHECK, "--limit F",
 	 "largest error of a gradient, relative to the largest one (1e-5)"},
