@@ -110,11 +110,19 @@ static void write_out(struct body *b, int at, int end, int k, int n_open, const 
 	b->slot_value[low] = 0;
 }
 
-/* The piece of which the index is at + by*q + r. */
-static void write_digits(struct body *b, int at, int end, int k, int n_open, const struct cut *cut)
+/* Pieces that are like the one whose index is taken apart, are taken apart as well. */
+static bool has_digits(const struct cut *cut, int piece)
+{
+	const int64_t *whole = cut->at + cut->whole, *at = cut->at + piece;
+
+	return cut->by && at[1] - at[0] == whole[1] - whole[0] && (at[0] - whole[0]) % cut->by == 0;
+}
+
+/* A piece of which the index is at + by*q + r. */
+static void write_digits(struct body *b, int at, int end, int k, int n_open, const struct cut *cut, int piece)
 {
 	struct stage *stage = b->group->stages.item[at];
-	int64_t from = cut->at[cut->whole], to = cut->at[cut->whole + 1];
+	int64_t from = cut->at[piece], to = cut->at[piece + 1];
 	struct affine index = {.constant = from};
 	struct expr *map[MAX_SLOTS] = {0}, **kept;
 	int blocks;
@@ -179,8 +187,8 @@ bool write_pieces(struct body *b, int at, int end, int k, int n_open)
 		struct mark m = mark(b);
 
 		know_range(b, cut->slot, from, to);
-		if (cut->by && piece == cut->whole)
-			write_digits(b, at, end, k, n_open, cut);
+		if (has_digits(cut, piece))
+			write_digits(b, at, end, k, n_open, cut, piece);
 		else
 			write_piece(b, at, end, k, n_open, cut, piece);
 		forget(b, m, to - from > 1);

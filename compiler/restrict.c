@@ -42,10 +42,51 @@ static struct range affine_range(const struct restriction *w, const struct affin
 	return r;
 }
 
+/* What an integer may be, quotients and remainders among it; false: it is made of anything else. */
+static bool integer_range(const struct restriction *w, const struct expr *e, struct range *r)
+{
+	struct range left, right;
+	struct affine a;
+
+	if (affine_of(e, &a)) {
+		*r = affine_range(w, &a);
+		return true;
+	}
+	if ((e->op == EX_FLOORDIV || e->op == EX_MOD) && e->arg[1]->op == EX_INT && e->arg[1]->integer > 0 &&
+	    integer_range(w, e->arg[0], &left)) {
+		int64_t d = e->arg[1]->integer;
+
+		*r = e->op == EX_MOD ? (struct range){0, d - 1}
+				     : (struct range){floor_divide(left.low, d), floor_divide(left.high, d)};
+		return true;
+	}
+	if ((e->op != EX_ADD && e->op != EX_SUB) || !integer_range(w, e->arg[0], &left) ||
+	    !integer_range(w, e->arg[1], &right))
+		return false;
+	r->low = left.low + (e->op == EX_ADD ? right.low : -right.high);
+	r->high = left.high + (e->op == EX_ADD ? right.high : -right.low);
+	return true;
+}
+
+/* The same of b - a. */
+static bool gap_range(const struct restriction *w, const struct expr *a, const struct expr *b, struct range *r)
+{
+	struct affine gap;
+	struct range of_a;
+
+	if (affine_gap(b, a, &gap)) {
+		*r = affine_range(w, &gap);
+		return true;
+	}
+	if (a->elem != ELEM_INT || b->elem != ELEM_INT || !integer_range(w, b, r) || !integer_range(w, a, &of_a))
+		return false;
+	*r = (struct range){r->low - of_a.high, r->high - of_a.low};
+	return true;
+}
+
 /* 1: true, 0: false, -1: it depends. */
 static int decide(const struct restriction *w, const struct expr *e)
 {
-	struct affine a;
 	struct range r;
 	int left, right;
 
@@ -65,9 +106,8 @@ static int decide(const struct restriction *w, const struct expr *e)
 	case EX_NE: break;
 	default: return -1;
 	}
-	if (!affine_gap(e->arg[1], e->arg[0], &a))
+	if (!gap_range(w, e->arg[0], e->arg[1], &r))
 		return -1;
-	r = affine_range(w, &a);
 	if (e->op == EX_EQ || e->op == EX_NE) {
 		if (r.low == 0 && r.high == 0)
 			return e->op == EX_EQ;
@@ -84,16 +124,14 @@ static int is_inside(const struct restriction *w, const struct tensor *t, struct
 	int inside = 1;
 
 	for (int k = 0; k < t->rank; k++) {
-		struct affine a;
 		struct range r;
 
 		if (t->axis[k].rows && sub[k]->op == EX_INDEX)
 			continue;
-		if (!affine_of(sub[k], &a)) {
+		if (!integer_range(w, sub[k], &r)) {
 			inside = -1;
 			continue;
 		}
-		r = affine_range(w, &a);
 		if (r.high < 0 || r.low >= t->axis[k].extent)
 			return 0;
 		if (r.low < 0 || r.high >= t->axis[k].extent)

@@ -89,7 +89,7 @@ bool same_but_for_rows(const struct tile *a, const struct tile *b);
 int64_t panel_places(const struct tile *tile, int target);
 
 /* Where the loop over an index is cut: pieces [at[k], at[k + 1]). In piece `whole`, if by > 0, the index is taken as
- * at[whole] + by*q + r with a loop over q, and in it one over r. */
+ * at[whole] + by*q + r with a loop over q, and in it one over r; so it is in others that are as long. */
 enum { MOST_PIECES = 6, MOST_CUTS = 4 };
 struct cut {
 	int slot, n;
