@@ -118,6 +118,19 @@ static void write_lane(struct body *b, const struct equation *eq, const char *el
 		   element);
 }
 
+/* The greater (less) of two lanes, `apart` from each other. */
+static const char *write_pair_of_lanes(struct body *b, const struct equation *eq, const char *values, const char *lane,
+				       int at, int apart)
+{
+	const char *name = new_name(b->e, &b->scope, at ? "right" : "left");
+	const char *first = arena_printf(b->e->arena, at ? "%s[%s + %d]" : "%s[%s]", values, lane, at);
+	const char *second = arena_printf(b->e->arena, "%s[%s + %d]", values, lane, at + apart);
+
+	write_line(b->e, "const %s %s = %s %s %s ? %s : %s;", b->e->real, name, second, eq->red == RED_MAX ? ">" : "<",
+		   first, second, first);
+	return name;
+}
+
 static void write_lane_end(struct body *b, const struct equation *eq, const char *name, const char *values,
 			   const char *lane, int lanes)
 {
@@ -125,8 +138,18 @@ static void write_lane_end(struct body *b, const struct equation *eq, const char
 		write_line(b->e, "%s += %s;", name, lane_total(b, values, 0, lanes, lanes));
 		return;
 	}
-	open_block(b->e, "for (int %s = 0; %s < %d; %s++) {", lane, lane, lanes, lane);
-	write_accumulate(b, eq, name, name, arena_printf(b->e->arena, "%s[%s]", values, lane), NULL);
+	open_block(b->e, "for (int %s = 0; %s < %d; %s++) {", lane, lane, lanes > 8 ? lanes / 4 : lanes, lane);
+	if (lanes > 8) {
+		const char *left = write_pair_of_lanes(b, eq, values, lane, 0, lanes / 4);
+		const char *right = write_pair_of_lanes(b, eq, values, lane, lanes / 2, lanes / 4);
+
+		write_accumulate(b, eq, name, name,
+				 arena_printf(b->e->arena, "%s %s %s ? %s : %s", left, eq->red == RED_MAX ? ">" : "<", right,
+					      left, right),
+				 NULL);
+	} else {
+		write_accumulate(b, eq, name, name, arena_printf(b->e->arena, "%s[%s]", values, lane), NULL);
+	}
 	close_block(b->e, "}");
 }
 

@@ -245,7 +245,7 @@ static void add_bound_loops(struct stage *stage, int last)
 /* The first of equals wins: the bound indices run as they are written. */
 static bool keeps_order(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
 
-enum { LONG_SUM = 32, LONGER_SUM = 64 };
+enum { LONG_SUM = 32, LONGER_SUM = 64, MOST_LANES = 32 /* gcc takes the loop over fewer apart, and compares one by one */ };
 
 /* Partial sums of a dot product; a short one that has as many terms as vectors have lanes takes one round. With fewer of
  * a long one than its vectors have lanes, gcc -O3 makes vectors of every eighth term, by shuffles. */
@@ -295,7 +295,7 @@ static void order_reduction(struct graph *g, struct stage *stage)
 		stage->lanes = lanes_for(&eq->index[inner]);
 	if ((eq->red == RED_MAX || eq->red == RED_MIN) && eq->tensor->elem == ELEM_REAL && !strict &&
 	    eq->index[inner].extent >= LONG_SUM)
-		stage->lanes = 8;
+		stage->lanes = eq->index[inner].extent % MOST_LANES ? 8 : MOST_LANES;
 	for (int i = 0; i < reads.n; i++) {
 		int64_t stride = read_stride(reads.item[i], inner);
 
