@@ -21,8 +21,9 @@
 
 enum {
 	STRICT_SHARDS = 8,
-	LEAST_WORK = 2000000, /* multiply-adds for a thread: a few of the times that it takes to meet */
-	LEAST_ROWS = 16	      /* of a shared step for a thread: each reads all weights, whatever its rows */
+	LEAST_SPLIT = 2000000, /* multiply-adds of a batch for a thread: a few of the times that it takes to meet */
+	LEAST_SHARE = 6000000, /* of a shared step, in which they meet more often */
+	LEAST_ROWS = 16	       /* and rows: each reads all weights, whatever its rows */
 };
 
 struct worker {
@@ -158,8 +159,10 @@ static const nn_model *whole_code(const nnr_model *model)
 
 static int threads_for(const struct shards *shards, int n)
 {
-	double cost = shards->model->nn->row_cost, work = cost * n / LEAST_WORK; /* 0: a descriptor that does not say */
-	int most = whole_code(shards->model)->team_step ? n / LEAST_ROWS : n;
+	bool share = whole_code(shards->model)->team_step;
+	double cost = shards->model->nn->row_cost; /* 0: a descriptor that does not say */
+	double work = cost * n / (share ? LEAST_SHARE : LEAST_SPLIT);
+	int most = share ? n / LEAST_ROWS : n;
 	most = most < 1 ? 1 : most < shards->n_worker ? most : shards->n_worker;
 	return work >= most || cost <= 0 ? most : work < 1 ? 1 : (int)work;
 }

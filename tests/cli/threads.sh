@@ -1,7 +1,7 @@
 # --threads: in strict mode the same weights for any number of them; a note where a batch cannot be split; no races. A step is
 # shared, or where weights are used again and again its batch is split; each has enough to do for three threads.
 . "$ROOT/tests/lib.sh"
-moons 'tanh -> wide: dense(320) -> back: dense(64) -> dropout(0.1)' 'epochs=2 batch=64'
+moons 'tanh -> wide: dense(1400) -> back: dense(64) -> dropout(0.1)' 'epochs=2 batch=64'
 mv net.nn shared.nn
 moons 'tanh -> dropout(0.1)' 'epochs=2 batch=64'
 sed 's/ -> dropout/ -> into: dense(48) -> turns -> dropout/' net.nn >split.nn
