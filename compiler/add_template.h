@@ -6,7 +6,7 @@
 TILE_INLINE void add_NUMBER(const struct tile *tile, int rows, int cols, int repeat, const REAL *restrict a,
 			    const REAL *restrict b, REAL *restrict t, REAL scale, int done_rows, int done)
 {
-	const int n = rows * cols, first = tile->ask && repeat >= rows ? rows : 0;
+	const int n = rows * cols, first = TILE_STEPS == 1 && tile->ask && repeat >= rows ? rows : 0;
 	vector_NUMBER sum[32], factor[28];
 
 	TILE_UNROLL

@@ -66,16 +66,14 @@ static const char *const head[] = {
 	"#define TILE_INLINE static inline __attribute__((unused, always_inline, min_vector_width(512)))",
 	"#define TILE_APART static __attribute__((unused, noinline, min_vector_width(512)))",
 	"#define TILE_UNROLL _Pragma(\"clang loop unroll(full)\")",
+	"#define TILE_UNROLL_4 _Pragma(\"clang loop unroll_count(4)\")",
 	"#else",
 	"#define TILE_INLINE static inline __attribute__((unused, always_inline))",
 	"#define TILE_APART static __attribute__((unused, noinline))",
 	"#define TILE_UNROLL _Pragma(\"GCC unroll 32\")",
+	"#define TILE_UNROLL_4 _Pragma(\"GCC unroll 4\")",
 	"#endif",
-	"#if defined(__AVX2__) && !defined(__AVX512F__) && !defined(__clang__)",
-	"#define TILE_STEPS _Pragma(\"GCC unroll 4\") /* short steps: counting them is a tenth of the work */",
-	"#else",
-	"#define TILE_STEPS",
-	"#endif",
+	"#define TILE_LINE(real) (64 / (int)sizeof(real)) /* elements in a line of the cache */",
 	"#if defined(__clang__) || __GNUC__ >= 12",
 	"#define TILE_SHUFFLE(mask, x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)",
 	"#else",
@@ -144,6 +142,16 @@ static void write_template(struct emitter *e, const char *template, int routine)
 	}
 }
 
+/* Steps of a sum at a time: with few registers they are so short that to count them is a tenth of the work. */
+static void define_steps(struct emitter *e)
+{
+	int64_t steps[TARGET_COUNT];
+
+	for (int t = 0; t < e->p->n_machine; t++)
+		steps[t] = is_narrow(&e->p->machine[t]) ? 16 : 1;
+	text_printf(e->out, "#define TILE_STEPS %s /* of a sum at a time */\n", pick(e, steps));
+}
+
 static void write_head(struct emitter *e, bool all)
 {
 	enum nnc_target target = e->g->ctx->options->target;
@@ -159,6 +167,7 @@ static void write_head(struct emitter *e, bool all)
 			    known[only].macros, known[only].name, known[only].needs);
 	for (size_t i = 0; i < sizeof head / sizeof *head; i++)
 		text_printf(e->out, "%s\n", head[i]);
+	define_steps(e);
 	for (size_t i = 0; e->uses_panels && i < sizeof panel_head / sizeof *panel_head; i++)
 		text_printf(e->out, "%s\n", panel_head[i]);
 }

@@ -38,6 +38,8 @@ struct machine {
 	int dot_rows, dot_cols; /* and in a dot product */
 	int sums;		/* loops within a tile */
 };
+/* Tiles are so small that loads and what counts the steps are as many instructions as the multiply-adds. */
+static inline bool is_narrow(const struct machine *machine) { return machine->fused && machine->registers <= 16; }
 
 /* An index as the tiles see it, perhaps made of several: how far it moves in the factors A and B and in the result. */
 struct tile_axis {

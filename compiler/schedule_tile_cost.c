@@ -236,7 +236,8 @@ static double bring_cost(const struct problem *p, const struct around *around, c
 {
 	enum { KEPT = L1_BYTES / 2, BOTH = L1_BYTES / 4 * 3, SLACK = 60 /* bytes of a cache line beside those that count */ };
 	const double scattered = 0.1, from_far = 0.1,
-		     in_turn = 0.04; /* a byte, which in turn is guessed and comes early */
+		     in_turn = 0.04, /* a byte, which in turn is guessed and comes early */
+		     in_panel = 0.03;
 	double real = p->real_size;
 	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1], lanes = c->dot ? 1 : size->lanes;
 	double a_span = around->a.span + side_span(p, c->row, size->row, false, 1);
@@ -257,7 +258,7 @@ static double bring_cost(const struct problem *p, const struct around *around, c
 	keep_b = b <= KEPT && room && !conflict_b && c->panel != PANEL_A;
 	far = a + b > L2_BYTES;
 	a *= conflict_a ? scattered : far ? from_far : in_turn;
-	b *= conflict_b && !around->ahead ? scattered : far ? from_far : in_turn;
+	b *= conflict_b && !around->ahead ? scattered : far ? from_far : c->panel == PANEL_B ? in_panel : in_turn;
 	if (keep_a && keep_b)
 		return fmin(a, b);
 	return keep_a ? b : keep_b ? a : a + b;
@@ -304,6 +305,12 @@ static double issue_cost(const struct around *around, const struct machine *targ
 	return (adds + (cols > 1 ? rows : 0) + cols + COUNTS + (around->ahead ? cols + FINDS : 0)) / WIDTH;
 }
 
+/* Cycles for a vector of B beside what its multiply-adds take: with few registers it is one instruction of many. */
+static double column_cost(const struct machine *target) { return is_narrow(target) ? 0.2 : 0.3; }
+
+/* Of a value of A; with many registers it is broadcast by the multiply-adds themselves. */
+static double row_cost(const struct machine *target, bool dot) { return dot ? 0.3 : is_narrow(target) ? 0.2 : 0.1; }
+
 /* Cycles for a tile, by a count of instructions; the weights are round numbers that rank measured schedules. */
 static double tile_cost(const struct around *around, const struct problem *p, const struct choice *c,
 			const struct tile_size *size, const struct machine *target)
@@ -315,7 +322,7 @@ static double tile_cost(const struct around *around, const struct problem *p, co
 
 	step = fmax(fmax(step, loads), issue_cost(around, target, rows, cols));
 	step = results < 8 && step < 4 ? 4 : step;
-	step += 0.3 * cols + (dot ? 0.3 : 0.1) * rows;
+	step += column_cost(target) * cols + row_cost(target, dot) * rows;
 	return around->steps * step + 5 * around->exits + 10 +
 	       results * (!dot			       ? 0.5
 			  : stores_vectors(p, c, size) ? 2
@@ -370,7 +377,8 @@ static double least_step(const struct choice *c, int cols, const struct machine 
 	int most = (target->registers - (target->fused ? 1 : 2)) / cols - 1;
 	double share = (double)cols / most, adds = cols * (target->fused ? 0.5 : 1);
 
-	return rounding * (fmax(adds, 0.5 + 0.5 * share) + 0.3 * share + (c->dot ? 0.3 : 0.1));
+	return rounding *
+	       (fmax(adds, 0.5 + 0.5 * share) + column_cost(target) * share + row_cost(target, c->dot));
 }
 
 double best_size(const struct problem *p, const struct choice *c, const struct machine *target, double least,

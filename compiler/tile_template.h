@@ -9,73 +9,91 @@ typedef REAL vector_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL
 typedef vector_NUMBER any_vector_NUMBER __attribute__((aligned(sizeof(REAL)), may_alias));
 typedef INTEGER mask_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REAL))));
 
+/* Steps of the innermost sum from k on, `by` at a time while so many are left; returns the first that is not done. */
+TILE_INLINE int steps_NUMBER(const struct tile *tile, int dot, int rows, int cols, int by, int k, int trips, int inner,
+			    const REAL *restrict a, const REAL *restrict b, vector_NUMBER sum[32], const REAL *ask, int lines)
+{
+	const int n = rows * cols, a_step = tile->a_sum[inner], b_step = tile->b_sum[inner];
+	/* behind the last step: where the next sum begins, or the tile to the right */
+	const int next = inner ? cols * lanes_NUMBER : tile->b_sum[1];
+	const int near = by > 1 ? TILE_LINE(REAL) : lanes_NUMBER; /* from line to line that is asked for */
+	const int asks = by > 1 && lines ? (by * tile->ask + near - 1) / near : lines;
+	const REAL *pa = a + k * a_step, *pb = b + k * b_step;
+	vector_NUMBER held[28];
+
+	for (; k + by <= trips; k += by, pa += by * a_step, pb += by * b_step) {
+		const REAL *at = pb + (k + tile->ahead < trips ? tile->ahead : tile->ahead - trips) * b_step +
+				 (k + tile->ahead < trips ? 0 : next);
+
+		TILE_UNROLL
+		for (int i = 0; i < asks; i++)
+			__builtin_prefetch(ask + k * tile->ask + i * near);
+		TILE_UNROLL_4 /* not all: compilers would mix the steps, and run out of registers */
+		for (int s = 0; s < by; s++) {
+			TILE_UNROLL
+			for (int c = 0; c < cols; c++) {
+				held[c] = *(const any_vector_NUMBER *)(pb + s * b_step +
+								       TILE_AT(tile->b_col, c, tile->split[1]));
+				if (tile->ahead && c % tile->split[1] * lanes_NUMBER % TILE_LINE(REAL) == 0)
+					__builtin_prefetch(at + s * b_step + TILE_AT(tile->b_col, c, tile->split[1]));
+			}
+			TILE_UNROLL
+			for (int i = 0; i < n; i++) {
+				const REAL *value = pa + s * a_step + TILE_AT(tile->a_row, i / cols, tile->split[0]);
+
+				if (dot)
+					sum[i] += *(const any_vector_NUMBER *)value * held[i % cols];
+				else
+					sum[i] += *value * held[i % cols];
+			}
+		}
+	}
+	return k;
+}
+
+/* The last elements of a dot product, behind some that have been: those count as 0. */
+TILE_INLINE void tail_NUMBER(const struct tile *tile, int rows, int cols, const REAL *restrict a, const REAL *restrict b,
+			    vector_NUMBER sum[32])
+{
+	const int back = lanes_NUMBER - tile->tail;
+	const mask_NUMBER last = (mask_NUMBER){TILE_LIST_NUMBER(0, 1)} >= back;
+	vector_NUMBER held[28];
+
+	TILE_UNROLL
+	for (int c = 0; c < cols; c++)
+		held[c] = (vector_NUMBER)((mask_NUMBER) *
+						 (const any_vector_NUMBER *)(b + TILE_AT(tile->b_col, c, tile->split[1]) -
+									     back) &
+					 last);
+	TILE_UNROLL
+	for (int i = 0; i < rows * cols; i++)
+		sum[i] += *(const any_vector_NUMBER *)(a + TILE_AT(tile->a_row, i / cols, tile->split[0]) - back) *
+			  held[i % cols];
+}
+
 /* The sums of rows x cols results, added to what sum is. At each step of them lines are asked for, a vector apart, that
- * will be read later. */
+ * will be read later; at many steps at a time, all that lies side by side. */
 TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
 			    const REAL *restrict b, vector_NUMBER sum[32], const REAL *ask, int lines)
 {
-	const int n = rows * cols;
-	vector_NUMBER held[28];
+	/* where there is but one sum, it is the outermost */
+	const int inner = tile->trips[0] * tile->trips[1] * tile->trips[2] > 1 || tile->tail ? 0 : 3;
+	const int trips = inner ? repeat : tile->trips[0];
 
-	TILE_STEPS
-	for (int k3 = 0; k3 < repeat; k3++)
+	for (int k3 = 0; k3 < (inner ? 1 : repeat); k3++)
 		for (int k2 = 0; k2 < tile->trips[2]; k2++)
 			for (int k1 = 0; k1 < tile->trips[1]; k1++) {
 				const REAL *pa = a + k3 * tile->a_sum[3] + k2 * tile->a_sum[2] + k1 * tile->a_sum[1];
 				const REAL *pb = b + k3 * tile->b_sum[3] + k2 * tile->b_sum[2] + k1 * tile->b_sum[1];
+				int k = 0;
 
-				TILE_UNROLL
-				for (int i = 0; i < lines; i++)
-					__builtin_prefetch(ask + k3 * tile->ask + i * lanes_NUMBER);
-				for (int k0 = 0; k0 < tile->trips[0];
-				     k0++, pa += tile->a_sum[0], pb += tile->b_sum[0]) {
-					TILE_UNROLL
-					for (int c = 0; c < cols; c++)
-						held[c] = *(const any_vector_NUMBER *)(pb + TILE_AT(tile->b_col, c,
-												   tile->split[1]));
-					if (tile->ahead) { /* then where the next sum begins, or the tile to the right */
-						const int inner = tile->trips[0] > 1, by = tile->b_sum[inner ? 0 : 3];
-						const int trips = inner ? tile->trips[0] : repeat;
-						const int next = inner ? tile->b_sum[1] : cols * lanes_NUMBER;
-						const int past = (inner ? k0 : k3) + tile->ahead >= trips;
-						const REAL *at = pb + tile->ahead * by + (past ? next - trips * by : 0);
-
-						TILE_UNROLL
-						for (int c = 0; c < cols; c++)
-							__builtin_prefetch(at + TILE_AT(tile->b_col, c, tile->split[1]));
-					}
-					TILE_UNROLL
-					for (int i = 0; i < n; i++) {
-						const REAL *at = pa + TILE_AT(tile->a_row, i / cols, tile->split[0]);
-
-						if (dot)
-							sum[i] += *(const any_vector_NUMBER *)at * held[i % cols];
-						else
-							sum[i] += *at * held[i % cols];
-					}
-				}
-				if (dot &&
-				    tile->tail) { /* the last elements, behind some that have been: those count as 0 */
-					const int back = lanes_NUMBER - tile->tail;
-					const mask_NUMBER last = (mask_NUMBER){TILE_LIST_NUMBER(0, 1)} >= back;
-
-					TILE_UNROLL
-					for (int c = 0; c < cols; c++)
-						held[c] = (vector_NUMBER)((mask_NUMBER) *
-										 (const any_vector_NUMBER
-											  *)(pb +
-											     TILE_AT(tile->b_col, c,
-												     tile->split[1]) -
-											     back) &
-									 last);
-					TILE_UNROLL
-					for (int i = 0; i < n; i++)
-						sum[i] += *(const any_vector_NUMBER *)(pa +
-										      TILE_AT(tile->a_row, i / cols,
-											      tile->split[0]) -
-										      back) *
-							  held[i % cols];
-				}
+				if (TILE_STEPS > 1)
+					k = steps_NUMBER(tile, dot, rows, cols, TILE_STEPS, k, trips, inner, pa, pb, sum,
+							 ask, lines);
+				steps_NUMBER(tile, dot, rows, cols, 1, k, trips, inner, pa, pb, sum, ask, lines);
+				if (dot && tile->tail)
+					tail_NUMBER(tile, rows, cols, pa + trips * tile->a_sum[0],
+						    pb + trips * tile->b_sum[0], sum);
 			}
 }
 
