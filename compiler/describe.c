@@ -131,10 +131,9 @@ static void add_tensors(struct description *d, const struct program *p, int64_t 
 
 void describe_model(struct emitter *e, struct description *d)
 {
-	static const uint32_t real_sizes[] = {[NNC_FLOAT] = 4, [NNC_DOUBLE] = 8, [NNC_QUAD] = 16};
 	const struct program *p = e->p;
 	const struct training *t = &e->g->training;
-	uint32_t real = real_sizes[e->real_kind];
+	uint32_t real = (uint32_t)real_size(p->g);
 	struct struct_sizes size;
 
 	*d = (struct description){.arena = e->arena};

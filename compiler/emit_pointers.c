@@ -67,7 +67,7 @@ const char *storage_text(struct public_call *c, const struct pointer *pointer)
 
 	switch (pointer->storage.memory) {
 	case MEM_WORK: return at_offset(c, "work->real", offset);
-	case MEM_WORK_INT: return at_offset(c, "work->whole", offset);
+	case MEM_WORK_INT: return at_offset(c, "work->whole", c->e->p->call[c->call].integers_at + offset);
 	case MEM_PARAMS: return at_offset(c, "params->flat", offset);
 	case MEM_GRADS: return at_offset(c, "grads->flat", offset);
 	case MEM_AVERAGE: return at_offset(c, "average->flat", offset);

@@ -23,7 +23,7 @@ static int64_t whole(const struct room *room)
 	return room->size ? (room->size + room->align - 1) / room->align * room->align : 1;
 }
 
-static int64_t elem_size(enum elem elem, int64_t real) { return elem == ELEM_REAL ? real : 4; }
+static int64_t elem_size(enum elem elem, int64_t real) { return elem == ELEM_REAL ? real : INTEGER_SIZE; }
 
 struct state_places locate_state(const struct program *p, int64_t real, struct arena *arena)
 {
@@ -40,7 +40,7 @@ struct state_places locate_state(const struct program *p, int64_t real, struct a
 	for (int i = 0; i < p->rules.n; i++)
 		at.rule[i] = add_field(&room, p->rules.item[i].size, real);
 	add_field(&room, p->scratch, real);
-	add_field(&room, p->scratch_int, 4);
+	add_field(&room, p->scratch_int, INTEGER_SIZE);
 	at.size = whole(&room);
 	return at;
 }
@@ -70,28 +70,30 @@ static int64_t stream_size(const struct program *p, int64_t real)
 	return whole(&room);
 }
 
-static int64_t work_size(int64_t reals, int64_t integers, int64_t real)
+static int64_t work_size(const struct space *space, int64_t real)
 {
-	struct room room = {.align = 1};
+	struct room room = {.align = 1}, other = {.align = 1};
 
-	add_field(&room, reals, real);
-	add_field(&room, integers, 4);
+	add_field(&room, space->reals, real);
+	add_field(space->overlaid ? &other : &room, space->integers, INTEGER_SIZE);
+	if (other.size > room.size)
+		room.size = other.size;
 	return whole(&room);
 }
 
 void measure_program(const struct program *p, struct struct_sizes *sizes)
 {
-	static const int64_t real_sizes[] = {[NNC_FLOAT] = 4, [NNC_DOUBLE] = 8, [NNC_QUAD] = 16};
-	int64_t real = real_sizes[p->g->ctx->options->real];
+	int64_t real = real_size(p->g);
 	bool trains = p->call[CALL_BACKWARD].present || p->call[CALL_UPDATE].present;
 
 	*sizes = (struct struct_sizes){.params = (p->n_param ? p->n_param : 1) * real, 
 				      .state = locate_state(p, real, &p->g->ctx->arena).size};
 	if (trains)
 		sizes->grads = (p->n_trained ? p->n_trained : 1) * real;
-	sizes->work = work_size(p->work, p->work_int, real);
+	sizes->work = work_size(&p->work, real);
 	for (int c = 0; c < CALL_COUNT; c++) {
-		int64_t alive = work_size(p->call[c].alive, p->call[c].alive_int, real);
+		struct space living = {.reals = p->call[c].alive, .integers = p->call[c].alive_int};
+		int64_t alive = work_size(&living, real);
 
 		if (p->call[c].present && !is_one_row((enum call)c) && alive > sizes->alive)
 			sizes->alive = alive;
@@ -101,7 +103,7 @@ void measure_program(const struct program *p, struct struct_sizes *sizes)
 	if (p->stream->present)
 		sizes->stream = stream_size(p, real);
 	if (has_work1(p))
-		sizes->work1 = work_size(p->work1, p->work1_int, real);
+		sizes->work1 = work_size(&p->work1, real);
 	for (int i = 0; i < p->tables.n; i++)
 		sizes->tables += tensor_size(p->tables.item[i]) * elem_size(p->tables.item[i]->elem, real);
 }

@@ -129,15 +129,16 @@ static void write_totals(struct emitter *e)
 	write_blank(e);
 }
 
-static void write_work(struct emitter *e, const char *suffix, int64_t reals, int64_t whole, const char *about)
+static void write_work(struct emitter *e, const char *suffix, const struct space *space, const char *about)
 {
 	write_comment(e, about);
-	open_block(e, "typedef struct %s_%s {", e->prefix, suffix);
-	if (reals)
-		write_line(e, "%s real[%lld];", e->real, (long long)reals);
-	if (whole)
-		write_line(e, "int32_t whole[%lld];", (long long)whole);
-	if (!reals && !whole)
+	open_block(e, "typedef %s %s_%s {", space->overlaid ? "union" : "struct", e->prefix, suffix);
+	if (space->reals)
+		write_line(e, "%s real[%lld];", e->real, (long long)space->reals);
+	if (space->integers)
+		write_line(e, "int32_t whole[%lld];%s", (long long)space->integers,
+			   space->overlaid ? " /* each call has its own behind its reals */" : "");
+	if (!space->reals && !space->integers)
 		write_line(e, "char none;");
 	close_block(e, arena_printf(e->arena, "} %s_%s;", e->prefix, suffix));
 	write_blank(e);
@@ -174,10 +175,10 @@ void write_structs(struct emitter *e)
 	write_params(e);
 	write_state(e);
 	write_totals(e);
-	write_work(e, "work", e->p->work, e->p->work_int,
+	write_work(e, "work", &e->p->work,
 		   "Scratch for one call in flight; it means nothing between calls.");
 	if (has_work1(e->p))
-		write_work(e, "work1", e->p->work1, e->p->work1_int,
+		write_work(e, "work1", &e->p->work1,
 			   !e->p->call[CALL_FORWARD1].present ? "The same for stream_step."
 			   : e->p->stream->present	      ? "The same for forward1 and stream_step."
 							      : "The same for forward1.");

@@ -105,6 +105,13 @@ static int64_t count_elements(const struct tensor *t, int first)
 	return n;
 }
 
+int64_t real_size(const struct graph *g)
+{
+	static const int64_t size[] = {[NNC_FLOAT] = 4, [NNC_DOUBLE] = 8, [NNC_QUAD] = 16};
+
+	return size[g->ctx->options->real];
+}
+
 int64_t tensor_size(const struct tensor *t) { return count_elements(t, 0); }
 
 int64_t tensor_sample_size(const struct tensor *t) { return count_elements(t, t->batched ? 1 : 0); }

@@ -243,6 +243,10 @@ static inline void take_type(struct tensor *t, const struct tensor *from)
 	t->bounded = from->bounded;
 }
 
+/* Bytes of a number. */
+enum { INTEGER_SIZE = 4 };
+int64_t real_size(const struct graph *g);
+
 /* ---- graph.c: making things. All allocate in ctx->arena and never fail. ---- */
 
 struct graph *graph_new(struct context *ctx, const char *name, const struct source *src, int64_t batch);

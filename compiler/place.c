@@ -384,6 +384,33 @@ static void place_call(struct program *p, enum call call)
 	note_state(&w);
 }
 
+/* The space of all calls with one row, or of all others. */
+static struct space share_space(struct program *p, bool one_row)
+{
+	enum { LINE = 16 }; /* integers in a line of the cache */
+	const int64_t in_real = real_size(p->g) / INTEGER_SIZE;
+	struct space space = {0};
+	int64_t end = 0; /* of the reals and integers of one call, in integers */
+
+	for (enum call c = 0; c < CALL_COUNT; c++) {
+		struct call_plan *plan = &p->call[c];
+
+		if (!plan->present || is_one_row(c) != one_row)
+			continue;
+		space.reals = plan->work > space.reals ? plan->work : space.reals;
+		space.integers = plan->work_int > space.integers ? plan->work_int : space.integers;
+		plan->integers_at = plan->work_int ? (plan->work * in_real + LINE - 1) / LINE * LINE : 0;
+		end = plan->integers_at + plan->work_int > end ? plan->integers_at + plan->work_int : end;
+	}
+	space.overlaid = space.reals && space.integers && end < space.reals * in_real + space.integers;
+	if (space.overlaid)
+		space.integers = end;
+	for (enum call c = 0; c < CALL_COUNT && !space.overlaid; c++)
+		if (is_one_row(c) == one_row)
+			p->call[c].integers_at = 0;
+	return space;
+}
+
 void place(struct program *p)
 {
 	place_fixed(p);
@@ -393,14 +420,9 @@ void place(struct program *p)
 		if (!plan->present)
 			continue;
 		place_call(p, c);
-		if (is_one_row(c)) {
-			p->work1 = plan->work > p->work1 ? plan->work : p->work1;
-			p->work1_int = plan->work_int > p->work1_int ? plan->work_int : p->work1_int;
-			continue;
-		}
-		p->work = plan->work > p->work ? plan->work : p->work;
-		p->work_int = plan->work_int > p->work_int ? plan->work_int : p->work_int;
 		p->scratch = plan->scratch > p->scratch ? plan->scratch : p->scratch;
 		p->scratch_int = plan->scratch_int > p->scratch_int ? plan->scratch_int : p->scratch_int;
 	}
+	p->work = share_space(p, false);
+	p->work1 = share_space(p, true);
 }

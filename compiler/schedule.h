@@ -303,11 +303,19 @@ struct call_plan {
 	next; /* NEXT tensors that must be copied to what they are the next value of, at the end */
 	LIST(struct result) copies;   /* outputs that are not computed in place */
 	int64_t work, work_int;	      /* elements of work that it uses */
+	int64_t integers_at;	      /* where its integers begin in work's */
 	int64_t alive, alive_int;     /* the most of them that mean something at the same time */
 	struct tensor *largest[3];    /* the largest reals among these, NULL: no more */
 	int64_t scratch, scratch_int; /* of the state's scratch */
 	bool reads_state, writes_state;
 	bool sweeps; /* some updates follow their gradients */
+};
+
+/* Room for what lives during a call, whichever it is. One call may need the most reals and another one the most integers:
+ * where that makes a difference, each call has its integers behind its own reals, in one block. */
+struct space {
+	int64_t reals, integers; /* elements */
+	bool overlaid;		 /* a union of them, not one behind the other */
 };
 
 /* Alike states of an optimiser, one for each param that has it, in the order of the params. */
@@ -347,7 +355,8 @@ struct program {
 	bool maps;	 /* or in the host's vector instructions */
 	group_list init, inference, training, update, streaming, average;
 	struct call_plan call[CALL_COUNT];
-	int64_t work, work_int, work1, work1_int, scratch, scratch_int; /* elements: the most that any call needs */
+	struct space work, work1;
+	int64_t scratch, scratch_int; /* elements: the most that any call needs */
 	int64_t own; /* reals that each thread of a team has for itself */
 };
 

@@ -178,8 +178,7 @@ static void write_memory(struct summary *s, struct text *out, int64_t real)
 
 const char *summary_text(struct graph *g)
 {
-	static const int64_t real_sizes[] = {[NNC_FLOAT] = 4, [NNC_DOUBLE] = 8, [NNC_QUAD] = 16};
-	int64_t real = real_sizes[g->ctx->options->real], training = training_terms(g);
+	int64_t real = real_size(g), training = training_terms(g);
 	struct summary s = {.g = g, .p = schedule(g, NULL), .arena = &g->ctx->arena, .real = real};
 	struct text out = {.arena = s.arena};
 

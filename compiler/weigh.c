@@ -4,9 +4,7 @@
 
 static int64_t bytes_of(const struct graph *g, const struct tensor *t)
 {
-	static const int64_t real_sizes[] = {[NNC_FLOAT] = 4, [NNC_DOUBLE] = 8, [NNC_QUAD] = 16};
-
-	return tensor_size(t) * (t->elem == ELEM_REAL ? real_sizes[g->ctx->options->real] : 4);
+	return tensor_size(t) * (t->elem == ELEM_REAL ? real_size(g) : INTEGER_SIZE);
 }
 
 static bool is_in_work(const struct tensor *t, enum call call)
