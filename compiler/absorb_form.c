@@ -120,7 +120,8 @@ bool find_form(const struct absorbing *w, struct expr *e, struct form *form)
 
 bool is_work(const struct expr *e, int *reads)
 {
-	bool plain = e->op <= EX_RUN || e->op == EX_ADD || e->op == EX_SUB || e->op == EX_MUL || e->op == EX_NEG || e->op == EX_TO_REAL;
+	bool plain = e->op <= EX_RUN || e->op == EX_ADD || e->op == EX_SUB || e->op == EX_MUL || e->op == EX_NEG ||
+		     e->op == EX_TO_REAL;
 
 	if (e->op == EX_READ)
 		return ++*reads > 1;

@@ -1,5 +1,5 @@
-/* cli_values.c - the values of options: words of a list, numbers, bytes. Each function sets what an option stands for and
- * gives -1, or complains and gives the exit code. */
+/* cli_values.c - the values of options: words of a list, numbers, bytes. Each function sets what an option stands for
+ * and gives -1, or complains and gives the exit code. */
 #include "cli_options.h"
 
 #include <ctype.h>
@@ -156,7 +156,8 @@ int set_number(struct cli *cli, int id, const char *value)
 		cli->options.batch = (int)n;
 		return -1;
 	case RAM:
-		return read_bytes(value, &cli->options.ram) ? -1 : bad_value("--ram", value, "bytes as 4096, 20K or 1M");
+		return read_bytes(value, &cli->options.ram) ? -1
+							    : bad_value("--ram", value, "bytes as 4096, 20K or 1M");
 	case EPOCHS:
 		if (!read_integer(value, 1, INT32_MAX, &n))
 			return bad_value("--epochs", value, "a number from 1");

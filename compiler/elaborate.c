@@ -3,9 +3,9 @@
  * The file is run twice, with training = yes (parts init, forward, update) and with training = no (part
  * inference). Both runs share params and states, by their full names; everything else is made anew. */
 #include "elaborate.h"
+#include "builtin.h"
 #include "elaborate_graph.h"
 #include "elaborate_train.h"
-#include "builtin.h"
 #include "include.h"
 
 #include <string.h>

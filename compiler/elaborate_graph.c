@@ -1,7 +1,7 @@
 /* elaborate_graph.c - reading the text of a graph back (print.c describes it): its declarations and parts. Equations go
  * straight into the part they stand in, under the names they have. */
-#include "elaborate.h"
 #include "elaborate_graph.h"
+#include "elaborate.h"
 
 #include <string.h>
 

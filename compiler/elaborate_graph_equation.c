@@ -1,8 +1,8 @@
 /* elaborate_graph_equation.c - equations in the text of a graph: maps, views, scatters and scans, each with one reducer
  * at most. */
 #include "elaborate.h"
-#include "elaborate_graph.h"
 #include "elaborate_building.h"
+#include "elaborate_graph.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* elaborate_name.c - names: what one means in a scope, what it is bound to, and what was probably meant. */
-#include "elaborate.h"
-#include "elaborate_graph.h"
-#include "elaborate_building.h"
 #include "builtin.h"
+#include "elaborate.h"
+#include "elaborate_building.h"
+#include "elaborate_graph.h"
 
 #include <string.h>
 
@@ -28,17 +28,20 @@ static bool is_path(const char *path)
 	}
 }
 
-/* What a label or name is called in saved files, with all around it; `own` is its text with the values in its braces filled
- * in, NULL after an error. Where it has braces it says the round of a repeat itself. NULL if it cannot be one. */
+/* What a label or name is called in saved files, with all around it; `own` is its text with the values in its braces
+ * filled in, NULL after an error. Where it has braces it says the round of a repeat itself. NULL if it cannot be one.
+ */
 const char *saved_path(struct elaborator *E, const char *text, const char *own, struct span at)
 {
 	const char *suffix = strchr(text, '{') ? "" : E->scope->suffix;
 	if (!own)
 		return NULL;
-	const char *path = join_path(E, E->scope->path, *suffix ? arena_printf(&E->ctx->arena, "%s%s", own, suffix) : own);
+	const char *path =
+		join_path(E, E->scope->path, *suffix ? arena_printf(&E->ctx->arena, "%s%s", own, suffix) : own);
 	if (is_path(path))
 		return path;
-	fail(E, at, "'%s' cannot be a name in saved files: it is of letters, digits and _ with dots between, and begins with no digit",
+	fail(E, at,
+	     "'%s' cannot be a name in saved files: it is of letters, digits and _ with dots between, and begins with no digit",
 	     path);
 	return NULL;
 }

@@ -1,7 +1,7 @@
 /* elaborate_reduce.c - reducers: sum[i, j] e, in an equation or alone; sum(x) of a whole tensor; sums over params. */
 #include "elaborate.h"
-#include "elaborate_train.h"
 #include "elaborate_building.h"
+#include "elaborate_train.h"
 
 #include <string.h>
 

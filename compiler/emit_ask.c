@@ -1,8 +1,8 @@
 /* emit_ask.c - what a tile asks for while its sums run: far memory that the next round of a loop will read.
  *
- * Weights of a large layer come from the last cache in every step, and whoever waits for them there computes nothing. So
- * the tiles of one round ask for those of the next, a little at each step of their sums. That it lies side by side is
- * asked_loop's to see. */
+ * Weights of a large layer come from the last cache in every step, and whoever waits for them there computes nothing.
+ * So the tiles of one round ask for those of the next, a little at each step of their sums. That it lies side by side
+ * is asked_loop's to see. */
 #include "emit_tile.h"
 
 const char *ask_step(struct body *b, const struct tile *tile, const struct tile_names *names)
@@ -21,8 +21,8 @@ void name_asked(struct body *b, const struct tile *tile, struct tile_names *name
 	const char *at = b->slot_name[x->slot], *step = names->step[tile->asks];
 	const char *next = new_name(b->e, &b->scope, arena_printf(b->e->arena, "%s_next", b->eq->index[x->slot].name));
 
-	write_line(b->e, "const int %s = %s < %lld - 2 * %s ? %s + %s : %lld - %s;", next, at, (long long)x->extent, step, at,
-		   step, (long long)x->extent, step);
+	write_line(b->e, "const int %s = %s < %lld - 2 * %s ? %s + %s : %lld - %s;", next, at, (long long)x->extent,
+		   step, at, step, (long long)x->extent, step);
 	b->slot_name[x->slot] = next;
 	names->ask = start_text(b, tile, !tile->across);
 	b->slot_name[x->slot] = at;

@@ -1,5 +1,5 @@
-/* emit_bounds.c - the loops of a reduction: bounds from the conditions under which its terms count, and tests from those
- * that bound no loop. */
+/* emit_bounds.c - the loops of a reduction: bounds from the conditions under which its terms count, and tests from
+ * those that bound no loop. */
 #include "emit_loops.h"
 
 #include <stdlib.h>

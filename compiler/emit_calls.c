@@ -126,9 +126,9 @@ void write_invocation(struct public_call *c, const struct invocation *call)
 	if (f->takes_data)
 		add_parameter(&out, call->strip ? "ndata" : "totals->rows");
 	if (f->takes_run)
-		add_parameter(&out, call->strip					? "run"
-				    : call->place && call->cut == CUT_SAMPLES	? "&run"
-										: "&state->run");
+		add_parameter(&out, call->strip				      ? "run"
+				    : call->place && call->cut == CUT_SAMPLES ? "&run"
+									      : "&state->run");
 	for (int i = 0; i < call->sites.n; i++)
 		add_parameter(&out, arena_printf(c->e->arena, "0x%016" PRIx64 "u /* %s */",
 						 hash_site(call->sites.item[i]), call->sites.item[i]));

@@ -1,4 +1,5 @@
-/* emit_descriptor.c - the descriptor, one const nn_model: what describe.c says, and functions with untyped parameters. */
+/* emit_descriptor.c - the descriptor, one const nn_model: what describe.c says, and functions with untyped parameters.
+ */
 #include "describe.h"
 
 #include <inttypes.h>
@@ -32,10 +33,10 @@ static const char *bytes(struct emitter *e, size_t elements)
 
 static void write_tensor(struct emitter *e, const nn_tensor *t, const char *offset)
 {
-	static const char *const kinds[] = {[NN_PARAM] = "NN_PARAM",   [NN_FROZEN] = "NN_FROZEN",
-					    [NN_STATE] = "NN_STATE",   [NN_SETTING] = "NN_SETTING",
-					    [NN_INPUT] = "NN_INPUT",   [NN_TARGET] = "NN_TARGET",
-					    [NN_OUTPUT] = "NN_OUTPUT", [NN_METRIC] = "NN_METRIC"};
+	static const char *const kinds[] = {
+		[NN_PARAM] = "NN_PARAM",     [NN_FROZEN] = "NN_FROZEN", [NN_STATE] = "NN_STATE",
+		[NN_SETTING] = "NN_SETTING", [NN_INPUT] = "NN_INPUT",	[NN_TARGET] = "NN_TARGET",
+		[NN_OUTPUT] = "NN_OUTPUT",   [NN_METRIC] = "NN_METRIC"};
 	struct text dims = {.arena = e->arena};
 
 	for (int n = 0; n < t->rank && n < 8; n++)
@@ -86,10 +87,9 @@ static void write_tensors(struct emitter *e, const struct description *d)
 		bool of_state = t->kind == NN_STATE || t->kind == NN_SETTING;
 
 		write_tensor(e, t,
-			     of_state ? in_state.item[n_state++]
-			     : t->kind == NN_PARAM || t->kind == NN_FROZEN
-				     ? bytes(e, t->offset / d->model.real_size)
-				     : arena_printf(e->arena, "%zu", t->offset));
+			     of_state					   ? in_state.item[n_state++]
+			     : t->kind == NN_PARAM || t->kind == NN_FROZEN ? bytes(e, t->offset / d->model.real_size)
+									   : arena_printf(e->arena, "%zu", t->offset));
 	}
 	if (d->tensors.n == 0)
 		write_line(e, "{\"\", 0, 0, 0, 0, 0, {0}, 0, 0, -1},");

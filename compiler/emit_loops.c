@@ -162,7 +162,8 @@ void write_nest_body(struct body *b, int at, int end, int n_open)
 		if (late)
 			pending[n_pending++] = (struct pending){target_text(b, eq), value};
 		else
-			write_line(b->e, stage->adds || b->goes_on ? "%s += %s;" : "%s = %s;", target_text(b, eq), value);
+			write_line(b->e, stage->adds || b->goes_on ? "%s += %s;" : "%s = %s;", target_text(b, eq),
+				   value);
 	}
 	for (int i = 0; i < n_pending; i++)
 		write_line(b->e, "%s = %s;", pending[i].target, pending[i].name);
@@ -314,4 +315,3 @@ void write_loops(struct body *b)
 	write_plain_loops(b);
 	text_add(b->e->out, "#endif\n");
 }
-

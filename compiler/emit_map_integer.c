@@ -126,8 +126,7 @@ static struct expr *limits(struct map *m, const struct expr *read, int a)
 	int64_t extent = read->tensor->axis[a].extent;
 	struct range range;
 
-	if (!read->guarded ||
-	    (range_of(sub, m->b->eq->index, &range) && range.low >= 0 && range.high < extent))
+	if (!read->guarded || (range_of(sub, m->b->eq->index, &range) && range.low >= 0 && range.high < extent))
 		return ex_bool(g, true);
 	return ex2(g, EX_AND, ex2(g, EX_LE, ex_int(g, 0), sub), ex2(g, EX_LT, sub, ex_int(g, extent)));
 }

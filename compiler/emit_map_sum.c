@@ -1,6 +1,7 @@
 /* emit_map_sum.c - sums and extremes in a map, and their places.
  *
- * A strip of results accumulates in the loops over the bound indices; or strips run along these, and become one number. */
+ * A strip of results accumulates in the loops over the bound indices; or strips run along these, and become one number.
+ */
 #include <math.h>
 
 #include "emit_map.h"

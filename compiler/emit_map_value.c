@@ -157,7 +157,8 @@ static int make_read(struct map *m, struct expr *e)
 	struct conditions conditions = {0};
 	int made = find_made(m, e->tensor), at, result;
 
-	if (made >= 0 && !e->guarded && reads_identity(e, e->tensor->rank)) /* the element just made; others are in memory */
+	if (made >= 0 && !e->guarded &&
+	    reads_identity(e, e->tensor->rank)) /* the element just made; others are in memory */
 		return made;
 	if (!find_arg(m->b, e->tensor) || (e->elem != ELEM_REAL && m->b->e->real_kind != NNC_FLOAT) ||
 	    (m->conditional && !is_safe(m->b, e)) || tensor_size(e->tensor) > INT32_MAX)

@@ -23,10 +23,7 @@ const char *panel_step(struct body *b, const struct tile *tile, const struct til
 }
 
 /* Where the sums of a panel stand: the outermost one may be the rows of the batch, and is the call's. */
-static int panel_loop(const struct tile *tile, int sum)
-{
-	return tile->sum[sum].rows ? TILE_SUMS - 1 : sum;
-}
+static int panel_loop(const struct tile *tile, int sum) { return tile->sum[sum].rows ? TILE_SUMS - 1 : sum; }
 
 static const struct tile_axis *panel_sum(const struct tile *tile, int loop)
 {
@@ -45,7 +42,9 @@ static void write_panel_list(struct text *out, const struct tile *tile, const ch
 		const struct tile_axis *x = panel_sum(tile, k);
 
 		text_printf(out, k ? ", %lld" : "%lld",
-			    (long long)(!steps ? x->extent : tile->panel == PANEL_B ? x->b : x->a));
+			    (long long)(!steps			 ? x->extent
+					: tile->panel == PANEL_B ? x->b
+								 : x->a));
 	}
 	text_add(out, "}");
 }
@@ -66,7 +65,6 @@ const char *write_panel_shape(struct body *b, const struct tile *tile, const str
 	write_line(b->e, "static const struct filling %s = {%s};", name, out.at);
 	return name;
 }
-
 
 void fill_panel(struct body *b, const struct tile *tile, const struct tile_names *names, const char *order)
 {

@@ -69,7 +69,8 @@ static bool is_of_use(struct body *b, int at, int end, const struct cut *cut)
 	return use;
 }
 
-/* Variables for what the rounds share, and accesses that are on sides of choices, of all rounds: ahead of their stores. */
+/* Variables for what the rounds share, and accesses that are on sides of choices, of all rounds: ahead of their stores.
+ */
 static void load_ahead(struct body *b, int at, const struct cut *cut)
 {
 	struct stage *stage = b->group->stages.item[at];

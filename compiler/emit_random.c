@@ -1,4 +1,5 @@
-/* emit_random.c - the routines that generated code may need: small integers, shares of threads, random numbers, inverse_erf.
+/* emit_random.c - the routines that generated code may need: small integers, shares of threads, random numbers,
+ * inverse_erf.
  *
  * Only what is called is written. Random numbers are Philox4x32-10 (Salmon et al., Parallel random numbers: as easy as
  * 1, 2, 3, 2011): a keyed function of (row, element, step), so that any draw can be made without the others, by any
@@ -26,8 +27,10 @@ static void write_integers(struct emitter *e)
 	if (e->helps[HELP_LARGER])
 		write_line(e, "static inline int larger(int a, int b) { return a > b ? a : b; }");
 	if (e->helps[HELP_DIVIDE])
-		write_line(e, "static inline int divide(int a, int b) { return a / b - (a %% b != 0 && (a < 0) != (b < 0)); } "
-			      "/* rounds down */");
+		write_line(
+			e,
+			"static inline int divide(int a, int b) { return a / b - (a %% b != 0 && (a < 0) != (b < 0)); } "
+			"/* rounds down */");
 	if (e->helps[HELP_MODULO])
 		write_line(
 			e,
@@ -111,7 +114,8 @@ static void write_draws(struct emitter *e)
 	if (e->helps[HELP_UNIFORM]) {
 		write_blank(e);
 		write_comment(e, "Uniform in [0, 1), a multiple of 2^-24.");
-		write_line(e, "static inline %s uniform(const nn_run *run, uint64_t place, int row, int element)", e->real);
+		write_line(e, "static inline %s uniform(const nn_run *run, uint64_t place, int row, int element)",
+			   e->real);
 		open_block(e, "{");
 		write_line(e, "uint32_t word[4];");
 		write_blank(e);

@@ -1,5 +1,5 @@
-/* emit_read.c - reads of tensors as C: the element of an array, a local variable, or where a guarded read may be outside
- * a choice between the element and what stands for it. */
+/* emit_read.c - reads of tensors as C: the element of an array, a local variable, or where a guarded read may be
+ * outside a choice between the element and what stands for it. */
 #include "emit_parts.h"
 
 #include <inttypes.h>

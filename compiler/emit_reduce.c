@@ -89,7 +89,8 @@ static const char *lane_total(struct body *b, const char *sums, int first, int n
 }
 
 /* The lanes start as the whole does. */
-static void write_lane_starts(struct body *b, const struct equation *eq, const char *values, const char *lane, int lanes)
+static void write_lane_starts(struct body *b, const struct equation *eq, const char *values, const char *lane,
+			      int lanes)
 {
 	struct emitter *e = b->e;
 
@@ -144,8 +145,8 @@ static void write_lane_end(struct body *b, const struct equation *eq, const char
 		const char *right = write_pair_of_lanes(b, eq, values, lane, lanes / 2, lanes / 4);
 
 		write_accumulate(b, eq, name, name,
-				 arena_printf(b->e->arena, "%s %s %s ? %s : %s", left, eq->red == RED_MAX ? ">" : "<", right,
-					      left, right),
+				 arena_printf(b->e->arena, "%s %s %s ? %s : %s", left, eq->red == RED_MAX ? ">" : "<",
+					      right, left, right),
 				 NULL);
 	} else {
 		write_accumulate(b, eq, name, name, arena_printf(b->e->arena, "%s[%s]", values, lane), NULL);

@@ -3,10 +3,9 @@
 
 const char *call_name(enum call call)
 {
-	static const char *const names[CALL_COUNT] = {"init",	 "forward",  "forward1",       "loss",
-						      "metrics", "metrics2", "metrics_finish", "backward",
-						      "update",	 "step",     "stream_step",    "average",
-						      "team_step"};
+	static const char *const names[CALL_COUNT] = {"init",	     "forward",	       "forward1", "loss",   "metrics",
+						      "metrics2",    "metrics_finish", "backward", "update", "step",
+						      "stream_step", "average",	       "team_step"};
 
 	return names[call];
 }
@@ -42,8 +41,8 @@ static bool writes_params(enum call call) { return call == CALL_INIT || call == 
 
 struct signature make_signature(struct emitter *e, enum call call, struct scope *scope)
 {
-	static const char *const fixed[] = {"params", "state",	 "grads", "work",   "n",
-					    "totals", "metrics", "seed",  "stream", "average", "team"};
+	static const char *const fixed[] = {"params",  "state", "grads",  "work",    "n",   "totals",
+					    "metrics", "seed",	"stream", "average", "team"};
 	struct signature sig = {0};
 	struct text out = {.arena = e->arena};
 	struct program *p = e->p;

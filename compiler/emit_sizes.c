@@ -35,8 +35,8 @@ struct state_places locate_state(const struct program *p, int64_t real, struct a
 	for (int i = 0; i < p->settings.n; i++)
 		at.setting[i] = add_field(&room, 1, real);
 	for (int i = 0; i < p->states.n; i++)
-		at.state[i] = add_field(&room, tensor_size(p->states.item[i]),
-					elem_size(p->states.item[i]->elem, real));
+		at.state[i] =
+			add_field(&room, tensor_size(p->states.item[i]), elem_size(p->states.item[i]->elem, real));
 	for (int i = 0; i < p->rules.n; i++)
 		at.rule[i] = add_field(&room, p->rules.item[i].size, real);
 	add_field(&room, p->scratch, real);
@@ -86,8 +86,8 @@ void measure_program(const struct program *p, struct struct_sizes *sizes)
 	int64_t real = real_size(p->g);
 	bool trains = p->call[CALL_BACKWARD].present || p->call[CALL_UPDATE].present;
 
-	*sizes = (struct struct_sizes){.params = (p->n_param ? p->n_param : 1) * real, 
-				      .state = locate_state(p, real, &p->g->ctx->arena).size};
+	*sizes = (struct struct_sizes){.params = (p->n_param ? p->n_param : 1) * real,
+				       .state = locate_state(p, real, &p->g->ctx->arena).size};
 	if (trains)
 		sizes->grads = (p->n_trained ? p->n_trained : 1) * real;
 	sizes->work = work_size(&p->work, real);

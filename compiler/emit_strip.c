@@ -101,8 +101,8 @@ static const char *parameters(struct public_call *c, const parameter_list *list,
 }
 
 /* The loop as a function; without a name for it, the parameters have none either. */
-static const char *function_text(struct public_call *c, const struct invocation *call, int n, const parameter_list *list,
-				 const char *name)
+static const char *function_text(struct public_call *c, const struct invocation *call, int n,
+				 const parameter_list *list, const char *name)
 {
 	static const char *const taken[] = {"n", "ndata", "run"};
 	struct emitter *e = c->e;

@@ -175,8 +175,7 @@ void write_structs(struct emitter *e)
 	write_params(e);
 	write_state(e);
 	write_totals(e);
-	write_work(e, "work", &e->p->work,
-		   "Scratch for one call in flight; it means nothing between calls.");
+	write_work(e, "work", &e->p->work, "Scratch for one call in flight; it means nothing between calls.");
 	if (has_work1(e->p))
 		write_work(e, "work1", &e->p->work1,
 			   !e->p->call[CALL_FORWARD1].present ? "The same for stream_step."

@@ -42,14 +42,13 @@ static struct touched touch(const struct sharing *w, const struct invocation *ca
 	const struct tensor *root = arg->root;
 	const struct tensor *owner = root->role == ROLE_NEXT ? root->of : root;
 
-	return (struct touched){.storage = layout_of(root)->storage[w->c->call],
-				.root = owner,
-				.size = memory_size(root),
-				.row = call->cut == CUT_SAMPLES && root->rank && root->axis[0].rows
-					       ? memory_sample_size(root)
-					       : 0,
-				.written = arg->written,
-				.alone = call->cut == CUT_NOTHING};
+	return (struct touched){
+		.storage = layout_of(root)->storage[w->c->call],
+		.root = owner,
+		.size = memory_size(root),
+		.row = call->cut == CUT_SAMPLES && root->rank && root->axis[0].rows ? memory_sample_size(root) : 0,
+		.written = arg->written,
+		.alone = call->cut == CUT_NOTHING};
 }
 
 static void close_alone(struct sharing *w)
@@ -108,12 +107,15 @@ static void write_cut(struct sharing *w, const struct invocation *call, int n, i
 	struct emitter *e = c->e;
 	const char *total = arena_printf(e->arena, "%lld", (long long)all);
 	int names = c->scope.names.n;
-	const char *i = new_name(e, &c->scope, call->cut == CUT_ROWS ? call->group->stages.item[0]->eq->index[0].name : "i");
+	const char *i =
+		new_name(e, &c->scope, call->cut == CUT_ROWS ? call->group->stages.item[0]->eq->index[0].name : "i");
 	const char *end = new_name(e, &c->scope, arena_printf(e->arena, "%s_end", i));
 	const char *rows = block ? new_name(e, &c->scope, "rows") : arena_printf(e->arena, "%s - %s", end, i);
 	struct block_place place = {i, rows};
 
-	open_block(e, block ? "for (int %s = %s, %s = %s, %s; %s < %s; %s += %s) {" : "for (int %s = %s, %s = %s; %.0s%s < %s; %s = %s) {",
+	open_block(e,
+		   block ? "for (int %s = %s, %s = %s, %s; %s < %s; %s += %s) {"
+			 : "for (int %s = %s, %s = %s; %.0s%s < %s; %s = %s) {",
 		   i, bound(e, 0, total, unit), end, bound(e, 1, total, unit), rows, i, end, i, block ? rows : end);
 	if (block)
 		write_line(e, "%s = %s - %s < 2 * %s ? %s - %s : %s;", rows, end, i, block, end, i, block);
@@ -156,8 +158,8 @@ static int write_share(struct sharing *w, struct invocation *call)
 	if (call->cut == CUT_ELEMENTS)
 		write_cut(w, call, 1, call->count, arena_printf(e->arena, "%d", (int)FLAT_UNIT), NULL);
 	else
-		write_cut(w, call, sweeps ? 2 : 1, group->stages.item[0]->eq->index[0].extent, pick_block(e, group->unit),
-			  sweeps ? pick_block(e, group->sweep->block) : NULL);
+		write_cut(w, call, sweeps ? 2 : 1, group->stages.item[0]->eq->index[0].extent,
+			  pick_block(e, group->unit), sweeps ? pick_block(e, group->sweep->block) : NULL);
 	return sweeps ? 2 : 1;
 }
 

@@ -318,8 +318,8 @@ static void count_uses(struct facts *facts, struct expr *const *exprs, int n)
 	}
 }
 
-/* An access, or a choice of accesses, on a side of a choice that is as well made whichever side is taken: loops with such
- * branches run in vectors only if nothing but arithmetic depends on them. */
+/* An access, or a choice of accesses, on a side of a choice that is as well made whichever side is taken: loops with
+ * such branches run in vectors only if nothing but arithmetic depends on them. */
 static bool is_loaded_first(const struct body *b, const struct fact *f)
 {
 	const struct expr *e = f->expr;

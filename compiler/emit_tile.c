@@ -306,13 +306,13 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 		return;
 	}
 	write_line(e, "tile_%d(&%s, %d, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape, tile->dot,
-		   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile), operand_text(b, tile, 0),
-		   operand_text(b, tile, 1), start_text(b, tile, 2), ask_text(b, tile, names));
+		   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile),
+		   operand_text(b, tile, 0), operand_text(b, tile, 1), start_text(b, tile, 2),
+		   ask_text(b, tile, names));
 }
 
 /* The call of a tile, of one row of the batch where there are few. */
-static void write_tile(struct body *b, const struct tile *tile, const struct tile_names *names,
-		       const char *shape)
+static void write_tile(struct body *b, const struct tile *tile, const struct tile_names *names, const char *shape)
 {
 	struct emitter *e = b->e;
 

@@ -31,7 +31,8 @@ static int counted(const struct tile_loop *loop)
 static void take_rest(const struct tile *tile, const struct tile_loop *loop, nn_tile *shape)
 {
 	int count = counted(loop);
-	int32_t *whole = count < NN_TILE_COLUMN ? &shape->row[count - NN_TILE_ROW] : &shape->column[count - NN_TILE_COLUMN];
+	int32_t *whole =
+		count < NN_TILE_COLUMN ? &shape->row[count - NN_TILE_ROW] : &shape->column[count - NN_TILE_COLUMN];
 	int64_t by = loop_step(tile, loop, 0);
 
 	*whole = (int32_t)(loop->axis.extent % by * *whole / by);
@@ -103,10 +104,13 @@ static int find_shape(struct body *b, const struct tile *tile, bool few, const s
 		const struct tile_axis *x = &tile->loop[k].axis;
 		int64_t by = few && x->rows ? 1 : loop_step(tile, &tile->loop[k], 0);
 
-		shape.loop[shape.n_loop++] = (nn_tile_loop){
-			end_of(b, x, true), (int32_t)by,
-			tile->panel == PANEL_A ? 0 : (int32_t)x->a, tile->panel == PANEL_B ? 0 : (int32_t)x->b,
-			(int32_t)x->t, tile->rests && x->extent % by ? counted(&tile->loop[k]) : NN_TILE_WHOLE};
+		shape.loop[shape.n_loop++] =
+			(nn_tile_loop){end_of(b, x, true),
+				       (int32_t)by,
+				       tile->panel == PANEL_A ? 0 : (int32_t)x->a,
+				       tile->panel == PANEL_B ? 0 : (int32_t)x->b,
+				       (int32_t)x->t,
+				       tile->rests && x->extent % by ? counted(&tile->loop[k]) : NN_TILE_WHOLE};
 	}
 	while (i < e->tile_shapes.n && memcmp(&e->tile_shapes.item[i], &shape, sizeof shape) != 0)
 		i++;
@@ -133,26 +137,34 @@ void call_tile(struct body *b, const struct tile *tile, const struct tile_names 
 	for (int k = 0; k < 2; k++)
 		operand[k] = operand_text(b, tile, k);
 	if (names->few)
-		shape = choose_shape(b, arena_printf(b->e->arena, "%s == 1", names->few), find_shape(b, tile, true, NULL), shape);
+		shape = choose_shape(b, arena_printf(b->e->arena, "%s == 1", names->few),
+				     find_shape(b, tile, true, NULL), shape);
 	if (tile->rests && names->cut) { /* what the tile before has made is left out */
 		const struct tile_loop *loop = names->cut;
 		int of_b = tile->panel == PANEL_B;
 
-		shape = choose_shape(b, arena_printf(b->e->arena, "%s < %s", b->slot_name[loop->axis.slot], names->cut_name),
-				     find_shape(b, tile, false, loop), shape);
-		operand[of_b] = arena_printf(b->e->arena, "%s + (%s - %s)", operand[of_b], names->cut_name, b->slot_name[loop->axis.slot]);
+		shape = choose_shape(
+			b, arena_printf(b->e->arena, "%s < %s", b->slot_name[loop->axis.slot], names->cut_name),
+			find_shape(b, tile, false, loop), shape);
+		operand[of_b] = arena_printf(b->e->arena, "%s + (%s - %s)", operand[of_b], names->cut_name,
+					     b->slot_name[loop->axis.slot]);
 		set_slot(b, loop->axis.slot, names->cut_name);
 	}
 	write_line(b->e, "(%s)->run(%s, %s, %s, %s, %s, %s, %s);", shape, shape, operand[0], operand[1],
-		   start_text(b, tile, 2), tile->across ? names->there : takes_n ? "n" : "0",
+		   start_text(b, tile, 2),
+		   tile->across ? names->there
+		   : takes_n	? "n"
+				: "0",
 		   b->block_rows ? b->block_rows : "0", names->scale ? names->scale : "0");
 }
 
 void declare_routines(struct emitter *e)
 {
 	write_line(e, "struct nn_tile {");
-	write_line(e, "\tvoid (*run)(const struct nn_tile *tile, const %s *a, const %s *b, %s *t, int n, int block, %s scale);",
-		   e->real, e->real, e->real, e->real);
+	write_line(
+		e,
+		"\tvoid (*run)(const struct nn_tile *tile, const %s *a, const %s *b, %s *t, int n, int block, %s scale);",
+		e->real, e->real, e->real, e->real);
 	write_line(e, "};");
 	for (int i = 0; i < e->tile_shapes.n; i++)
 		write_line(e, "extern const struct nn_tile nn_tile_%d;", i);

@@ -1,5 +1,5 @@
-/* emit_tile_routine.c - the routine that computes a tile, and the one that fills its panels, in a file of C: the templates
- * once for each number of lanes, and what they need. */
+/* emit_tile_routine.c - the routine that computes a tile, and the one that fills its panels, in a file of C: the
+ * templates once for each number of lanes, and what they need. */
 #include "emit_tile.h"
 
 #include <string.h>
@@ -188,7 +188,8 @@ void write_tile_routines(struct emitter *e)
 		write_blank(e);
 		define_list(e, "TILE_LIST", "TILE_NUMBERS", "from, by", routine);
 		if (e->uses_panels)
-			define_list(e, "PANEL_PAIRS", "PANEL_LANES", arena_printf(e->arena, "from, lanes_%d", routine), routine);
+			define_list(e, "PANEL_PAIRS", "PANEL_LANES", arena_printf(e->arena, "from, lanes_%d", routine),
+				    routine);
 		write_template(e, tile_template_text(), routine);
 		if (e->uses_adds)
 			write_template(e, add_template_text(), routine);

@@ -15,7 +15,14 @@
 #include <sys/mman.h>
 #endif
 
-enum { BLOCK_SIZE = 64 * 1024, LARGE_SIZE = BLOCK_SIZE / 4, ALIGNMENT = 16, CLEAR_SIZE = 2048, MOST_ASKED = 4 * BLOCK_SIZE, SMALLEST_SPARE = 128 };
+enum {
+	BLOCK_SIZE = 64 * 1024,
+	LARGE_SIZE = BLOCK_SIZE / 4,
+	ALIGNMENT = 16,
+	CLEAR_SIZE = 2048,
+	MOST_ASKED = 4 * BLOCK_SIZE,
+	SMALLEST_SPARE = 128
+};
 
 struct arena_block {
 	struct arena_block *next;
@@ -24,7 +31,8 @@ struct arena_block {
 };
 
 /* Pages that a block will need are asked for together: one by one, on first touch, each costs twice to three times as
- * much, and together that was a quarter of the time of a large compilation. Where this cannot be had nothing is lost. */
+ * much, and together that was a quarter of the time of a large compilation. Where this cannot be had nothing is lost.
+ */
 static void ask_for_pages(char *block, size_t size)
 {
 #ifdef MADV_POPULATE_WRITE

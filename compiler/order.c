@@ -28,7 +28,7 @@ struct ordering {
 	struct graph *g;
 	struct span at;
 	struct node *node;
-	int now; /* node whose reads are being found */
+	int now;   /* node whose reads are being found */
 	int depth; /* of the outermost scan that they may form */
 	int sets;
 };

@@ -94,8 +94,8 @@ static void place_next(struct placing *w, const struct group *group, int at, int
 
 /* ---- buffers ---- */
 
-/* The buffer of a value that stage `at` reads for the last time and may overwrite, or NULL. One that an earlier stage of the
- * nest has taken over holds that one's value now. */
+/* The buffer of a value that stage `at` reads for the last time and may overwrite, or NULL. One that an earlier stage
+ * of the nest has taken over holds that one's value now. */
 static struct buffer *buffer_to_reuse(const struct group *group, int at, const struct buffer *target)
 {
 	const struct stage *stage = group->stages.item[at];
@@ -139,7 +139,8 @@ static void add_value(struct placing *w, const struct group *group, int at, int 
 	b->fixed = given.memory != MEM_NONE && !(given.memory == MEM_GRADS && apart(w));
 	layout->buffer = b;
 	list_add(w->arena, &w->values, t);
-	if (given.memory == MEM_GRADS && w->call == CALL_STEP && !apart(w)) { /* all gradients are one block, as in the struct */
+	if (given.memory == MEM_GRADS && w->call == CALL_STEP &&
+	    !apart(w)) { /* all gradients are one block, as in the struct */
 		struct buffer *grads = w->grads;
 
 		grads->born = grads->born < position ? grads->born : position;

@@ -39,7 +39,9 @@ void name_indices(struct graph *g, const struct equation *eq, const char **name)
 
 		for (int k = 2; s != batch && name_taken(g, try, name, s); k++)
 			try = arena_printf(&g->ctx->arena, "%s%d", own, k);
-		name[s] = s != batch ? try : eq->tensor->total ? "data" : "batch";
+		name[s] = s != batch ?
+		try : eq
+			->tensor->total ? "data" : "batch";
 	}
 }
 

@@ -163,12 +163,13 @@ static int order_slots(struct operands *w, struct expr *e, struct expr *other, u
 
 	for (int s = 0; s < w->eq->n; s++) {
 		int at = n;
-		int64_t mine = summed >> s & 1			? INT64_MIN
-			       : w->eq->index[s].rows		? INT64_MAX
-			       : is_step(w->eq, w->steps, s)	? INT64_MAX - 1
-			       : s == inner			? INT64_MIN + 1
-			       : inner >= 0 && s < w->eq->nfree ? -s
-								: reach(w, inner >= 0 && other->slots >> s & 1 ? other : e, s);
+		int64_t mine = summed >> s & 1		     ? INT64_MIN
+			       : w->eq->index[s].rows	     ? INT64_MAX
+			       : is_step(w->eq, w->steps, s) ? INT64_MAX - 1
+			       : s == inner		     ? INT64_MIN + 1
+			       : inner >= 0 && s < w->eq->nfree
+				       ? -s
+				       : reach(w, inner >= 0 && other->slots >> s & 1 ? other : e, s);
 
 		if (!(e->slots >> s & 1))
 			continue;
@@ -259,7 +260,8 @@ struct strided {
 	struct affine sub;
 };
 
-/* Such a window of which the sum could be in vectors along its places: the results lie along them, or the other factor. */
+/* Such a window of which the sum could be in vectors along its places: the results lie along them, or the other factor.
+ */
 static bool find_strided(const struct operands *w, const struct expr *read, const struct expr *other,
 			 struct strided *found)
 {
@@ -328,7 +330,8 @@ static struct operand spread_window(struct operands *w, const struct expr *read,
 	if (operand.moved > 4 * (double)tensor_size(of) || operand.moved > INT32_MAX)
 		return (struct operand){0};
 	t = new_operand(w, of, of->batched, n, axis);
-	operand.copy = define(w, t, index, n, ex_read(w->g, read->tensor, from, read->guarded ? ex_num(w->g, 0) : NULL));
+	operand.copy =
+		define(w, t, index, n, ex_read(w->g, read->tensor, from, read->guarded ? ex_num(w->g, 0) : NULL));
 	operand.read = ex_read(w->g, t, subs, NULL);
 	return operand;
 }
@@ -349,8 +352,7 @@ static bool is_affine_read(const struct expr *e)
 	return flat_subscript(e->tensor, e->arg, &flat);
 }
 
-struct operand find_operand(struct operands *w, struct expr *e, struct expr *other, double work,
-			    condition_list *covers)
+struct operand find_operand(struct operands *w, struct expr *e, struct expr *other, double work, condition_list *covers)
 {
 	bool zero = e->op == EX_READ && e->guarded && ex_is_num(e->arg[e->tensor->rank], 0);
 	bool summed = own_slots(w, e, other) != 0;

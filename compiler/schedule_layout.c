@@ -174,8 +174,8 @@ static double touched(const struct layouts *l, uint32_t classes)
 	return cycles;
 }
 
-/* None or all of the candidates, then each the other way if that is better by a tenth for the sums that have it: of layouts
- * that differ from value to value less is known. */
+/* None or all of the candidates, then each the other way if that is better by a tenth for the sums that have it: of
+ * layouts that differ from value to value less is known. */
 static uint32_t choose(struct layouts *l)
 {
 	struct turning turn = {l, 0};

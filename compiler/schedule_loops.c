@@ -245,10 +245,14 @@ static void add_bound_loops(struct stage *stage, int last)
 /* The first of equals wins: the bound indices run as they are written. */
 static bool keeps_order(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
 
-enum { LONG_SUM = 32, LONGER_SUM = 64, MOST_LANES = 32 /* gcc takes the loop over fewer apart, and compares one by one */ };
+enum {
+	LONG_SUM = 32,
+	LONGER_SUM = 64,
+	MOST_LANES = 32 /* gcc takes the loop over fewer apart, and compares one by one */
+};
 
-/* Partial sums of a dot product; a short one that has as many terms as vectors have lanes takes one round. With fewer of
- * a long one than its vectors have lanes, gcc -O3 makes vectors of every eighth term, by shuffles. */
+/* Partial sums of a dot product; a short one that has as many terms as vectors have lanes takes one round. With fewer
+ * of a long one than its vectors have lanes, gcc -O3 makes vectors of every eighth term, by shuffles. */
 static int lanes_for(const struct index *index)
 {
 	if (index->extent >= LONG_SUM)

@@ -53,9 +53,8 @@ struct equation *merge_bound(struct graph *g, struct equation *eq)
 
 		while (inner < eq->n - 1 && now->index[inner].extent == 1 && !now->index[inner].rows)
 			inner++;
-		if (now->index[s].rows || now->index[inner].rows || now->index[s].extent == 1 ||
-		    (elsewhere >> s & 1) || (elsewhere >> inner & 1) ||
-		    now->index[s].extent * now->index[inner].extent > INT32_MAX ||
+		if (now->index[s].rows || now->index[inner].rows || now->index[s].extent == 1 || (elsewhere >> s & 1) ||
+		    (elsewhere >> inner & 1) || now->index[s].extent * now->index[inner].extent > INT32_MAX ||
 		    !move_as_one(now, &reads, s, inner))
 			continue;
 		if (!merged) {

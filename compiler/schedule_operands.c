@@ -10,8 +10,8 @@
  * It costs one pass over a tensor, and the sum uses every element of it many times. Factors that no bound index moves
  * are taken out of the sum, and a bound index that moves only one factor is summed over in the copy of that.
  *
- * Vectors of results need a factor whose elements lie in the order of the results, dot products both in that of a sum. Where that is worth a copy, there is
- * one, which a scan makes before its first step if all steps read the same:
+ * Vectors of results need a factor whose elements lie in the order of the results, dot products both in that of a sum.
+ * Where that is worth a copy, there is one, which a scan makes before its first step if all steps read the same:
  *
  *     w.operand[j, i] = w[i, j]
  *     y[batch, i] = sum[j] w.operand[j, i] * x[batch, j]
@@ -98,8 +98,8 @@ static double copy_cycles(const struct operands *w, const struct operand *operan
 
 /* Factor `which` is copied with an index as its last one, if the sum gains more than the copy costs. source: of the
  * operands; slow: a sum that takes fewer cycles stays as it is, unless it is by dot products. */
-static bool turn_factor(struct operands *w, struct operand operand[2], struct expr *const source[2], int which, int last,
-			double work, double slow)
+static bool turn_factor(struct operands *w, struct operand operand[2], struct expr *const source[2], int which,
+			int last, double work, double slow)
 {
 	bool dot[2], other;
 	struct operand turned;
@@ -145,8 +145,8 @@ static void turn_operand(struct operands *w, struct operand operand[2], struct e
 	for (int k = 0; k < 2; k++)
 		for (int s = eq->nfree; s < eq->n; s++)
 			if (source[0]->slots & source[1]->slots & (uint64_t)1 << s && !eq->index[s].rows &&
-			    eq->index[s].extent >= lanes && reach(w, source[k], s) != 1 && reach(w, source[!k], s) == 1 &&
-			    turn_factor(w, operand, source, k, s, work, slow))
+			    eq->index[s].extent >= lanes && reach(w, source[k], s) != 1 &&
+			    reach(w, source[!k], s) == 1 && turn_factor(w, operand, source, k, s, work, slow))
 				return;
 }
 

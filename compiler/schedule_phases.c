@@ -1,19 +1,19 @@
 /* schedule_phases.c - a sum whose results lie along an index that its factors divide.
  *
- * The gradient of a convolution that moves by steps of 2 has reads at (j + 1) // 2 and (j + 1) % 2. With a phase r and a
- * place q in it instead, j = 2*q + r - 1, all subscripts are linear, and it is a sum of products like any other:
+ * The gradient of a convolution that moves by steps of 2 has reads at (j + 1) // 2 and (j + 1) % 2. With a phase r and
+ * a place q in it instead, j = 2*q + r - 1, all subscripts are linear, and it is a sum of products like any other:
  *
  *     x.grad.phases[batch, c, r, q] = sum[o, u] y.grad.operand[batch, o, q - u + 1] * w.operand[o, c, r + 2*u]
  *     x.grad[batch, c, j] = x.grad.phases[batch, c, (j + 1) % 2, (j + 1) // 2]
  *
  * A phase has a few places that no j has, before the first and behind the last; nothing reads them.
  *
- * A sum of few terms that is no sum of products, as the gradient of a pool whose windows overlap, is written out instead:
- * as one expression it stands in the loops over quotients and remainders that schedule_pieces.c makes.
+ * A sum of few terms that is no sum of products, as the gradient of a pool whose windows overlap, is written out
+ * instead: as one expression it stands in the loops over quotients and remainders that schedule_pieces.c makes.
  *
  * requires  an equation that is not in a scan
- * gives     the sum over phases, and the equation that puts them together; NULL where no index is divided, or not always
- *           in the same way */
+ * gives     the sum over phases, and the equation that puts them together; NULL where no index is divided, or not
+ * always in the same way */
 #include "schedule_operands.h"
 
 #include "expr.h"
@@ -144,8 +144,8 @@ struct equation *in_phases(struct operands *w, struct equation **back)
 	struct equation *sum;
 	struct phases phases;
 
-	if (eq->kind != EQ_MAP || eq->red != RED_SUM || eq->tensor->elem != ELEM_REAL || w->steps || w->g->no_operands ||
-	    !find_phases(w, &phases))
+	if (eq->kind != EQ_MAP || eq->red != RED_SUM || eq->tensor->elem != ELEM_REAL || w->steps ||
+	    w->g->no_operands || !find_phases(w, &phases))
 		return NULL;
 	sum = make_phases(w, &phases, sub);
 	if (!reads_inside(w, sum) || tensor_size(sum->tensor) > INT32_MAX)

@@ -7,9 +7,9 @@
  *     z[g, i] = (if g == 2 then a[i] else 0) + (if g < 2 then b[i] else 0)
  *
  * is b[i] for g < 2 and a[i] for g = 2. An index that is divided, as in a[i // 2, i % 2], is taken as 2*q + r, with a
- * loop for each and none of the divisions. The loop over the steps of a scan stands around the function; so the function
- * asks once whether its step is one of the longest piece, in which it reads beyond no end, and else does it all with
- * tests.
+ * loop for each and none of the divisions. The loop over the steps of a scan stands around the function; so the
+ * function asks once whether its step is one of the longest piece, in which it reads beyond no end, and else does it
+ * all with tests.
  *
  * requires  groups whose shape is chosen and whose loops are not yet split
  * gives     the group's steady steps, and stage->cut of the first stage of every nest; restrict.c the terms */
@@ -283,8 +283,8 @@ static struct equation *widen(struct arena *arena, const struct equation *eq, co
 		if (cut[k].by) {
 			const char *name = eq->index[cut[k].slot].name;
 
-			index[cut[k].high] =
-				(struct index){name, (cut[k].at[cut[k].whole + 1] - cut[k].at[cut[k].whole]) / cut[k].by, false};
+			index[cut[k].high] = (struct index){
+				name, (cut[k].at[cut[k].whole + 1] - cut[k].at[cut[k].whole]) / cut[k].by, false};
 			index[cut[k].high + 1] = (struct index){arena_printf(arena, "in_%s", name), cut[k].by, false};
 		}
 	*wide = *eq;

@@ -23,12 +23,12 @@
 #include "schedule.h"
 
 enum {
-	MOST_USES = 2048,    /* multiply-adds of a step for each param: with more of them parts of a batch are better */
+	MOST_USES = 2048, /* multiply-adds of a step for each param: with more of them parts of a batch are better */
 	LEAST_ELEMENTS = 4096, /* of an update that is worth cutting */
-	LEAST_UNITS = 2,     /* of rows, and multiply-adds that are worth cutting */
+	LEAST_UNITS = 2,       /* of rows, and multiply-adds that are worth cutting */
 	LEAST_WORK = 1 << 18,
-	SERIAL_SHARE = 16,   /* one in so many multiply-adds may be left to one thread */
-	OWN_ALIGN = 16	     /* reals */
+	SERIAL_SHARE = 16, /* one in so many multiply-adds may be left to one thread */
+	OWN_ALIGN = 16	   /* reals */
 };
 
 /* ---- what it costs ---- */
@@ -108,7 +108,8 @@ static bool cuts_rows(const struct program *p, struct group *group)
 
 	if (group->stages.n > 1 || group->flat || group->written_out || eq->kind != EQ_MAP || eq->nfree < 1 ||
 	    eq->index[0].rows || stage->to || stage->local || (eq->red != RED_SUM && eq->red != RED_NONE) ||
-	    group_work(group) < LEAST_WORK || (stage->tile && stage->tile->adds) || (p->in_process && !stage->tile) || !moves_by_pointers(stage, group))
+	    group_work(group) < LEAST_WORK || (stage->tile && stage->tile->adds) || (p->in_process && !stage->tile) ||
+	    !moves_by_pointers(stage, group))
 		return false;
 	for (int t = 0; t < (p->n_machine ? p->n_machine : 1); t++) {
 		group->unit[t] = rows_at_once(stage, t);

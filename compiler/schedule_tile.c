@@ -11,8 +11,8 @@
  * used many times. It comes in two forms. In the outer product a column is a vector along an index with unit stride in
  * T and B, and A's values are broadcast. In the dot product the vectors lie along a sum with unit stride in A and B,
  * and each result is added up at the end. Tiles at the end of an index start earlier and compute some elements twice,
- * which needs no code of its own. Sums run inside of the tile, or the outermost ones around it: then it adds to what T was,
- * and its sizes divide their indices, so that nothing is added twice.
+ * which needs no code of its own. Sums run inside of the tile, or the outermost ones around it: then it adds to what T
+ * was, and its sizes divide their indices, so that nothing is added twice.
  *
  * Every combination of vector index, tiled indices and sizes is costed and the cheapest taken, for each kind of machine
  * that the generated file may be compiled for; the order of the loops around is chosen by the memory that it moves. */
@@ -87,7 +87,8 @@ static bool find_factors(const struct stage *stage, const struct expr **a, const
 	const struct expr *term = stage->term;
 
 	*scale = stage->adds ? take_scale(&term) : NULL;
-	if ((stage->adds && !*scale) || stage->eq->red != RED_SUM || stage->eq->kind != EQ_MAP || term->op != EX_MUL || stage->conditions.n)
+	if ((stage->adds && !*scale) || stage->eq->red != RED_SUM || stage->eq->kind != EQ_MAP || term->op != EX_MUL ||
+	    stage->conditions.n)
 		return false;
 	*a = term->arg[0];
 	*b = term->arg[1];
@@ -162,7 +163,8 @@ static int outermost_sum(const struct problem *p, const struct choice *c, int *n
 	return outermost;
 }
 
-/* The choice with its outermost sum whole, halved, quartered ..: of two operands one may then stay in the first cache. */
+/* The choice with its outermost sum whole, halved, quartered ..: of two operands one may then stay in the first cache.
+ */
 static void try_parts(const struct problem *p, struct choice *c, bool adds, struct choice *best, double *least)
 {
 	enum { MOST_PARTS = 16 };
@@ -228,7 +230,8 @@ static void try_vector(const struct problem *p, int v, struct choice *best, doub
 					continue;
 				c.outside = 0;
 				for (c.panel = PANEL_NONE; c.panel <= PANEL_B; c.panel++)
-					if ((c.panel == PANEL_NONE || may_copy(p, &c)) && (c.panel == PANEL_B || x->b == 1) &&
+					if ((c.panel == PANEL_NONE || may_copy(p, &c)) &&
+					    (c.panel == PANEL_B || x->b == 1) &&
 					    (c.panel == PANEL_B || !c.across || !p->program->in_process))
 						try_sums(p, &c, best, least);
 			}
@@ -263,7 +266,13 @@ int64_t panel_places(const struct tile *tile, int target)
 
 static struct tile *make_tile(struct problem *p, const struct choice *c)
 {
-	struct tile whole = {.a = p->a, .b = p->b, .scale = p->scale, .dot = c->dot, .across = c->across, .panel = c->panel}, *tile = &whole;
+	struct tile whole = {.a = p->a,
+			     .b = p->b,
+			     .scale = p->scale,
+			     .dot = c->dot,
+			     .across = c->across,
+			     .panel = c->panel},
+		    *tile = &whole;
 	size_t size;
 
 	for (int t = 0; t < p->program->n_machine; t++)
@@ -316,8 +325,9 @@ static bool same_loops(const struct tile *a, const struct tile *b)
 
 bool same_but_for_rows(const struct tile *a, const struct tile *b)
 {
-	bool same = a->a == b->a && a->b == b->b && a->dot == b->dot && a->across == b->across && a->n_sum == b->n_sum && a->panel == b->panel && a->asks == b->asks &&
-		    a->turned == b->turned && memcmp(a->size, b->size, sizeof a->size) == 0;
+	bool same = a->a == b->a && a->b == b->b && a->dot == b->dot && a->across == b->across &&
+		    a->n_sum == b->n_sum && a->panel == b->panel && a->asks == b->asks && a->turned == b->turned &&
+		    memcmp(a->size, b->size, sizeof a->size) == 0;
 
 	for (int k = 0; k < 2 && same; k++)
 		same = a->row[k].slot == b->row[k].slot && a->col[k].slot == b->col[k].slot && !a->row[k].rows &&
@@ -394,7 +404,13 @@ static const struct tile_memo *search_tiles(struct problem *p)
 	if (found)
 		return found;
 	memo = arena_alloc(arena, sizeof *memo);
-	*memo = (struct tile_memo){.next = *list, .n = p->n, .panels = p->panels, .adds = p->adds, .once = p->once, .updates = p->stage->adds, .least = INFINITY};
+	*memo = (struct tile_memo){.next = *list,
+				   .n = p->n,
+				   .panels = p->panels,
+				   .adds = p->adds,
+				   .once = p->once,
+				   .updates = p->stage->adds,
+				   .least = INFINITY};
 	memo->axis = arena_array(arena, (size_t)p->n, sizeof *memo->axis);
 	memcpy(memo->axis, p->axis, (size_t)p->n * sizeof *memo->axis);
 	for (int swapped = 0; swapped < 2; swapped++) {

@@ -39,8 +39,8 @@ static bool has_places(const struct problem *p, int samples)
 	return false;
 }
 
-/* Fewer samples than a tile has are slow; and where it might have places, one sample stays near from function to function
- * (schedule_strips.c). */
+/* Fewer samples than a tile has are slow; and where it might have places, one sample stays near from function to
+ * function (schedule_strips.c). */
 static struct sizes side_sizes(const struct problem *p, int axis)
 {
 	struct sizes sizes = sizes_of(axis < 0 ? 1 : p->axis[axis].extent, LARGEST_SIDE);
@@ -155,7 +155,11 @@ static double size_of(const struct problem *p, int operand)
 
 int steps_ahead(const struct problem *p, const struct choice *c)
 {
-	enum { MOST = 8, FAR = 2048 /* bytes of a step that no hardware guesses */, WIDE = 512 /* that it seldom does */ };
+	enum {
+		MOST = 8,
+		FAR = 2048 /* bytes of a step that no hardware guesses */,
+		WIDE = 512 /* that it seldom does */
+	};
 	int inner = innermost_sum(p, c);
 	struct reach reach;
 	int64_t bytes, steps;
@@ -200,16 +204,18 @@ static struct around find_around(const struct problem *p, const struct choice *c
 			around.tiles *= (double)x->extent;
 	}
 	if (inner >= 0)
-		around.exits = around.steps / (double)rounds(extent_inside(p, c, inner), inner == c->vector ? lanes : 1);
+		around.exits =
+			around.steps / (double)rounds(extent_inside(p, c, inner), inner == c->vector ? lanes : 1);
 	around.a = find_reach(p, c, false, 1);
 	around.b = find_reach(p, c, true, c->dot || is_turned(p, c) ? 1 : lanes);
 	around.ahead = steps_ahead(p, c) > 0;
-	around.in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1 ? 0
+	around.in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1   ? 0
 			 : c->row[1] >= 0 && p->axis[c->row[1]].a == 1 ? 1
-									: -1;
+								       : -1;
 	around.small = size_of(p, 0) + size_of(p, 1) + size_of(p, 2) <= L1_BYTES;
 	around.copied = is_turned(p, c) ? 0.6 : c->panel ? 0.4 : 0;
-	if (is_turned(p, c) && around.outside * p->real_size > 2 * size_of(p, 1)) /* windows: short runs, again and again */
+	if (is_turned(p, c) &&
+	    around.outside * p->real_size > 2 * size_of(p, 1)) /* windows: short runs, again and again */
 		around.copied = 1.5;
 	around.turned = c->across ? 6 * lanes : 0;
 	around.again = c->across && size_of(p, 0) > L2_BYTES / 2 ? 0.05 * size_of(p, 0) : 0;
@@ -234,10 +240,14 @@ static double side_span(const struct problem *p, const int axis[2], const int si
 static double bring_cost(const struct problem *p, const struct around *around, const struct choice *c,
 			 const struct tile_size *size)
 {
-	enum { KEPT = L1_BYTES / 2, BOTH = L1_BYTES / 4 * 3, SLACK = 60 /* bytes of a cache line beside those that count */ };
+	enum {
+		KEPT = L1_BYTES / 2,
+		BOTH = L1_BYTES / 4 * 3,
+		SLACK = 60 /* bytes of a cache line beside those that count */
+	};
 	const double scattered = 0.1, from_far = 0.1,
 		     in_turn = 0.04, /* a byte, which in turn is guessed and comes early */
-		     in_panel = 0.03;
+		in_panel = 0.03;
 	double real = p->real_size;
 	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1], lanes = c->dot ? 1 : size->lanes;
 	double a_span = around->a.span + side_span(p, c->row, size->row, false, 1);
@@ -369,16 +379,15 @@ static double least_work(const struct problem *p, int lanes)
 	return work / lanes;
 }
 
-/* Cycles that a row of a tile with so many columns takes at least, at a step of the sums: there are never more rows than
- * registers leave room for. */
+/* Cycles that a row of a tile with so many columns takes at least, at a step of the sums: there are never more rows
+ * than registers leave room for. */
 static double least_step(const struct choice *c, int cols, const struct machine *target)
 {
 	const double rounding = 1 - 1e-9;
 	int most = (target->registers - (target->fused ? 1 : 2)) / cols - 1;
 	double share = (double)cols / most, adds = cols * (target->fused ? 0.5 : 1);
 
-	return rounding *
-	       (fmax(adds, 0.5 + 0.5 * share) + column_cost(target) * share + row_cost(target, c->dot));
+	return rounding * (fmax(adds, 0.5 + 0.5 * share) + column_cost(target) * share + row_cost(target, c->dot));
 }
 
 double best_size(const struct problem *p, const struct choice *c, const struct machine *target, double least,
@@ -415,7 +424,8 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 				if (!fits(c, rows, cols, target) || ((adds_up(c) || p->once) && !divides(p, c, &size)))
 					continue;
 				cost = tile_cost(&around, p, c, &size, target);
-				if (cost * tiles * row0.tiles[r0] + copied >= least) /* it is not less with all that it brings */
+				if (cost * tiles * row0.tiles[r0] + copied >=
+				    least) /* it is not less with all that it brings */
 					continue;
 				cost = fmax(cost, cost / 2 + bring_cost(p, &around, c, &size));
 				cost += adds_up(c) ? add_cost(p, lanes, rows, cols) : 0;

@@ -1,7 +1,8 @@
 /* schedule_tile_loops.c - the loops around a tile, in the order that moves the least memory.
  *
- * For each cache the outermost loop is found whose tensors fit; what is outside of it brings them anew. Where an operand
- * is copied into panels, the loops that move it come first, so that a panel is one tile's operand, and is copied once. */
+ * For each cache the outermost loop is found whose tensors fit; what is outside of it brings them anew. Where an
+ * operand is copied into panels, the loops that move it come first, so that a panel is one tile's operand, and is
+ * copied once. */
 #include "schedule_tile.h"
 
 #include <math.h>
@@ -155,7 +156,6 @@ bool order_sums(const struct problem *p, const struct choice *c, struct tile *ti
 	return true;
 }
 
-
 void order_loops(const struct problem *p, const struct choice *c, struct tile *tile)
 {
 	struct tile scratch;
@@ -180,11 +180,12 @@ int asked_loop(const struct problem *p, const struct tile *tile)
 	const struct tensor *from = of_a ? p->a->tensor : p->b->tensor;
 	const struct tile_axis *sum = tile->sum;
 
-	if (at < 0 || tile->panel != PANEL_B || (p->program->in_process && !tile->across) || tile->n_sum != 1 || sum->rows ||
-	    (double)tensor_size(from) * p->real_size <= L2_BYTES / 2)
+	if (at < 0 || tile->panel != PANEL_B || (p->program->in_process && !tile->across) || tile->n_sum != 1 ||
+	    sum->rows || (double)tensor_size(from) * p->real_size <= L2_BYTES / 2)
 		return -1;
 	if (loop->side != (of_a ? SIDE_ROW : SIDE_VECTOR) || loop->number > 0 || loop->axis.rows || inner > 1 ||
 	    (inner && (loop[1].side != SIDE_ROW || loop[1].number > 0)))
 		return -1;
-	return (of_a ? sum->a == 1 && loop->axis.a == sum->extent : sum->b == 1 && loop->axis.b == sum->extent) ? at : -1;
+	return (of_a ? sum->a == 1 && loop->axis.a == sum->extent : sum->b == 1 && loop->axis.b == sum->extent) ? at
+														: -1;
 }

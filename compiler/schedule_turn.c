@@ -1,7 +1,7 @@
 /* schedule_turn.c - a sum of products whose results are made in another order than they are kept in.
  *
- * Vectors of results run along an index that moves the result and one factor by 1. A convolution's results lie along the
- * pixels of a row, which may be few; a vector of channels would waste nothing:
+ * Vectors of results run along an index that moves the result and one factor by 1. A convolution's results lie along
+ * the pixels of a row, which may be few; a vector of channels would waste nothing:
  *
  *     y.turned[batch, i, j, o] = sum[a, u, v] w.operand[a, u, v, o] * x[batch, a, i + u, j + v]
  *     y[batch, o, i, j] = y.turned[batch, i, j, o]
@@ -16,8 +16,8 @@
 #include <math.h>
 #include <string.h>
 
-/* to[s]: the place of free index s where `last` is the last one. If one factor has all the others, they are in its order,
- * so that some may move like one. */
+/* to[s]: the place of free index s where `last` is the last one. If one factor has all the others, they are in its
+ * order, so that some may move like one. */
 static void find_places(struct operands *w, int last, int to[MAX_SLOTS])
 {
 	const struct equation *eq = w->eq;
@@ -79,8 +79,8 @@ static struct equation *turn_back(struct operands *w, const struct equation *eq,
 /* Inference is for all rows of a batch, and for one. */
 static int numbers_of_rows(const struct operands *w) { return w->part == PART_INFERENCE ? 2 : 1; }
 
-/* Add about the cycles of an equation, of all rows and of one: of a sum of products as a tile, of anything else for each
- * element. */
+/* Add about the cycles of an equation, of all rows and of one: of a sum of products as a tile, of anything else for
+ * each element. */
 static void add_cycles(struct operands *w, struct equation *eq, double cycles[2])
 {
 	struct stage *stage = eq->n > eq->nfree ? make_stage(w->g, eq, w->steps) : NULL;
@@ -139,8 +139,8 @@ static bool is_slow(struct operands *w, const struct equation *eq, const struct 
 static bool may_turn(const struct operands *w, const struct equation *eq)
 {
 	return eq->kind == EQ_MAP && eq->red == RED_SUM && eq->tensor->elem == ELEM_REAL && eq->nfree > 1 &&
-	       !w->steps && !w->g->no_operands && w->p->n_machine &&
-	       w->g->ctx->options->unroll != NNC_UNROLL_ALL && tensor_size(eq->tensor) <= INT32_MAX;
+	       !w->steps && !w->g->no_operands && w->p->n_machine && w->g->ctx->options->unroll != NNC_UNROLL_ALL &&
+	       tensor_size(eq->tensor) <= INT32_MAX;
 }
 
 struct equation *in_best_order(struct operands *w, struct equation *eq, double cycles[2])

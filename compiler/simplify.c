@@ -3,8 +3,9 @@
  * Expressions are simplified as they are made (fold.c). Here equations are: copies, constants and equal equations
  * disappear in their readers (propagate.c), element-wise producers in their only reader (inline.c), what no row changes
  * in weights (absorb.c), and equations that no result depends on are removed. Each step is one walk over the equations
- * in order; they are repeated until nothing changes. At last what the place of a maximum chooses is read from the maximum
- * (winner.c), sums of sums become one (join.c), and factors that all elements share are gathered (uniform.c). */
+ * in order; they are repeated until nothing changes. At last what the place of a maximum chooses is read from the
+ * maximum (winner.c), sums of sums become one (join.c), and factors that all elements share are gathered (uniform.c).
+ */
 #include "simplify.h"
 
 #include "chain.h"

@@ -1,7 +1,8 @@
 /* solve.c - the subscript equations a(l) = j, solved for as many of the loop indices l as they allow.
  *
- * Subscripts of few indices come first, and of the indices with coefficient 1 or -1 the one is taken that few subscripts
- * use and that is longest. A subscript that offers none stays as an equality. gather.c says what this is for. */
+ * Subscripts of few indices come first, and of the indices with coefficient 1 or -1 the one is taken that few
+ * subscripts use and that is longest. A subscript that offers none stays as an equality. gather.c says what this is
+ * for. */
 #include "solve.h"
 
 /* a += scale * b */

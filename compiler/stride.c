@@ -1,8 +1,8 @@
 /* stride.c - subscripts s*i + u of a window that moves by steps: the axis is taken as digits, j = s*q + r.
  *
- * From  R[s*i + u + c] += f(i, u)  each element of R is to ask which i and u it got something from. With u = s*t + r, too,
- * and r < s, the subscript is s*(i + t) + r, so that i = q - t and r is known: what is left to sum over is t, of which
- * there are as many as windows cover an element, and none where windows do not overlap. So
+ * From  R[s*i + u + c] += f(i, u)  each element of R is to ask which i and u it got something from. With u = s*t + r,
+ * too, and r < s, the subscript is s*(i + t) + r, so that i = q - t and r is known: what is left to sum over is t, of
+ * which there are as many as windows cover an element, and none where windows do not overlap. So
  *
  *     y[i] = max[u < 2] x[2*i + u]      gives   x.grad[j] = if j % 2 == y.argmax[j // 2] then y.grad[j // 2] else 0
  *     y[i] = sum[u < 3] w[u]*x[2*i + u]         x.grad[j] = sum[t < 2] w[j % 2 + 2*t else 0]*y.grad[j // 2 - t else 0]
@@ -53,8 +53,8 @@ static void split_subscript(struct graph *g, struct term *split, struct strides 
 		map[u] = affine_expr(g, &offset);
 		split->value = ex_substitute(g, split->value, map, split->n);
 		if (extent % by)
-			split->value = ex_select(g, ex2(g, EX_LT, map[u], ex_int(g, extent)), split->value,
-						 ex_num(g, 0));
+			split->value =
+				ex_select(g, ex2(g, EX_LT, map[u], ex_int(g, extent)), split->value, ex_num(g, 0));
 		quotient = ex2(g, EX_ADD, quotient, ex_index(g, split->n++));
 	}
 	strides->by[d] = by;

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-
 /* ---- leaving a tensor ---- */
 
 bool may_leave(const struct tensor *t, int d, const struct expr *sub, const struct index *index)

@@ -135,8 +135,8 @@ static int64_t training_terms(const struct graph *g)
 }
 
 /* What a call of inference needs: its scratch, and the state where it reads that. */
-static void write_inference_ram(struct summary *s, struct text *out, enum call call, const char *rows, const char *scratch,
-				const struct struct_sizes *sizes, int64_t size)
+static void write_inference_ram(struct summary *s, struct text *out, enum call call, const char *rows,
+				const char *scratch, const struct struct_sizes *sizes, int64_t size)
 {
 	bool reads_state = s->p->call[call].reads_state;
 
@@ -162,7 +162,8 @@ static void write_memory(struct summary *s, struct text *out, int64_t real)
 			    "  only for backward and update called apart; step has its own in work\n",
 			    sizes.grads);
 	text_printf(out, "  state    %12" PRId64 "\n", sizes.state);
-	text_printf(out, "  work     %12" PRId64 "  the most that is alive at once: %" PRId64 "\n", sizes.work, sizes.alive);
+	text_printf(out, "  work     %12" PRId64 "  the most that is alive at once: %" PRId64 "\n", sizes.work,
+		    sizes.alive);
 	text_printf(out, "  work1    %12" PRId64 "  for one row\n", sizes.work1);
 	if (g->ctx->options->ram)
 		text_printf(out, "within %" PRId64 ": %s\n", g->ctx->options->ram,

@@ -29,8 +29,7 @@ static struct table_slot *probe(const struct table *table, const char *key, uint
 {
 	for (uint32_t i = hash & table->mask;; i = (i + 1) & table->mask) {
 		struct table_slot *slot = &table->index[i];
-		if (!slot->entry ||
-		    (slot->hash == hash && same_key(table->entries.item[slot->entry - 1].key, key)))
+		if (!slot->entry || (slot->hash == hash && same_key(table->entries.item[slot->entry - 1].key, key)))
 			return slot;
 	}
 }

@@ -39,7 +39,8 @@ void text_add_real(struct text *text, double value)
 	}
 	size_t whole = strspn(digits, "-0123456789");
 	text_add_bytes(text, digits, whole);
-	if (digits[whole] && digits[whole] != 'e' && digits[whole] != 'i') { /* the locale's decimal point, of any length */
+	if (digits[whole] && digits[whole] != 'e' &&
+	    digits[whole] != 'i') { /* the locale's decimal point, of any length */
 		text_add(text, ".");
 		whole += strcspn(digits + whole, "0123456789");
 	}

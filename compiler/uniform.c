@@ -76,8 +76,7 @@ static struct expr *gather_uniform(void *user, const struct expr *old, struct ex
 		return e;
 	take_factors(&q, g, e, false);
 	if (q.full || (!count_uniform(q.divisor, q.n_divisor, false) &&
-		       (!count_uniform(q.factor, q.n_factor, false) ||
-			count_uniform(q.factor, q.n_factor, true) < 2)))
+		       (!count_uniform(q.factor, q.n_factor, false) || count_uniform(q.factor, q.n_factor, true) < 2)))
 		return e;
 	shared = multiply(g, q.factor, q.n_factor, true);
 	divisor = multiply(g, q.divisor, q.n_divisor, true);

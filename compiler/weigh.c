@@ -1,5 +1,5 @@
-/* weigh.c - what keep.c chooses from: the values of a training step, when each is made and read, what it takes, and what
- * it would cost to compute it again. */
+/* weigh.c - what keep.c chooses from: the values of a training step, when each is made and read, what it takes, and
+ * what it would cost to compute it again. */
 #include "keep.h"
 
 static int64_t bytes_of(const struct graph *g, const struct tensor *t)

@@ -9,11 +9,11 @@
  *     y.gated[i] = if 0 < y[i] then y.grad[i] else 0
  *     s.grad[j] = if j % 2 == y.argmax[j // 2] then y.gated[j // 2] else 0
  *
- * If the backward pass then reads r for nothing but the place, that is found in the forward pass, behind the maximum: r,
- * which is as many times as large as the window has places, need not be kept. This is a pooling behind a relu.
+ * If the backward pass then reads r for nothing but the place, that is found in the forward pass, behind the maximum:
+ * r, which is as many times as large as the window has places, need not be kept. This is a pooling behind a relu.
  *
- * Whether it is that element is computed for all values of the indices. Where the window holds nothing but NaN, the test
- * sees -inf, the maximum of none, instead of one. */
+ * Whether it is that element is computed for all values of the indices. Where the window holds nothing but NaN, the
+ * test sees -inf, the maximum of none, instead of one. */
 #include "expr.h"
 #include "simplify.h"
 
@@ -21,9 +21,9 @@ enum { MOST_VALUES = 1 << 16 /* of the indices, to be gone through */ };
 
 struct winning {
 	struct graph *g;
-	const struct equation *eq;  /* whose value is rewritten */
-	const struct equation *arg; /* of the place that chooses */
-	struct tensor *best;	    /* the maximum there, or the minimum */
+	const struct equation *eq;	   /* whose value is rewritten */
+	const struct equation *arg;	   /* of the place that chooses */
+	struct tensor *best;		   /* the maximum there, or the minimum */
 	const struct expr *place, *choice; /* place == choice, a read of the place */
 	bool failed;
 	equation_list out; /* the backward pass, with what is computed before eq */
@@ -61,7 +61,8 @@ static int64_t integer_value(const struct expr *e, const int64_t *at, bool *ok)
 	return 0;
 }
 
-/* Whether a subscript of the term, at the chosen place, is the one that stands in the read, at these values of indices. */
+/* Whether a subscript of the term, at the chosen place, is the one that stands in the read, at these values of indices.
+ */
 static bool is_same_here(const struct winning *w, const struct expr *term, const struct expr *sub, const int64_t *at)
 {
 	const struct equation *arg = w->arg;
@@ -132,8 +133,8 @@ static struct equation *find_best(struct graph *g, const struct equation *arg)
 
 	for (int i = 0; i < g->part[PART_FORWARD].n; i++) {
 		struct equation *eq = g->part[PART_FORWARD].item[i];
-		bool same = eq->kind == EQ_MAP && eq->red == red && eq->value == arg->value && eq->nfree == arg->nfree &&
-			    eq->n == arg->n;
+		bool same = eq->kind == EQ_MAP && eq->red == red && eq->value == arg->value &&
+			    eq->nfree == arg->nfree && eq->n == arg->n;
 
 		for (int s = 0; same && s < eq->n; s++)
 			same = eq->index[s].extent == arg->index[s].extent && eq->index[s].rows == arg->index[s].rows;
@@ -258,7 +259,8 @@ static bool is_read_once(struct graph *g, const struct tensor *t)
 	if (t->role != ROLE_VALUE || usage_of(t)->definitions != 1 || usage_of(t)->part != PART_FORWARD)
 		return false;
 	for (int i = 0; i < backward->n && r.n < 2; i++)
-		if (backward->item[i]->kind == EQ_SCAN || (backward->item[i]->kind == EQ_VIEW && backward->item[i]->tensor->of == t))
+		if (backward->item[i]->kind == EQ_SCAN ||
+		    (backward->item[i]->kind == EQ_VIEW && backward->item[i]->tensor->of == t))
 			return false;
 		else if (backward->item[i]->value)
 			ex_visit_reads(g, backward->item[i]->value, count_read, &r);

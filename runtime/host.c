@@ -33,7 +33,8 @@ void *host_alloc(const struct host *host, size_t count, size_t size)
 {
 	bool overflow = size && count > SIZE_MAX / size;
 	void *block;
-	if (host->allocate == allocate_from_c_library) /* pages that are never used, as of gradients, are never touched */
+	if (host->allocate ==
+	    allocate_from_c_library) /* pages that are never used, as of gradients, are never touched */
 		block = calloc(count ? count : 1, size ? size : 1);
 	else if ((block = overflow ? NULL : host->allocate(host->user, NULL, count && size ? count * size : 1)))
 		memset(block, 0, count * size);

@@ -327,7 +327,8 @@ static void make_space(struct map_maker *m, const int32_t *w)
 static bool is_possible(const struct map_maker *m, const int32_t *w)
 {
 	const int op = w[0] & 255;
-	return m->strip || (w[1] >= NN_MAP_UNIFORM && op != NN_MAP_LOAD && op != NN_MAP_LOAD_INSIDE && op != NN_MAP_GATHER);
+	return m->strip ||
+	       (w[1] >= NN_MAP_UNIFORM && op != NN_MAP_LOAD && op != NN_MAP_LOAD_INSIDE && op != NN_MAP_GATHER);
 }
 
 static void make_code(struct map_maker *m, const int32_t *w, const int32_t *end)

@@ -1,8 +1,8 @@
 /* map_kernels.c - the instructions of map.h for one instruction set and one type of reals, and what runs them.
  *
  * The Makefile compiles this file like tile_kernels.c. A program is interpreted where it has no machine code
- * (map_code.c): a table is less text for libtcc than calls whose addresses are computed anew for each strip, and a strip
- * is long enough that what an instruction is costs little. */
+ * (map_code.c): a table is less text for libtcc than calls whose addresses are computed anew for each strip, and a
+ * strip is long enough that what an instruction is costs little. */
 #include "map_elements.h"
 #include "map_memory.h"
 

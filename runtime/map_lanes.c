@@ -90,10 +90,7 @@ void set_lanes(struct map_maker *m)
 }
 
 /* The mask of the vector at hand, 0: all lanes. AVX2: a vector. */
-static int mask_of(const struct map_maker *m)
-{
-	return !m->partial ? 0 : m->x.avx512 ? MASK_REST : MASK_VECTOR;
-}
+static int mask_of(const struct map_maker *m) { return !m->partial ? 0 : m->x.avx512 ? MASK_REST : MASK_VECTOR; }
 
 /* ---- loads ---- */
 
@@ -235,8 +232,9 @@ void store_lanes(struct map_maker *m, int memory, int from)
 	} else if (step == 2 && m->real == 4 && (!m->partial || m->count)) {
 		store_second(m, to, from);
 	} else {
-		struct x86_operation op = {X86_0F38, X86_66, m->real == 8, m->real == 8 ? 0xa3 : 0xa2,
-					   .mask = MASK_GATHER, .keeps = true, .unit = m->real};
+		struct x86_operation op = {
+			X86_0F38,      X86_66,	       m->real == 8, m->real == 8 ? 0xa3 : 0xa2, .mask = MASK_GATHER,
+			.keeps = true, .unit = m->real};
 		if (m->partial)
 			x86_mask_copy(&m->x, MASK_GATHER, MASK_REST);
 		else

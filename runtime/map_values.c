@@ -296,8 +296,7 @@ static void make_index(struct map_maker *m, const int32_t *w)
 static void make_gather(struct map_maker *m, const int32_t *w)
 {
 	const int index = value_in(m, w[3], TEMPORARY + 4), to = TEMPORARY + 3;
-	gather_lanes(m, to, address_of(m, w[2]), index,
-		     !m->partial ? 0 : m->x.avx512 ? MASK_REST : MASK_VECTOR);
+	gather_lanes(m, to, address_of(m, w[2]), index, !m->partial ? 0 : m->x.avx512 ? MASK_REST : MASK_VECTOR);
 	keep_result(m, w[1], to);
 }
 
@@ -334,11 +333,13 @@ static void make_total(struct map_maker *m, const int32_t *w, int code)
 	const struct x86_operation op = real_operation(m, code), shuffle = {X86_0F, X86_66, false, 0x70, .unit = 1};
 	copy_vector(m, part, value_in(m, w[1], part));
 	for (int bytes = m->bytes; bytes > m->real; bytes /= 2) {
-		const struct x86_operation upper = {X86_0F3A, X86_66, bytes == 64, bytes == 64 ? 0x1b : 0x19, .unit = 1};
+		const struct x86_operation upper = {X86_0F3A, X86_66, bytes == 64, bytes == 64 ? 0x1b : 0x19,
+						    .unit = 1};
 		if (bytes > 16)
 			x86_vector(&m->x, with_byte(upper, 1), bytes, part, 0, x86_register(other));
 		else
-			x86_vector(&m->x, with_byte(shuffle, bytes == 16 ? 0x0e : 0x01), 16, other, 0, x86_register(part));
+			x86_vector(&m->x, with_byte(shuffle, bytes == 16 ? 0x0e : 0x01), 16, other, 0,
+				   x86_register(part));
 		join(m, op, bytes > 16 ? bytes / 2 : 16, part, part, other);
 	}
 	x86_broadcast(&m->x, m->bytes, part, x86_register(part));

@@ -49,7 +49,7 @@ static random_block *select_kernel(void)
 	(sqrt##suffix(-2 * log##suffix(((real)(int32_t)(word0[i] >> 8) + 1) * (real)0x1p-24)) *                        \
 	 cos##suffix((real)(int32_t)(word1[i] >> 8) * (real)(2 * 3.14159265358979323846 * 0x1p-24)))
 
-#define DRAWS_OF(name, real, second, draw)                                                                                     \
+#define DRAWS_OF(name, real, second, draw)                                                                             \
 	void name(const nn_run *run, uint64_t place, int row, int first, int count, real scale, real shift, real *to)  \
 	{                                                                                                              \
 		random_block *make_block = select_kernel();                                                            \

@@ -3,11 +3,11 @@
  * Where the code has a function for that (nn_model.team_step), threads share the step itself: each makes some of the
  * elements of everything. No gradient goes from one thread to another, and the numbers are those of one thread.
  *
- * Else the rows of a batch are cut into shards, in order. Each shard goes through backward with params that all share and
- * a context of the thread that has taken it, and leaves its gradients in memory of its own. Then the shards' gradients
- * are averaged, weighted with their rows and added in their order, each thread for some of the elements. So what comes
- * out depends on the number of shards, and not on which thread did what when. In strict mode that number is fixed;
- * otherwise each thread has one, which is the least work.
+ * Else the rows of a batch are cut into shards, in order. Each shard goes through backward with params that all share
+ * and a context of the thread that has taken it, and leaves its gradients in memory of its own. Then the shards'
+ * gradients are averaged, weighted with their rows and added in their order, each thread for some of the elements. So
+ * what comes out depends on the number of shards, and not on which thread did what when. In strict mode that number is
+ * fixed; otherwise each thread has one, which is the least work.
  *
  * Threads must have something to do: of a step with fewer multiply-adds fewer of them take part, or one alone.
  *
@@ -210,8 +210,9 @@ double shards_step(struct shards *shards, const void *const *input, const void *
 static bool allocate_worker(const struct shards *shards, const nn_model *code, struct worker *worker)
 {
 	const nnr_model *model = shards->model;
-	const struct piece piece[] = {
-		{&worker->work, code->work_size}, {&worker->own, code->own_size}, {&worker->state, model->nn->state_size}};
+	const struct piece piece[] = {{&worker->work, code->work_size},
+				      {&worker->own, code->own_size},
+				      {&worker->state, model->nn->state_size}};
 	worker->block = allocate_pieces(&model->host, piece, 3);
 	return worker->block != NULL;
 }

@@ -1,9 +1,9 @@
 /* team.c - threads that do one thing together, again and again.
  *
  * A step takes a millisecond, and within it threads meet some ten times; to wake a thread that sleeps takes tens of
- * microseconds, on a virtual machine more. So a thread that waits looks a few hundred times, some 0.1 ms in all, letting
- * others have the processor in between, before it goes to sleep. All that is looked at is read and written with the lock
- * held, which is tried rather than waited for: who waits for a lock in Linux sleeps too. */
+ * microseconds, on a virtual machine more. So a thread that waits looks a few hundred times, some 0.1 ms in all,
+ * letting others have the processor in between, before it goes to sleep. All that is looked at is read and written with
+ * the lock held, which is tried rather than waited for: who waits for a lock in Linux sleeps too. */
 #define _GNU_SOURCE
 #include "team.h"
 
@@ -13,8 +13,8 @@
 #include <string.h>
 
 enum {
-	LOOKS = 250,  /* before a thread sleeps */
-	EAGER = 50,   /* of them without giving the processor away */
+	LOOKS = 250, /* before a thread sleeps */
+	EAGER = 50,  /* of them without giving the processor away */
 	PAUSES = 4
 };
 

@@ -5,17 +5,16 @@
 
 #define DECLARE(set, real)                                                                                             \
 	void tile_run_##set##_##real(const nn_tile *t, const real *a, const real *b, real *result, int n, int block,   \
-				   real scale);                                                                \
-	void tile_fill_##set##_##real(const nn_panel *panel, const real *from, real *to, int n);                             \
-	void tile_turn_##set##_##real(const nn_tile *t, const real *sums, real *result, int n);                              \
+				     real scale);                                                                      \
+	void tile_fill_##set##_##real(const nn_panel *panel, const real *from, real *to, int n);                       \
+	void tile_turn_##set##_##real(const nn_tile *t, const real *sums, real *result, int n);                        \
 	void tile_map_##set##_##real(const int32_t *program, int n, int n_number, const real *number, int n_memory,    \
-				     real *const *memory);                                                     \
+				     real *const *memory);                                                             \
 	extern tile_function *const tile_functions_##set##_##real[]
-#define SET(set, real, bytes, registers, makes_code)                                                                               \
+#define SET(set, real, bytes, registers, makes_code)                                                                   \
 	{                                                                                                              \
-#set, bytes / (int)sizeof(real), registers, makes_code, (tile_function *)tile_run_##set##_##real,                  \
-			(tile_function *)tile_fill_##set##_##real,                                             \
-			(tile_function *)tile_turn_##set##_##real,                                             \
+#set, bytes / (int)sizeof(real), registers, makes_code, (tile_function *)tile_run_##set##_##real,      \
+			(tile_function *)tile_fill_##set##_##real, (tile_function *)tile_turn_##set##_##real,          \
 			(tile_function *)tile_map_##set##_##real, tile_functions_##set##_##real                        \
 	}
 

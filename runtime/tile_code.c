@@ -107,10 +107,12 @@ static void make_loops(struct tile_maker *m, int k)
 		make_rest(m, k, end);
 }
 
-/* Bytes of the frame: the slots, and results across samples; behind those the last vectors of a square that is turned. */
+/* Bytes of the frame: the slots, and results across samples; behind those the last vectors of a square that is turned.
+ */
 static int frame_size(const struct tile_maker *m)
 {
-	const int results = results_offset(m), vectors = m->tile->row[0] * m->tile->row[1] * m->tile->column[0] * m->tile->column[1];
+	const int results = results_offset(m),
+		  vectors = m->tile->row[0] * m->tile->row[1] * m->tile->column[0] * m->tile->column[1];
 	return m->tile->across ? results + (vectors + m->set->width) * 64 : results;
 }
 
@@ -162,7 +164,10 @@ struct tile_code make_tile_code(const struct tile_set *set, nn_tile *tile, int n
 	code = open_code((size_t)MOST * (size_t)(n + 1));
 	if (!code.at)
 		return (struct tile_code){NULL, 0};
-	struct x86 x = {.at = code.at, .room = code.size, .avx512 = set->registers == 32, .doubles = set->width == (set->registers == 32 ? 8 : 4)};
+	struct x86 x = {.at = code.at,
+			.room = code.size,
+			.avx512 = set->registers == 32,
+			.doubles = set->width == (set->registers == 32 ? 8 : 4)};
 	x86_write_masks(&x);
 	for (int i = 0; i < n; i++) {
 		union {

@@ -289,8 +289,7 @@ static void run_loops(const struct call *c, int k, const real *a, const real *b,
 			run_round(c, k, i < end - loop->by ? i : end - loop->by, a, b, result);
 }
 
-void TILE_FUNCTION(run)(const nn_tile *t, const real *a, const real *b, real *result, int n, int block,
-			real scale)
+void TILE_FUNCTION(run)(const nn_tile *t, const real *a, const real *b, real *result, int n, int block, real scale)
 {
 	run_loops(&(struct call){t, find_kernel(t), n, block, scale}, 0, a, b, result);
 }
@@ -355,7 +354,7 @@ INLINE void turn(const real *from, ptrdiff_t step, int there, real *to, ptrdiff_
 	vec row[WIDTH];
 	UNROLL for (int i = 0; i < WIDTH; i++) row[i] = *(const vec *)(from + (i < there ? i : there - 1) * step);
 	turn_square(row);
-	UNROLL for (int i = 0; i < WIDTH; i++) *(vec *)(to + i * width) = row[i];
+	UNROLL for (int i = 0; i < WIDTH; i++) * (vec *)(to + i * width) = row[i];
 }
 
 void TILE_FUNCTION(turn)(const nn_tile *t, const real *sums, real *result, int n)
@@ -367,7 +366,8 @@ void TILE_FUNCTION(turn)(const nn_tile *t, const real *sums, real *result, int n
 		for (int r = 0; r < rows; r += WIDTH) {
 			const lanes_mask mask = first_lanes(rows - r < WIDTH ? rows - r : WIDTH);
 			vec row[WIDTH];
-			UNROLL for (int i = 0; i < WIDTH; i++) row[i] = *(const vec *)(sums + (c * rows + r + i) * lanes);
+			UNROLL for (int i = 0; i < WIDTH; i++) row[i] =
+				*(const vec *)(sums + (c * rows + r + i) * lanes);
 			turn_square(row);
 			UNROLL for (int i = 0; i < WIDTH; i++) if (i < there)
 				store_part(to + (ptrdiff_t)i * t->t_column[0] + r, row[i], mask);
@@ -395,8 +395,10 @@ static void fill_steps(const nn_panel *p, const real *from, real *to, int trips,
 		const int k = k0 < trips - WIDTH ? k0 : trips - WIDTH;
 		for (int i = 0; i < p->groups; i++)
 			for (int j = 0; j < p->run; j += WIDTH)
-				turn(from + k + (ptrdiff_t)(j < there ? j : there - 1) * p->place + (ptrdiff_t)i * p->group,
-				     p->place, there - j > 1 ? there - j : 1, to + (ptrdiff_t)k * width + i * p->run + j, width);
+				turn(from + k + (ptrdiff_t)(j < there ? j : there - 1) * p->place +
+					     (ptrdiff_t)i * p->group,
+				     p->place, there - j > 1 ? there - j : 1,
+				     to + (ptrdiff_t)k * width + i * p->run + j, width);
 	}
 	for (int k = 0; k < trips && !squares; k++)
 		for (int i = 0; i < p->groups; i++, to += p->run) {

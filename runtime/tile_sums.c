@@ -47,7 +47,8 @@ struct asked {
 static void ask_for(struct tile_maker *m, const struct asked *asked, int64_t of_b, int64_t of_far)
 {
 	for (int c = 0; c < asked->lines; c++)
-		x86_ask(&m->x, x86_memory(R8, (place_of(c, m->column, m->tile->t_column) + of_far) * m->real), m->tile->adds);
+		x86_ask(&m->x, x86_memory(R8, (place_of(c, m->column, m->tile->t_column) + of_far) * m->real),
+			m->tile->adds);
 	for (int c = 0; c < m->columns && asked->b; c++) {
 		struct x86_place at = column_at(m, c, of_b + asked->beyond);
 		at.number = asked->base;

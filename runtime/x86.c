@@ -60,7 +60,8 @@ static void put_operand(struct x86 *x, int reg, struct x86_place place, int unit
 static void put_vex(struct x86 *x, struct x86_operation op, int bytes, int reg, int second, struct x86_place place)
 {
 	put_byte(x, 0xc4);
-	put_byte(x, (~reg >> 3 & 1) << 7 | (~place.index >> 3 & 1) << 6 | (~place.number >> 3 & 1) << 5 | (int)op.table);
+	put_byte(x,
+		 (~reg >> 3 & 1) << 7 | (~place.index >> 3 & 1) << 6 | (~place.number >> 3 & 1) << 5 | (int)op.table);
 	put_byte(x, op.wide << 7 | (~second & 15) << 3 | (bytes == 32) << 2 | (int)op.prefix);
 	put_byte(x, op.code);
 	put_operand(x, reg, place, 1, op.says);
@@ -94,7 +95,7 @@ void x86_vector(struct x86 *x, struct x86_operation op, int bytes, int reg, int 
 static struct x86_operation packed(const struct x86 *x, int code, int bytes)
 {
 	return (struct x86_operation){X86_0F, x->doubles ? X86_66 : X86_NONE, x->doubles && x->avx512, code,
-				  .unit = bytes};
+				      .unit = bytes};
 }
 
 static struct x86_operation multiply_add(const struct x86 *x, int unit)
@@ -121,7 +122,7 @@ void x86_store(struct x86 *x, int bytes, struct x86_place to, int from)
 void x86_broadcast(struct x86 *x, int bytes, int to, struct x86_place from)
 {
 	struct x86_operation op = {X86_0F38, X86_66, x->doubles && x->avx512, x->doubles ? 0x19 : 0x18,
-			       .unit = x->doubles ? 8 : 4};
+				   .unit = x->doubles ? 8 : 4};
 	if (x->doubles && bytes == 16) /* twice the lower one */
 		op = (struct x86_operation){X86_0F, X86_F2, x->avx512, 0x12, .unit = 8};
 	x86_vector(x, op, bytes, to, 0, from);
@@ -157,7 +158,7 @@ void x86_add_quarters(struct x86 *x, int bytes, int to, int scratch)
 {
 	for (; bytes > 16; bytes /= 2) {
 		const struct x86_operation upper = {X86_0F3A, X86_66, bytes == 64, bytes == 64 ? 0x1b : 0x19,
-						.unit = 1};
+						    .unit = 1};
 		x86_vector(x, upper, bytes, to, 0, x86_register(scratch));
 		put_byte(x, 1);
 		x86_vector(x, packed(x, 0x58, bytes / 2), bytes / 2, to, to, x86_register(scratch));
@@ -327,10 +328,7 @@ static void jump_back(struct x86 *x, int code, size_t start)
 	put_number(x, (int64_t)start - (int64_t)(x->n + 4), 4);
 }
 
-void x86_count_down(struct x86 *x, int counter, size_t start)
-{
-	x86_count_place(x, x86_register(counter), start);
-}
+void x86_count_down(struct x86 *x, int counter, size_t start) { x86_count_place(x, x86_register(counter), start); }
 
 void x86_count_place(struct x86 *x, struct x86_place counter, size_t start)
 {

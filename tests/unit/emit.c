@@ -87,9 +87,9 @@ static void complain(void *user, const char *message)
 
 static struct loaded load(struct graph *g)
 {
-	static const char *const functions[] = {"init",	   "forward",  "forward1", "loss", "metrics",	  "metrics2",
-						"metrics_finish", "backward", "update",	  "step", "stream_step", "average",
-						"team_step"};
+	static const char *const functions[] = {"init",	       "forward",	 "forward1", "loss",   "metrics",
+						"metrics2",    "metrics_finish", "backward", "update", "step",
+						"stream_step", "average",	 "team_step"};
 	static const struct emit_options in_process = {.freestanding = true};
 	struct loaded m = {0};
 	struct emitter *parts = begin_parts(g, &in_process);
@@ -369,8 +369,8 @@ START_TEST(parts_of_a_tensor_share_code)
 }
 END_TEST
 
-/* What C compilers make vectors of: loops over the units, sums of two terms as additions, a short sum's terms apart. What
- * has three units has no loops, and neither has what is the same to the bit. */
+/* What C compilers make vectors of: loops over the units, sums of two terms as additions, a short sum's terms apart.
+ * What has three units has no loops, and neither has what is the same to the bit. */
 START_TEST(few_units_run_in_vectors)
 {
 	const char *model = "input x[2]\ny = x -> a: dense(%d) -> tanh -> b: dense(1)\noutput y\n";
@@ -403,12 +403,14 @@ END_TEST
 START_TEST(calls_stand_side_by_side)
 {
 	options.real = NNC_FLOAT;
-	ck_assert_ptr_nonnull(strstr(function(c_of(build("input x[10]\ny = sum[k] exp(x[k] - x[0])\noutput y\n")), "compute_y"),
-				     "y_term[k] = fast_exp(y_term[k]);"));
+	ck_assert_ptr_nonnull(
+		strstr(function(c_of(build("input x[10]\ny = sum[k] exp(x[k] - x[0])\noutput y\n")), "compute_y"),
+		       "y_term[k] = fast_exp(y_term[k]);"));
 }
 END_TEST
 
-/* Tiles of an update ask for a row of the param at each of their first steps, and not for what the first cache holds. */
+/* Tiles of an update ask for a row of the param at each of their first steps, and not for what the first cache holds.
+ */
 START_TEST(updates_ask_for_rows)
 {
 	const char *model = "input x[784]\ntarget y: class[10]\nz = x -> a: dense(128) -> relu -> b: dense(10)\n"

@@ -502,8 +502,8 @@ START_TEST(examples_of_nothing_are_warned_about)
 }
 END_TEST
 
-/* The list of the library's definitions has all of them, and each is parsed alone to the tree that it has in its file, but
- * for the documentation. */
+/* The list of the library's definitions has all of them, and each is parsed alone to the tree that it has in its file,
+ * but for the documentation. */
 START_TEST(outline_finds_definitions)
 {
 	struct source **library = arena_array(&ctx.arena, (size_t)builtin_source_count, sizeof *library);

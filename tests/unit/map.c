@@ -1,5 +1,6 @@
 /* map.c - what is a map in process: of which models the text has neither a call of a function of libm nor a loop of its
- * own but those over rows and steps; and rows that maps load and store. check/maps.sh sees whether numbers are right. */
+ * own but those over rows and steps; and rows that maps load and store. check/maps.sh sees whether numbers are right.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,9 +61,31 @@ static void check_rows(run_float *run, int rows, int n, int from_step, int to_st
 {
 	enum { FROM, TO, MOST = 60 * 40 * 3 };
 	const int apart = n * from_step + 3, to_apart = n * to_step + 1;
-	const int32_t program[] = {1, 0, NN_MAP_SPACE | 13 << 8, 2, 0, 10, rows, n, 2, FROM, apart, from_step, TO, to_apart,
-				   to_step, NN_MAP_LOAD | 5 << 8, NN_MAP_REGISTER, FROM, apart, from_step,
-				   NN_MAP_STORE | 5 << 8, NN_MAP_REGISTER, TO, to_apart, to_step};
+	const int32_t program[] = {1,
+				   0,
+				   NN_MAP_SPACE | 13 << 8,
+				   2,
+				   0,
+				   10,
+				   rows,
+				   n,
+				   2,
+				   FROM,
+				   apart,
+				   from_step,
+				   TO,
+				   to_apart,
+				   to_step,
+				   NN_MAP_LOAD | 5 << 8,
+				   NN_MAP_REGISTER,
+				   FROM,
+				   apart,
+				   from_step,
+				   NN_MAP_STORE | 5 << 8,
+				   NN_MAP_REGISTER,
+				   TO,
+				   to_apart,
+				   to_step};
 	float *from = malloc(MOST * sizeof *from), *to = malloc(MOST * sizeof *to), *want = malloc(MOST * sizeof *want);
 	for (int i = 0; i < MOST; i++) {
 		from[i] = (float)i;

@@ -11,7 +11,8 @@
 #include "map_code.h"
 #include "suite.h"
 
-typedef void run_any(const int32_t *program, int n, int n_number, const void *number, int n_memory, void *const *memory);
+typedef void run_any(const int32_t *program, int n, int n_number, const void *number, int n_memory,
+		     void *const *memory);
 
 enum { SOURCES = 4, RESULT = SOURCES, ARRAYS, PAGE = 1 << 16, WORDS = 200, ROWS_OF_CALL = 3 };
 
@@ -39,8 +40,7 @@ static void add(struct program *p, int op, int n, const int32_t *words)
 	for (int i = 0; i < n; i++)
 		p->word[p->n++] = words[i];
 }
-#define ADD(p, op, ...)                                                                                                \
-	add(p, op, (int)(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t)), (int32_t[]){__VA_ARGS__})
+#define ADD(p, op, ...) add(p, op, (int)(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t)), (int32_t[]){__VA_ARGS__})
 
 /* n words, then the steps of an array in the levels of the strip. */
 static void add_access(struct program *p, int op, int n, const int32_t *words, int array)
@@ -63,8 +63,8 @@ static void store(struct program *p, int slot) { add_access(p, NN_MAP_STORE, 2, 
 /* With three conditions: one on the rows and two on the elements of a row. */
 static void load_inside(struct program *p, int to, int fill, int test)
 {
-	const int32_t conditions[] = {3, draw(5) - 1, 0, 0, 1 - draw(2) * 2, p->row - draw(4), 0, 0, -1,
-				      -draw(3), 0, 1, draw(2)};
+	const int32_t conditions[] = {3,  draw(5) - 1, 0, 0, 1 - draw(2) * 2, p->row - draw(4), 0, 0,
+				      -1, -draw(3),    0, 1, draw(2)};
 	const int at = p->n;
 	add_access(p, NN_MAP_LOAD_INSIDE, 4, (int32_t[]){to, 1, fill, test}, 1);
 	memcpy(p->word + p->n, conditions, sizeof conditions);
@@ -76,26 +76,35 @@ static void load_inside(struct program *p, int to, int fill, int test)
 static void add_body(struct program *p, int op)
 {
 	enum { A = NN_MAP_REGISTER, B, C, D, TO, U = NN_MAP_UNIFORM };
-	const int32_t integers[2][5] = {{A, draw(20) - 9, 0, draw(7) - 3, draw(9) - 4}, {B, draw(9), 0, draw(3), draw(5) - 2}};
+	const int32_t integers[2][5] = {{A, draw(20) - 9, 0, draw(7) - 3, draw(9) - 4},
+					{B, draw(9), 0, draw(3), draw(5) - 2}};
 	for (int k = 0; k < SOURCES; k++)
 		load(p, k);
 	if ((op >= NN_MAP_INT_ADD && op <= NN_MAP_INT_TO_REAL) || op == NN_MAP_INDEX || op == NN_MAP_GATHER) {
 		for (int k = 0; k < 2; k++)
-			ADD(p, NN_MAP_INDEX, integers[k][0], integers[k][1], integers[k][2], integers[k][3], integers[k][4]);
+			ADD(p, NN_MAP_INDEX, integers[k][0], integers[k][1], integers[k][2], integers[k][3],
+			    integers[k][4]);
 	}
 	switch (op) {
 	case NN_MAP_LOAD: store(p, B); return;
-	case NN_MAP_STORE: ADD(p, NN_MAP_MOVE, A, U + 1); store(p, A); return;
-	case NN_MAP_SPLAT: ADD(p, op, U + 3, SOURCES - 1); ADD(p, NN_MAP_ADD, TO, A, U + 3); break;
-	case NN_MAP_INDEX: ADD(p, NN_MAP_MOVE, TO, B); break;
-	case NN_MAP_LOAD_INSIDE:
-		load_inside(p, TO, draw(2) ? C : U + 1, U + draw(2) * 2);
+	case NN_MAP_STORE:
+		ADD(p, NN_MAP_MOVE, A, U + 1);
+		store(p, A);
+		return;
+	case NN_MAP_SPLAT:
+		ADD(p, op, U + 3, SOURCES - 1);
+		ADD(p, NN_MAP_ADD, TO, A, U + 3);
 		break;
+	case NN_MAP_INDEX: ADD(p, NN_MAP_MOVE, TO, B); break;
+	case NN_MAP_LOAD_INSIDE: load_inside(p, TO, draw(2) ? C : U + 1, U + draw(2) * 2); break;
 	case NN_MAP_GATHER:
 		ADD(p, NN_MAP_INDEX, A, 0, 0, p->apart[1], p->step[1]);
 		ADD(p, op, TO, 1, A);
 		break;
-	case NN_MAP_SELECT: ADD(p, NN_MAP_LT, D, A, B); ADD(p, op, TO, D, B, C); break;
+	case NN_MAP_SELECT:
+		ADD(p, NN_MAP_LT, D, A, B);
+		ADD(p, op, TO, D, B, C);
+		break;
 	case NN_MAP_INT_QUOTIENT:
 	case NN_MAP_INT_REMAINDER: ADD(p, op, TO, A, 1 + draw(9)); break;
 	default:
@@ -131,7 +140,8 @@ static void start_program(struct program *p)
 static struct program make_program(int op, int round)
 {
 	enum { OUTER = 2, INNER = OUTER + 6 };
-	struct program p = {.row = 1 + draw(round < 3 ? 9 : 40), .rows = 1 + draw(9), .runs_rows = draw(2), .strip = draw(2)};
+	struct program p = {
+		.row = 1 + draw(round < 3 ? 9 : 40), .rows = 1 + draw(9), .runs_rows = draw(2), .strip = draw(2)};
 	for (int k = 0; k < ARRAYS; k++) {
 		p.step[k] = k == RESULT ? 1 + draw(3) : draw(4);
 		p.apart[k] = p.row * p.step[k] + draw(3);
@@ -175,7 +185,10 @@ static void set_real(char *at, int i, bool wide, double value)
 		((float *)at)[i] = (float)value;
 }
 
-static double real_at(const char *at, int i, bool wide) { return wide ? ((const double *)at)[i] : (double)((const float *)at)[i]; }
+static double real_at(const char *at, int i, bool wide)
+{
+	return wide ? ((const double *)at)[i] : (double)((const float *)at)[i];
+}
 
 /* The results of one run, in `to`, of which a page has room for what is never to be written. */
 static void run_program(const struct program *p, run_any *run, char *const *source, char *to, bool wide)
@@ -219,7 +232,8 @@ static void check_instruction(const struct tile_set *set, int op, bool wide, cha
 						(isnan(real_at(to[0], i, wide)) && isnan(real_at(to[1], i, wide)))))
 			i++;
 		ck_assert_msg(i == PAGE / (int)real, "%s, %d bytes, instruction %d, round %d: result %d is %g, not %g",
-			      set->instructions, (int)real, op, round, i - 64, real_at(to[1], i, wide), real_at(to[0], i, wide));
+			      set->instructions, (int)real, op, round, i - 64, real_at(to[1], i, wide),
+			      real_at(to[0], i, wide));
 		free_map_code(code);
 	}
 }

@@ -238,7 +238,8 @@ START_TEST(strict)
 }
 END_TEST
 
-/* Large enough for threads to make rows of weights and elements of updates: by tiles, with gradients that must be whole. */
+/* Large enough for threads to make rows of weights and elements of updates: by tiles, with gradients that must be
+ * whole. */
 static const struct {
 	const char *train;
 	enum nnc_fp fp;

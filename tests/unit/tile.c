@@ -1,6 +1,6 @@
 /* tile.c - tiles of every size and every instruction set that this processor can run, as code of their own and without,
- * against plain loops: random steps, windows that overlap, loops whose ends no tile divides, smaller tiles at their ends,
- * vectors across samples, and arrays that end where a page ends that may not be read. */
+ * against plain loops: random steps, windows that overlap, loops whose ends no tile divides, smaller tiles at their
+ * ends, vectors across samples, and arrays that end where a page ends that may not be read. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@
 #include "tile_code.h"
 
 typedef void run_float(const nn_tile *t, const float *a, const float *b, float *result, int n, int block, float scale);
-typedef void run_double(const nn_tile *t, const double *a, const double *b, double *result, int n, int block, double scale);
+typedef void run_double(const nn_tile *t, const double *a, const double *b, double *result, int n, int block,
+			double scale);
 
 static const char *const names[] = {"base", "avx2", "avx512"};
 enum { NAMES = sizeof names / sizeof names[0] };
@@ -64,7 +65,8 @@ static int real_end(int end) { return end == NN_TILE_N ? ROWS : end == NN_TILE_B
 static void run(const nn_tile *t, const struct guarded *a, const struct guarded *b, struct guarded *result)
 {
 	if (a->real == sizeof(float))
-		((run_float *)t->run)(t, (float *)a->at, (float *)b->at, (float *)result->at, ROWS, BLOCK, (float)SCALE);
+		((run_float *)t->run)(t, (float *)a->at, (float *)b->at, (float *)result->at, ROWS, BLOCK,
+				      (float)SCALE);
 	else
 		((run_double *)t->run)(t, (double *)a->at, (double *)b->at, (double *)result->at, ROWS, BLOCK, SCALE);
 }
@@ -126,8 +128,10 @@ static void lie_across(nn_tile *t, ptrdiff_t reach[3])
 /* One more loop, along a count of the tile: its end has a smaller one. */
 static void add_rest(nn_tile *t, ptrdiff_t reach[3])
 {
-	const int rest = NN_TILE_ROW + draw(4), of = rest >= NN_TILE_COLUMN ? rest - NN_TILE_COLUMN : rest - NN_TILE_ROW;
-	const int count = rest >= NN_TILE_COLUMN ? t->column[of] : t->row[of], unit = rest == NN_TILE_COLUMN ? t->lanes : 1;
+	const int rest = NN_TILE_ROW + draw(4),
+		  of = rest >= NN_TILE_COLUMN ? rest - NN_TILE_COLUMN : rest - NN_TILE_ROW;
+	const int count = rest >= NN_TILE_COLUMN ? t->column[of] : t->row[of],
+		  unit = rest == NN_TILE_COLUMN ? t->lanes : 1;
 	const int end = (1 + draw(3 * count)) * unit;
 	nn_tile_loop *loop = &t->loop[t->n_loop++];
 	*loop = (nn_tile_loop){end, count * unit, draw(9), draw(9), (int32_t)reach[2], rest};

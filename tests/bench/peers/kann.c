@@ -1,8 +1,8 @@
 /* kann.c - training W6 by KANN, whose sources run.sh finds: kann FOLDER. The network is of the nodes that KANN's own
  * layers are made of; a GRU that resets what the state's product gives (as PyTorch does) and not the state is none of
  * them. The files have two biases where KANN has one, their sum, which so learns twice as fast. */
-#include "../subject.h"
 #include "kann.h"
+#include "../subject.h"
 #include <stdlib.h>
 #include <string.h>
 
