@@ -436,6 +436,8 @@ void keep_one_step(struct program *p, equation_list *list);
 
 /* schedule_layout.c: the list of a part with values in other layouts, where its sums of products gain by it. */
 equation_list give_layouts(struct program *p, enum part part, const equation_list *list);
+/* schedule_operands.c: multiply-adds of an equation, of all rows or of one. */
+double work_of(const struct equation *eq, bool one_row);
 /* schedule_operands.c: the list of a part with equations added that give sums of products operands which tiles can
  * read. */
 equation_list give_operands(struct program *p, enum part part, const equation_list *list);

@@ -29,8 +29,7 @@ enum {
 	MOVE_CYCLES_IN_PROCESS = 8 /* libtcc's code */
 };
 
-/* Multiply-adds of all rows, or of one. */
-static double work_of(const struct equation *eq, bool one_row)
+double work_of(const struct equation *eq, bool one_row)
 {
 	double work = 1;
 

@@ -40,23 +40,17 @@ static double group_work(const struct group *group)
 
 	for (int i = 0; i < group->stages.n; i++) {
 		const struct stage *stage = group->stages.item[i];
-		const struct equation *eq = stage->adds ? stage->adds : stage->written;
-		double n = 1;
 
-		for (int s = 0; s < eq->n; s++)
-			n *= (double)eq->index[s].extent;
-		all += n;
+		all += work_of(stage->adds ? stage->adds : stage->written, false);
 	}
 	return all;
 }
 
 static void add_cost(void *user, struct equation *eq)
 {
-	double *cost = user, n = 1;
+	double *cost = user;
 
-	for (int s = 0; eq->kind != EQ_VIEW && s < eq->n; s++)
-		n *= (double)eq->index[s].extent;
-	*cost += eq->kind == EQ_VIEW ? 0 : n;
+	*cost += eq->kind == EQ_VIEW ? 0 : work_of(eq, false);
 }
 
 double training_cost(const struct graph *g)
