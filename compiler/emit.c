@@ -4,6 +4,7 @@
  * names of libm they use; the file is then put together from its top. */
 #include "describe.h"
 #include "embed.h"
+#include "schedule.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #define NNC_EMIT_PARTS_H
 
 #include "emit.h"
-#include "schedule.h"
+#include "plan.h"
 
 #include "../runtime/model.h"
 #include "../runtime/tile.h"

@@ -13,6 +13,7 @@
  */
 #include "emit.h"
 #include "recompute.h"
+#include "schedule.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* lifetime.c - until when each value of a call is needed: until the last group that reads it has run, and where that is
  * run again and again by a scan, a sweep or for strips of samples, until that has ended. What has memory for a strip
  * only does not outlive its round. */
-#include "schedule.h"
+#include "place.h"
 
 /* What runs a group again and again, and others with it: the outermost scan around it, or a sweep; or NULL. */
 static const void *rounds_around(const struct group *group)

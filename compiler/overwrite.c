@@ -1,6 +1,6 @@
 /* overwrite.c - whether a stage may store where a value is that it reads: only if what reads that value in its group
  * reads the element that is about to be overwritten, and does so in the same loops or before. */
-#include "schedule.h"
+#include "place.h"
 
 /* Whether a stage reads one element of memory `root` for the element it makes, and nothing else of it. */
 static bool reads_own_element(const struct stage *stage, const struct tensor *root, bool *reads_it)

@@ -4,7 +4,7 @@
  * each in the smallest gap that fits, often comes close and takes little time. Where it does not, lifetimes being known
  * in advance, the pieces are taken in other orders (the largest first, those that fill most room and time first), each
  * at the lowest place that is free all its life; and what then sticks out is taken earlier, as long as that helps. */
-#include "schedule.h"
+#include "place.h"
 
 #include <stdlib.h>
 #include <string.h>

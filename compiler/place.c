@@ -5,7 +5,7 @@
  * the state). A buffer is given back when its last reader has run. A value that is computed element by element
  * from another one whose last reader this is takes over its buffer. The next value of a param or state overwrites
  * the old one where nothing after it needs the old one; else it is copied at the end of the call. */
-#include "schedule.h"
+#include "place.h"
 
 enum { LOCAL_LIMIT = 64 /* elements */ };
 

@@ -1,5 +1,5 @@
 /* place_fixed.c - the places that do not depend on lifetimes: params, states, gradients, totals, inputs, targets. */
-#include "schedule.h"
+#include "place.h"
 
 void place_fixed(struct program *p)
 {

@@ -6,7 +6,7 @@
 #ifndef NNC_RECOMPUTE_H
 #define NNC_RECOMPUTE_H
 
-#include "schedule.h"
+#include "plan.h"
 
 /* keep.c: a model of when values live in a training step. */
 struct keeping *weigh_values(struct program *p);
