@@ -181,6 +181,7 @@ enum { RANGE_CACHE = 64 };
 /* Results by id, the newest kept: a cache on the stack is enough to keep a DAG from being walked as a tree. */
 struct range_walk {
 	const struct index *index;
+	const struct piece_ranges *piece; /* or NULL */
 	const struct expr *key[RANGE_CACHE];
 	struct range value[RANGE_CACHE];
 };
@@ -309,6 +310,8 @@ static struct range find_range(struct range_walk *w, const struct expr *e)
 
 	if (e->op == EX_INT)
 		return (struct range){e->integer, e->integer};
+	if (e->op == EX_INDEX && w->piece && w->piece->known >> e->slot & 1)
+		return w->piece->of[e->slot];
 	if (e->op == EX_INDEX)
 		return (struct range){0, w->index[e->slot].extent - 1};
 	if (e->elem == ELEM_BOOL)
@@ -324,12 +327,17 @@ static struct range find_range(struct range_walk *w, const struct expr *e)
 	return w->value[at];
 }
 
-bool range_of(const struct expr *e, const struct index *index, struct range *out)
+bool range_within(const struct expr *e, const struct index *index, const struct piece_ranges *piece, struct range *out)
 {
-	struct range_walk w = {.index = index};
+	struct range_walk w = {.index = index, .piece = piece};
 
 	*out = find_range(&w, e);
 	return !endless(out->low) && !endless(out->high);
+}
+
+bool range_of(const struct expr *e, const struct index *index, struct range *out)
+{
+	return range_within(e, index, NULL, out);
 }
 
 /* An end that is not known is out of these bounds. */

@@ -311,6 +311,12 @@ struct expr *affine_expr(struct graph *g, const struct affine *a);
 /* The range of an integer expression over the equation's index ranges, by interval arithmetic; false if an end of it
  * is unknown (reads of integer tensors without classes). class[n] tensors have range 0..n-1. */
 bool range_of(const struct expr *e, const struct index *index, struct range *out);
+/* What is known of indices in a piece of their loops; and the range there. */
+struct piece_ranges {
+	uint64_t known; /* slots */
+	struct range of[MAX_SLOTS];
+};
+bool range_within(const struct expr *e, const struct index *index, const struct piece_ranges *piece, struct range *out);
 int64_t count_classes(const struct expr *e, const struct index *index); /* by that range; 0: unknown, or negative */
 /* Note in t, which has the values of e, what its range tells, unless its classes are known. */
 void bound_values(struct tensor *t, const struct expr *e, const struct index *index);

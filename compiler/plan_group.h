@@ -35,12 +35,6 @@ struct cut {
 	int whole, high; /* high: the slot of q, and behind it that of r */
 };
 
-/* What is known of indices in a piece of their loops. */
-struct piece_ranges {
-	uint64_t known; /* slots */
-	struct range of[MAX_SLOTS];
-};
-
 /* An equation within a group. Its loops are the group's shared ones and then `loop`, outermost first. */
 struct stage {
 	struct equation *eq;

@@ -42,33 +42,7 @@ static struct range affine_range(const struct restriction *w, const struct affin
 	return r;
 }
 
-/* What an integer may be, quotients and remainders among it; false: it is made of anything else. */
-static bool integer_range(const struct restriction *w, const struct expr *e, struct range *r)
-{
-	struct range left, right;
-	struct affine a;
-
-	if (affine_of(e, &a)) {
-		*r = affine_range(w, &a);
-		return true;
-	}
-	if ((e->op == EX_FLOORDIV || e->op == EX_MOD) && e->arg[1]->op == EX_INT && e->arg[1]->integer > 0 &&
-	    integer_range(w, e->arg[0], &left)) {
-		int64_t d = e->arg[1]->integer;
-
-		*r = e->op == EX_MOD ? (struct range){0, d - 1}
-				     : (struct range){floor_divide(left.low, d), floor_divide(left.high, d)};
-		return true;
-	}
-	if ((e->op != EX_ADD && e->op != EX_SUB) || !integer_range(w, e->arg[0], &left) ||
-	    !integer_range(w, e->arg[1], &right))
-		return false;
-	r->low = left.low + (e->op == EX_ADD ? right.low : -right.high);
-	r->high = left.high + (e->op == EX_ADD ? right.high : -right.low);
-	return true;
-}
-
-/* The same of b - a. */
+/* What b - a may be; false: that is not known. */
 static bool gap_range(const struct restriction *w, const struct expr *a, const struct expr *b, struct range *r)
 {
 	struct affine gap;
@@ -78,7 +52,8 @@ static bool gap_range(const struct restriction *w, const struct expr *a, const s
 		*r = affine_range(w, &gap);
 		return true;
 	}
-	if (a->elem != ELEM_INT || b->elem != ELEM_INT || !integer_range(w, b, r) || !integer_range(w, a, &of_a))
+	if (a->elem != ELEM_INT || b->elem != ELEM_INT || !range_within(b, w->eq->index, w->ranges, r) ||
+	    !range_within(a, w->eq->index, w->ranges, &of_a))
 		return false;
 	*r = (struct range){r->low - of_a.high, r->high - of_a.low};
 	return true;
@@ -128,7 +103,7 @@ static int is_inside(const struct restriction *w, const struct tensor *t, struct
 
 		if (t->axis[k].rows && sub[k]->op == EX_INDEX)
 			continue;
-		if (!integer_range(w, sub[k], &r)) {
+		if (!range_within(sub[k], w->eq->index, w->ranges, &r)) {
 			inside = -1;
 			continue;
 		}
