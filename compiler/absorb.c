@@ -132,15 +132,12 @@ struct tensor *new_tensor(struct absorbing *w, const char *base, const char *rol
 {
 	struct graph *g = w->g;
 	struct arena *arena = &g->ctx->arena;
-	const char *name = arena_printf(arena, "%s.%s", base, role);
 	struct axis axis[MAX_SLOTS];
 	struct tensor *t;
 
-	for (int n = 2; table_get(&g->every_name, name); n++)
-		name = arena_printf(arena, "%s.%s%d", base, role, n);
 	for (int d = 0; d < rank; d++)
 		axis[d] = (struct axis){index[d].extent, false};
-	t = graph_tensor(g, ROLE_VALUE, name, ELEM_REAL, false, rank, axis, w->eq->at);
+	t = graph_tensor(g, ROLE_VALUE, arena_printf(arena, "%s.%s", base, role), ELEM_REAL, false, rank, axis, w->eq->at);
 	t->layer = layer;
 	t->pass = arena_alloc(arena, sizeof(struct usage));
 	usage_of(t)->of_params = true;

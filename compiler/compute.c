@@ -45,6 +45,28 @@ bool compute2(enum ex op, double x, double y, double *out)
 	return true;
 }
 
+bool compute_ints(enum ex op, int64_t x, int64_t y, int64_t *out)
+{
+	switch (op) {
+	case EX_ADD: return !__builtin_add_overflow(x, y, out);
+	case EX_SUB: return !__builtin_sub_overflow(x, y, out);
+	case EX_MUL: return !__builtin_mul_overflow(x, y, out);
+	case EX_FLOORDIV:
+		if (y == 0 || (y == -1 && x == INT64_MIN))
+			return false;
+		*out = floor_divide(x, y);
+		return true;
+	case EX_MOD:
+		if (y == 0)
+			return false;
+		*out = y == -1 ? 0 : floor_modulo(x, y);
+		return true;
+	case EX_MIN: *out = y < x ? y : x; return true;
+	case EX_MAX: *out = y > x ? y : x; return true;
+	default: return false;
+	}
+}
+
 struct expr *fold_reals(struct graph *g, enum ex op, const struct expr *a, const struct expr *b)
 {
 	double value;
@@ -54,18 +76,9 @@ struct expr *fold_reals(struct graph *g, enum ex op, const struct expr *a, const
 
 struct expr *fold_ints(struct graph *g, enum ex op, const struct expr *a, const struct expr *b)
 {
-	int64_t x = a->integer, y = b->integer, z;
+	int64_t value;
 
-	if (a->op != EX_INT || b->op != EX_INT)
-		return NULL;
-	switch (op) {
-	case EX_ADD: return __builtin_add_overflow(x, y, &z) ? NULL : ex_int(g, z);
-	case EX_SUB: return __builtin_sub_overflow(x, y, &z) ? NULL : ex_int(g, z);
-	case EX_MUL: return __builtin_mul_overflow(x, y, &z) ? NULL : ex_int(g, z);
-	case EX_FLOORDIV: return y == 0 || (y == -1 && x == INT64_MIN) ? NULL : ex_int(g, floor_divide(x, y));
-	case EX_MOD: return y == 0 ? NULL : ex_int(g, y == -1 ? 0 : floor_modulo(x, y));
-	case EX_MIN: return ex_int(g, y < x ? y : x);
-	case EX_MAX: return ex_int(g, y > x ? y : x);
-	default: return NULL;
-	}
+	return a->op == EX_INT && b->op == EX_INT && compute_ints(op, a->integer, b->integer, &value)
+		       ? ex_int(g, value)
+		       : NULL;
 }

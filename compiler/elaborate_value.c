@@ -148,7 +148,7 @@ struct tensor *materialize(struct elaborator *E, struct value v, const char *nam
 	struct index index[64];
 	whole_index(E, &v, index);
 	bound_values(t, v.expr, index);
-	define_whole(E, t, &v, v.expr, at);
+	emit_equation(E, graph_equation(E->g, t, RED_NONE, t->rank, t->rank, index, v.expr, at));
 	return t;
 }
 

@@ -34,6 +34,8 @@ static inline bool ex_has(const struct expr *e, enum ex op) { return e->ops >> o
 /* Functions and arithmetic of real numbers; false where op is neither. */
 bool compute1(enum ex op, double x, double *out);
 bool compute2(enum ex op, double x, double y, double *out);
+/* Arithmetic of integers; false also where the result is none, or too large. */
+bool compute_ints(enum ex op, int64_t x, int64_t y, int64_t *out);
 /* The literal that an operator makes of two; NULL where they are none, or there is none. */
 struct expr *fold_reals(struct graph *g, enum ex op, const struct expr *a, const struct expr *b);
 struct expr *fold_ints(struct graph *g, enum ex op, const struct expr *a, const struct expr *b);

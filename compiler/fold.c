@@ -41,7 +41,6 @@ static struct expr *truth(struct graph *g, struct expr *c)
 	return ex2(g, EX_NE, c, c->elem == ELEM_INT ? ex_int(g, 0) : ex_num(g, 0));
 }
 
-/* ---- constants ---- */
 /* ---- arithmetic ---- */
 
 /* The literal that a chain of products and quotients begins with, whose sign is the chain's; or NULL. */

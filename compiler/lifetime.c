@@ -39,23 +39,24 @@ int last_round(const struct call_plan *plan, int at)
 	return at;
 }
 
+struct living {
+	enum call call;
+	int at, until; /* the group, and the last one of its rounds */
+};
+
+static void live_on(void *user, enum use use, struct layout *layout)
+{
+	const struct living *w = user;
+
+	if (use != REPLACES)
+		layout->dies = layout->strip_rows[w->call] ? w->at : w->until;
+}
+
 void find_lifetimes(const struct call_plan *plan, enum call call)
 {
-	const group_list *groups = &plan->groups;
+	for (int at = 0; at < plan->groups.n; at++) {
+		struct living w = {call, at, last_round(plan, at)};
 
-	for (int at = 0; at < groups->n; at++) {
-		int until = last_round(plan, at);
-
-		for (int i = 0; i < groups->item[at]->stages.n; i++) {
-			const struct stage *stage = groups->item[at]->stages.item[i];
-			struct layout *layout = layout_of(root_of(stage->eq->tensor));
-			expr_list reads = stage->reads;
-
-			layout->dies = layout->strip_rows[call] ? at : until;
-			for (int k = 0; k < reads.n; k++) {
-				layout = layout_of(root_of(reads.item[k]->tensor));
-				layout->dies = layout->strip_rows[call] ? at : until;
-			}
-		}
+		visit_uses(plan->groups.item[at], live_on, &w);
 	}
 }

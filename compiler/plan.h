@@ -83,6 +83,10 @@ int64_t axis_stride(const struct tensor *t, int axis);
 /* Elements of memory, the sample axis included at its full extent, and of one sample. */
 int64_t memory_size(const struct tensor *t);
 int64_t memory_sample_size(const struct tensor *t);
+/* Calls fn for every tensor that a group uses, as often as it does: with the layout of what it is a view of. */
+enum use { MAKES, REPLACES /* the param or state of a next value that it makes */, READS };
+typedef void use_fn(void *user, enum use use, struct layout *layout);
+void visit_uses(const struct group *group, use_fn *fn, void *user);
 
 /* A value that a call hands back, and where. */
 struct result {

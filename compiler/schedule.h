@@ -28,10 +28,6 @@ struct stream *make_stream(struct program *p);
 void group_equations(struct program *p, enum part part, const equation_list *list, group_list *out);
 /* Take the loops that a group shares from its stages. */
 void split_loops(struct group *group);
-/* Calls fn for every tensor that a group uses, as often as it does: with the layout of what it is a view of. */
-enum use { MAKES, REPLACES /* the param or state of a next value that it makes */, READS };
-typedef void use_fn(void *user, enum use use, struct layout *layout);
-void visit_uses(const struct group *group, use_fn *fn, void *user);
 double group_cost(const struct group *group);
 
 /* schedule_shape.c: the shape of every group, and the local values. */

@@ -109,11 +109,8 @@ void find_values(struct layouts *l, const equation_list *list)
 static bool is_product(struct layouts *l, struct equation *eq)
 {
 	struct product product = {0};
-	double work = 1;
 
-	for (int s = 0; s < eq->n; s++)
-		work *= (double)eq->index[s].extent;
-	if (eq->red != RED_SUM || eq->n == eq->nfree || !may_tile(l->w.p, work))
+	if (eq->red != RED_SUM || eq->n == eq->nfree || !may_tile(l->w.p, work_of(eq, false)))
 		return false;
 	l->w.eq = eq;
 	find_product(&l->w, &product);

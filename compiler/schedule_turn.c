@@ -86,19 +86,15 @@ static void add_cycles(struct operands *w, struct equation *eq, double cycles[2]
 	struct stage *stage = eq->n > eq->nfree ? make_stage(w->g, eq, w->steps) : NULL;
 
 	for (int one_row = 0; one_row < numbers_of_rows(w); one_row++) {
-		double moved = 1, tiled;
+		double work = work_of(eq, one_row), tiled;
 		bool dot;
 
-		for (int s = 0; s < eq->nfree; s++)
-			moved *= one_row && eq->index[s].rows ? 1 : (double)eq->index[s].extent;
 		if (!stage) {
-			cycles[one_row] += moved * move_cycles(w);
+			cycles[one_row] += work * move_cycles(w);
 			continue;
 		}
 		tiled = tile_cycles(w->p, stage, w->part, 0, one_row, &dot);
-		for (int s = eq->nfree; s < eq->n; s++)
-			moved *= (double)eq->index[s].extent;
-		cycles[one_row] += tiled < INFINITY ? tiled : moved;
+		cycles[one_row] += tiled < INFINITY ? tiled : work;
 	}
 }
 
@@ -129,10 +125,8 @@ static struct variant make_variant(struct operands *w, struct equation *eq)
 static bool is_slow(struct operands *w, const struct equation *eq, const struct variant *form)
 {
 	const struct machine *machine = &w->p->machine[0];
-	double work = 1;
+	double work = work_of(eq, false);
 
-	for (int s = 0; s < eq->n; s++)
-		work *= (double)eq->index[s].extent;
 	return may_tile(w->p, work) && form->cycles[0] > 2 * work / (machine->lanes * (machine->fused ? 2 : 1));
 }
 

@@ -46,16 +46,6 @@ static const char *row_name(struct summary *s, const struct tensor *t)
 	return arena_copy(s->arena, t->name, strcspn(t->name, "."));
 }
 
-static int64_t per_row(const struct equation *eq)
-{
-	int64_t n = 1;
-
-	for (int s = 0; s < eq->n; s++)
-		if (!eq->index[s].rows)
-			n *= eq->index[s].extent;
-	return n;
-}
-
 static void add_equation(void *user, struct equation *eq)
 {
 	struct summary *s = user;
@@ -65,7 +55,7 @@ static void add_equation(void *user, struct equation *eq)
 		row->last = eq->tensor;
 	if (eq->kind == EQ_VIEW)
 		return;
-	row->terms += eq->red == RED_SUM ? per_row(eq) : 0;
+	row->terms += eq->red == RED_SUM ? (int64_t)work_of(eq, true) : 0;
 	if (layout_of(eq->tensor)->storage[CALL_FORWARD].memory != MEM_NONE)
 		row->bytes += tensor_sample_size(eq->tensor) * (eq->tensor->elem == ELEM_REAL ? s->real : 4);
 }
@@ -120,7 +110,7 @@ static void write_rows(struct summary *s, struct text *out)
 static void add_terms(void *user, struct equation *eq)
 {
 	if (eq->kind != EQ_VIEW && (eq->red == RED_SUM || eq->kind == EQ_SCATTER))
-		*(int64_t *)user += per_row(eq);
+		*(int64_t *)user += (int64_t)work_of(eq, true);
 }
 
 /* Everything that training computes for one row. */

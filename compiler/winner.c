@@ -34,7 +34,7 @@ struct winning {
 /* An integer expression, slot s being at[s]; *ok: it has nothing but arithmetic. */
 static int64_t integer_value(const struct expr *e, const int64_t *at, bool *ok)
 {
-	int64_t a, b;
+	int64_t a, b, value = 0;
 
 	if (e->op == EX_INT)
 		return e->integer;
@@ -46,19 +46,8 @@ static int64_t integer_value(const struct expr *e, const int64_t *at, bool *ok)
 	}
 	a = integer_value(e->arg[0], at, ok);
 	b = integer_value(e->arg[1], at, ok);
-	switch (e->op) {
-	case EX_ADD: return a + b;
-	case EX_SUB: return a - b;
-	case EX_MUL: return a * b;
-	case EX_FLOORDIV:
-	case EX_MOD:
-		if (b > 0)
-			return e->op == EX_MOD ? floor_modulo(a, b) : floor_divide(a, b);
-		break;
-	default: break;
-	}
-	*ok = false;
-	return 0;
+	*ok &= compute_ints(e->op, a, b, &value);
+	return value;
 }
 
 /* Whether a subscript of the term, at the chosen place, is the one that stands in the read, at these values of indices.
