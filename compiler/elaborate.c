@@ -76,6 +76,14 @@ void forget_value_names(struct graph *g)
 	g->names = kept;
 }
 
+/* What passes make is called like no value of either run. */
+static void recall_value_names(struct graph *g)
+{
+	for (int i = 0; i < g->tensors.n; i++)
+		if (!table_get(&g->names, g->tensors.item[i]->name))
+			table_set(&g->names, g->tensors.item[i]->name, g->tensors.item[i]);
+}
+
 /* Training and inference have the same parameters. */
 static void check_params(struct elaborator *E)
 {
@@ -189,6 +197,7 @@ struct graph *elaborate(struct context *ctx, const struct node *tree, const stru
 	if (!ctx->errors) {
 		set_batch(E->g, E->g->batch);
 		check_sizes(E);
+		recall_value_names(E->g);
 	}
 	if (!ctx->errors && E->graph_text) { /* it may have been edited */
 		const char *fault = verify(E->g);
