@@ -1,24 +1,12 @@
 /* data_csv.c - tables of numbers as text.
  *
- * A line is a row; its fields fill the elements of the next inputs and targets in order. Fields are separated by
- * commas, or semicolons, or blanks and tabs: whichever of these the first line has, in this order of preference. Blank
- * lines and lines that start with # are skipped. The first line may be a header: names only, or, as scikit-learn writes
- * it, the number of rows, the number of feature columns and then names; the number of rows is then checked. */
-#include "data.h"
-#include "decimal.h"
+ * A line is a row; its fields fill the elements of the next inputs and targets, in order or as a header names them.
+ * Fields are separated by commas, or semicolons, or blanks and tabs: whichever of these the first line has, in this
+ * order of preference. Blank lines and lines that start with # are skipped. */
+#include "data_csv.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <string.h>
-
-struct csv {
-	struct reader *reader;
-	const char *at, *end; /* the rest of the text */
-	int line;	      /* number of the current line */
-	const char *line_at, *line_end;
-	char separator;	  /* ' ' stands for any blanks */
-	int64_t promised; /* rows, by the first line; -1: it does not say */
-};
 
 /* ---- lines and fields ---- */
 
@@ -27,17 +15,15 @@ static bool next_line(struct csv *csv)
 {
 	while (csv->at < csv->end) {
 		const char *newline = memchr(csv->at, '\n', (size_t)(csv->end - csv->at));
-		csv->line++;
-		csv->line_at = csv->at;
-		csv->line_end = newline ? newline : csv->end;
+		csv->line = (struct line){csv->line.number + 1, csv->at, newline ? newline : csv->end};
 		csv->at = newline ? newline + 1 : csv->end;
-		while (csv->line_end > csv->line_at && isspace((unsigned char)csv->line_end[-1]) &&
-		       csv->line_end[-1] != '\t')
-			csv->line_end--;
-		const char *first = csv->line_at;
-		while (first < csv->line_end && isspace((unsigned char)*first))
+		while (csv->line.end > csv->line.at && isspace((unsigned char)csv->line.end[-1]) &&
+		       csv->line.end[-1] != '\t')
+			csv->line.end--;
+		const char *first = csv->line.at;
+		while (first < csv->line.end && isspace((unsigned char)*first))
 			first++;
-		if (first < csv->line_end && *first != '#')
+		if (first < csv->line.end && *first != '#')
 			return true;
 	}
 	return false;
@@ -45,11 +31,9 @@ static bool next_line(struct csv *csv)
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/* Cut the next field, without blanks and quotes around it, off the line at *at; false at the line's end. *at is NULL
- * behind the last field. */
-static bool next_field(const struct csv *csv, const char **at, struct field *field)
+bool next_field(const struct csv *csv, const char **at, struct field *field)
 {
-	const char *p = *at, *end = csv->line_end;
+	const char *p = *at, *end = csv->line.end;
 	if (!p)
 		return false;
 	if (csv->separator == ' ') {
@@ -81,14 +65,13 @@ static bool next_field(const struct csv *csv, const char **at, struct field *fie
 	return true;
 }
 
-/* Report something about a field of the current line. */
-static nnr_status fail_field(struct csv *csv, struct field field, const char *text)
+nnr_status fail_field(struct csv *csv, struct field field, const char *text)
 {
 	/* the reader owns the text and stops here, so the line may be cut out in place */
-	char *line_end = csv->reader->bytes.at + (csv->line_end - csv->reader->bytes.at);
+	char *line_end = csv->reader->bytes.at + (csv->line.end - csv->reader->bytes.at);
 	*line_end = 0;
-	struct place at = {csv->reader->file, csv->line, 1, 1, csv->line_at};
-	for (const char *p = csv->line_at; p < field.end; p++) {
+	struct place at = {csv->reader->file, csv->line.number, 1, 1, csv->line.at};
+	for (const char *p = csv->line.at; p < field.end; p++) {
 		bool starts = ((unsigned char)*p & 0xc0) != 0x80;
 		at.column += starts && p < field.at;
 		at.column_end += starts;
@@ -99,53 +82,27 @@ static nnr_status fail_field(struct csv *csv, struct field field, const char *te
 	return NNR_INVALID;
 }
 
-/* ---- the first line ---- */
-
 static char find_separator(const struct csv *csv)
 {
 	static const char choice[] = ",;";
 	for (const char *c = choice; *c; c++)
-		if (memchr(csv->line_at, *c, (size_t)(csv->line_end - csv->line_at)))
+		if (memchr(csv->line.at, *c, (size_t)(csv->line.end - csv->line.at)))
 			return *c;
 	return ' ';
 }
 
-/* The quote of the current line that is not closed; NULL: there is none. */
-static const char *find_open_quote(const struct csv *csv)
+const char *find_open_quote(const struct csv *csv)
 {
 	const char *open = NULL;
-	for (const char *p = csv->line_at; p < csv->line_end; p++)
+	for (const char *p = csv->line.at; p < csv->line.end; p++)
 		if (*p == '"')
 			open = open ? NULL : p;
 	return open;
 }
 
-/* Whether the current line is a header. Mixed lines are not: their error is reported as that of data. */
-static bool is_header(struct csv *csv)
-{
-	const char *at = csv->line_at;
-	struct field field;
-	double first = -1;
-	int n = 0, names = 0, leading = 0;
-	for (; next_field(csv, &at, &field); n++) {
-		double value = -1;
-		if (field.at < field.end && read_number(field, &value) == NOT_A_NUMBER)
-			names++;
-		else if (n < 2 && field.at < field.end && value >= 0 && value == floor(value))
-			leading++;
-		if (n == 0)
-			first = value;
-	}
-	if (leading == 2 && names == n - 2 && names > 0 && first < 1e15) {
-		csv->promised = (int64_t)first;
-		return true;
-	}
-	return names == n && !find_open_quote(csv);
-}
-
 static int count_fields(const struct csv *csv)
 {
-	const char *at = csv->line_at;
+	const char *at = csv->line.at;
 	struct field field;
 	int n = 0;
 	while (next_field(csv, &at, &field))
@@ -170,7 +127,7 @@ static nnr_status fail_count(struct csv *csv, int from, int to, int found)
 	size_t n = 0;
 	const char *quote = find_open_quote(csv);
 	if (quote)
-		return fail_field(csv, (struct field){quote, csv->line_end}, "this quote is not closed");
+		return fail_field(csv, (struct field){quote, csv->line.end}, "this quote is not closed");
 	const struct reader *reader = csv->reader;
 	for (int pass = 0; pass < 2; pass++) {
 		for (int i = from; i < to && n < sizeof text / 2; i++) {
@@ -189,9 +146,9 @@ static nnr_status fail_count(struct csv *csv, int from, int to, int found)
 			n += (size_t)snprintf(text + n, sizeof text - n, " column%s expected",
 					      sum_counts(reader->data, from, to) == 1 ? "" : "s");
 	}
-	snprintf(text + n, sizeof text - n, "), line %d has %d", csv->line, found);
+	snprintf(text + n, sizeof text - n, "), line %d has %d", csv->line.number, found);
 	/* point at the last field */
-	const char *at = csv->line_at;
+	const char *at = csv->line.at;
 	struct field field = {at, at}, next;
 	while (next_field(csv, &at, &next))
 		field = next;
@@ -244,18 +201,16 @@ static nnr_status read_field(struct csv *csv, struct field field, struct column 
 
 static nnr_status read_row(struct csv *csv, int64_t row, int from, int to)
 {
-	const char *at = csv->line_at;
+	const char *at = csv->line.at;
 	struct field field;
-	for (int k = from; k < to; k++) {
-		struct column *column = &csv->reader->data->column[k];
-		size_t count = column->tensor->count;
-		for (size_t i = 0; i < count; i++) {
-			if (!next_field(csv, &at, &field))
-				return fail_count(csv, from, to, count_fields(csv));
-			nnr_status status = read_field(csv, field, column, (size_t)row * count + i);
-			if (status != NNR_OK)
-				return status;
-		}
+	for (int i = 0; i < csv->n_place; i++) {
+		struct column *column = &csv->reader->data->column[csv->place[i].column];
+		if (!next_field(csv, &at, &field))
+			return fail_count(csv, from, to, count_fields(csv));
+		nnr_status status =
+			read_field(csv, field, column, (size_t)row * column->tensor->count + csv->place[i].element);
+		if (status != NNR_OK)
+			return status;
 	}
 	return next_field(csv, &at, &field) ? fail_count(csv, from, to, count_fields(csv)) : NNR_OK;
 }
@@ -289,6 +244,27 @@ static nnr_status find_first_row(struct csv *csv)
 	return host_fail(&csv->reader->host, NNR_INVALID, csv->reader->file, "no rows");
 }
 
+static nnr_status read_rows(struct csv *csv, int from, int to)
+{
+	struct reader *reader = csv->reader;
+	int64_t rows = count_rows(*csv);
+	if (csv->promised >= 0 && csv->promised != rows)
+		return host_fail(&reader->host, NNR_INVALID, reader->file,
+				 "the first line promises %lld rows, the file has %lld", (long long)csv->promised,
+				 (long long)rows);
+	nnr_status status = set_rows(reader, rows);
+	for (int k = from; k < to && status == NNR_OK; k++) {
+		struct column *column = &reader->data->column[k];
+		if (!allocate_column(reader, column, column->tensor->elem == NN_INT32 ? STORED_INT : STORED_REAL))
+			return NNR_MEMORY;
+	}
+	for (int64_t row = 0; row < rows && status == NNR_OK; row++) {
+		status = read_row(csv, row, from, to);
+		next_line(csv);
+	}
+	return status;
+}
+
 nnr_status read_csv(struct reader *reader)
 {
 	static const char byte_order_mark[] = "\xef\xbb\xbf";
@@ -302,23 +278,12 @@ nnr_status read_csv(struct reader *reader)
 		status = find_first_row(&csv);
 	if (status == NNR_OK)
 		status = match_columns(&csv, count_fields(&csv), &to);
-	if (status != NNR_OK)
-		return status;
-	int64_t rows = count_rows(csv);
-	if (csv.promised >= 0 && csv.promised != rows)
-		return host_fail(&reader->host, NNR_INVALID, reader->file,
-				 "the first line promises %lld rows, the file has %lld", (long long)csv.promised,
-				 (long long)rows);
-	status = set_rows(reader, rows);
-	for (int k = from; k < to && status == NNR_OK; k++) {
-		struct column *column = &reader->data->column[k];
-		if (!allocate_column(reader, column, column->tensor->elem == NN_INT32 ? STORED_INT : STORED_REAL))
-			return NNR_MEMORY;
+	if (status == NNR_OK)
+		status = place_fields(&csv, from, to);
+	if (status == NNR_OK) {
+		status = read_rows(&csv, from, to);
+		reader->next = to;
 	}
-	for (int64_t row = 0; row < rows && status == NNR_OK; row++) {
-		status = read_row(&csv, row, from, to);
-		next_line(&csv);
-	}
-	reader->next = to;
+	host_free(&reader->host, csv.place);
 	return status;
 }

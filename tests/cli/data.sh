@@ -29,6 +29,17 @@ head -c 30 test.csv.gz >cut.csv.gz
 code 1 "$NNC" eval net.nn --data cut.csv.gz --weights w.safetensors
 code 3 "$NNC" eval net.nn --data nowhere.csv --weights w.safetensors
 
+# columns by the names of a header, in any order; other names say nothing, but may not contradict
+"$NNC" eval net.nn --data "$test" --weights w.safetensors >result
+awk -F, 'BEGIN { print "x1; label; x[2]" } { print $1 "; " $3 "; " $2 }' "$test" >named.csv
+"$NNC" eval net.nn --data named.csv --weights w.safetensors | cmp - result || fail "columns by name"
+for names in left,right,class x,x,label x,y,z; do
+	{ echo $names; cat "$test"; } >named.csv
+	"$NNC" eval net.nn --data named.csv --weights w.safetensors | cmp - result || fail "header $names"
+done
+sed -i '1s/.*/class,label,x/' named.csv
+says 'named.csv:1:7: error: this column would be read as input' "$NNC" eval net.nn --data named.csv --weights w.safetensors
+
 # weights of another model: which tensor
 sed 's/dense(8)/dense(9)/' net.nn >other.nn
 code 1 "$NNC" eval other.nn --data "$test" --weights w.safetensors
