@@ -6,53 +6,72 @@
 #include "schedule_tile.h"
 
 #include <math.h>
+#include <string.h>
 
-/* Bytes of an operand that the loops [from, n) and a tile go through; their product where indices overlap. */
-static double footprint(const struct problem *p, const struct tile *tile, int from, int operand)
+/* A search for the best order of the loops: the tile with those of now, and the best so far. */
+struct search {
+	struct tile *tile;
+	struct tile_loop best[MAX_SLOTS];
+	double least;
+	double bytes[3]; /* of the operands that all loops go through, their product where indices overlap */
+	double most[3];	 /* of their tensors */
+};
+
+static int64_t move_of(const struct tile_axis *x, int operand)
+{
+	return operand == 0 ? x->a : operand == 1 ? x->b : x->t;
+}
+
+static struct search start_search(const struct problem *p, struct tile *tile)
 {
 	const struct tensor *of[] = {p->a->tensor, p->b->tensor, p->stage->eq->tensor};
-	double bytes = p->real_size;
+	struct search search = {.tile = tile, .least = INFINITY};
 
-	for (int i = 0; i < p->n; i++) {
-		const struct tile_axis *x = &p->axis[i];
-		int64_t move[] = {x->a, x->b, x->t}, extent = x->extent;
-
-		for (int k = 0; k < from; k++)
-			if (tile->loop[k].axis.slot == x->slot)
-				extent = loop_step(tile, &tile->loop[k], 0);
-		bytes *= move[operand] ? (double)extent : 1;
+	for (int operand = 0; operand < 3; operand++) {
+		search.bytes[operand] = p->real_size;
+		for (int i = 0; i < p->n; i++)
+			if (move_of(&p->axis[i], operand))
+				search.bytes[operand] *= (double)p->axis[i].extent;
+		search.most[operand] = (double)tensor_size(of[operand]) * p->real_size;
 	}
-	return fmin(bytes, (double)tensor_size(of[operand]) * p->real_size);
+	return search;
 }
 
 /* Cycles that it takes to bring what the loops in this order need into the nearest cache. */
-static double traffic(const struct problem *p, const struct tile *tile)
+static double traffic(const struct search *search)
 {
 	static const struct {
 		double bytes, cycles;
 	} caches[] = {{L1_BYTES, 0.005}, {L2_BYTES, 0.05}};
+	const struct tile *tile = search->tile;
+	double through[3] = {search->bytes[0], search->bytes[1], search->bytes[2]}; /* by the loops from `from` on */
 	double cycles = 0;
+	int from = 0;
 
-	for (size_t c = 0; c < sizeof caches / sizeof *caches; c++) {
-		int from = 0;
+	for (int c = (int)(sizeof caches / sizeof *caches) - 1; c >= 0; c--) {
+		double bytes[3];
 
-		while (from < tile->n_loop &&
-		       footprint(p, tile, from, 0) + footprint(p, tile, from, 1) + footprint(p, tile, from, 2) >
-			       caches[c].bytes)
-			from++;
+		for (;; from++) {
+			for (int operand = 0; operand < 3; operand++)
+				bytes[operand] = fmin(through[operand], search->most[operand]);
+			if (from == tile->n_loop || bytes[0] + bytes[1] + bytes[2] <= caches[c].bytes)
+				break;
+			for (int operand = 0; operand < 3; operand++)
+				if (move_of(&tile->loop[from].axis, operand))
+					through[operand] = through[operand] / (double)tile->loop[from].axis.extent *
+							   (double)loop_step(tile, &tile->loop[from], 0);
+		}
 		for (int operand = 0; operand < 3; operand++) {
-			double bytes = footprint(p, tile, from, operand);
 			bool same = true; /* so far, the loops do not move it */
 
 			for (int k = from - 1; k >= 0; k--) {
 				const struct tile_axis *x = &tile->loop[k].axis;
-				int64_t move[] = {x->a, x->b, x->t};
 
-				same &= move[operand] == 0;
+				same &= move_of(x, operand) == 0;
 				if (!same)
-					bytes *= (double)rounds(x->extent, loop_step(tile, &tile->loop[k], 0));
+					bytes[operand] *= (double)rounds(x->extent, loop_step(tile, &tile->loop[k], 0));
 			}
-			cycles += bytes * caches[c].cycles;
+			cycles += bytes[operand] * caches[c].cycles;
 		}
 	}
 	return cycles;
@@ -72,17 +91,18 @@ static bool panels_come_first(const struct tile *tile)
 }
 
 /* Every order of the loops from `at` on. */
-static void try_orders(const struct problem *p, struct tile *tile, int at, struct tile *best, double *least)
+static void try_orders(struct search *search, int at)
 {
+	struct tile *tile = search->tile;
 	double cost;
 
 	if (at == tile->n_loop) {
 		if (!panels_come_first(tile))
 			return;
-		cost = traffic(p, tile);
-		if (cost < 0.98 * *least) {
-			*least = cost;
-			*best = *tile;
+		cost = traffic(search);
+		if (cost < 0.98 * search->least) {
+			search->least = cost;
+			memcpy(search->best, tile->loop, (size_t)tile->n_loop * sizeof *tile->loop);
 		}
 		return;
 	}
@@ -91,7 +111,7 @@ static void try_orders(const struct problem *p, struct tile *tile, int at, struc
 
 		tile->loop[at] = loop;
 		tile->loop[k] = first;
-		try_orders(p, tile, at + 1, best, least);
+		try_orders(search, at + 1);
 		tile->loop[k] = loop;
 		tile->loop[at] = first;
 	}
@@ -158,16 +178,17 @@ bool order_sums(const struct problem *p, const struct choice *c, struct tile *ti
 
 void order_loops(const struct problem *p, const struct choice *c, struct tile *tile)
 {
-	struct tile scratch;
-	double least = INFINITY;
-
 	for (int i = 0; i < p->n; i++)
 		if (!is_inside(p, c, i) || extent_inside(p, c, i) < p->axis[i].extent)
 			add_loop(p, c, tile, i);
 	tile->adds = adds_up(c);
-	scratch = *tile;
-	if (tile->n_loop <= MOST_ORDERED)
-		try_orders(p, &scratch, 0, tile, &least);
+	if (tile->n_loop > 1 && tile->n_loop <= MOST_ORDERED) {
+		struct search search = start_search(p, tile);
+
+		try_orders(&search, 0);
+		if (search.least < INFINITY)
+			memcpy(tile->loop, search.best, (size_t)tile->n_loop * sizeof *tile->loop);
+	}
 	while (tile->outside < tile->n_loop && moves_panel(tile, &tile->loop[tile->outside]))
 		tile->outside++;
 }
