@@ -75,23 +75,28 @@ static struct expr *add_term(struct graph *g, struct expr *sum, int64_t coef, in
 	return affine_plain(g, size == coef ? EX_ADD : EX_SUB, 2, sum, term);
 }
 
-struct expr *affine_expr(struct graph *g, const struct affine *a)
+/* The canonical form; slots: those that may have a coefficient. */
+static struct expr *write_affine(struct graph *g, const struct affine *a, uint64_t slots)
 {
 	struct expr *sum = NULL;
 	int64_t constant = a->constant;
-	int first = 0;
+	int first = -1;
 
-	while (first < 64 && a->coef[first] <= 0)
-		first++;
-	if (first < 64) {
+	for (uint64_t rest = slots; rest && first < 0; rest &= rest - 1)
+		if (a->coef[__builtin_ctzll(rest)] > 0)
+			first = __builtin_ctzll(rest);
+	if (first >= 0) {
 		sum = add_term(g, NULL, a->coef[first], first);
 	} else if (constant > 0) {
 		sum = ex_int(g, constant);
 		constant = 0;
 	}
-	for (int s = 0; s < 64; s++)
+	for (uint64_t rest = slots; rest; rest &= rest - 1) {
+		int s = __builtin_ctzll(rest);
+
 		if (s != first && a->coef[s])
 			sum = add_term(g, sum, a->coef[s], s);
+	}
 	if (!sum)
 		return ex_int(g, constant);
 	if (constant < 0 && constant != INT64_MIN)
@@ -99,27 +104,44 @@ struct expr *affine_expr(struct graph *g, const struct affine *a)
 	return constant ? affine_plain(g, EX_ADD, 2, sum, ex_int(g, constant)) : sum;
 }
 
-/* *out = a + scale * b */
-static bool add_scaled(const struct affine *a, int64_t scale, const struct affine *b, struct affine *out)
+struct expr *affine_expr(struct graph *g, const struct affine *a)
+{
+	uint64_t slots = 0;
+
+	for (int s = 0; s < 64; s++)
+		slots |= (uint64_t)(a->coef[s] != 0) << s;
+	return write_affine(g, a, slots);
+}
+
+/* *out += scale * a, which has no other slots than these. */
+static bool add_scaled(struct affine *out, int64_t scale, const struct affine *a, uint64_t slots)
 {
 	int64_t term;
 
-	if (mul_overflows(scale, b->constant, &term) || add_overflows(a->constant, term, &out->constant))
+	if (mul_overflows(scale, a->constant, &term) || add_overflows(out->constant, term, &out->constant))
 		return false;
-	for (int s = 0; s < 64; s++)
-		if (mul_overflows(scale, b->coef[s], &term) || add_overflows(a->coef[s], term, &out->coef[s]))
+	for (; slots; slots &= slots - 1) {
+		int s = __builtin_ctzll(slots);
+
+		if (mul_overflows(scale, a->coef[s], &term) || add_overflows(out->coef[s], term, &out->coef[s]))
 			return false;
+	}
 	return true;
 }
 
+/* In canonical form an expression has no slot whose coefficient is 0. */
 bool affine_difference(const struct expr *a, const struct expr *b, int64_t *difference)
 {
-	struct affine x, y;
+	struct affine x;
 
-	if (!affine_of(a, &x) || !affine_of(b, &y) || !add_scaled(&x, -1, &y, &x))
+	if (!a->affine || !b->affine || a->slots != b->slots)
 		return false;
-	for (int s = 0; s < 64; s++)
-		if (x.coef[s])
+	if (!a->slots)
+		return !sub_overflows(a->integer, b->integer, difference);
+	if (!affine_of(a, &x) || !affine_add(b, -1, &x))
+		return false;
+	for (uint64_t rest = a->slots; rest; rest &= rest - 1)
+		if (x.coef[__builtin_ctzll(rest)])
 			return false;
 	*difference = x.constant;
 	return true;
@@ -151,25 +173,26 @@ static struct expr *divide_affine(struct graph *g, enum ex op, const struct affi
 
 struct expr *affine_make(struct graph *g, enum ex op, int n, struct expr *const *arg)
 {
-	struct affine a, b, zero = {0};
+	uint64_t slots = arg[0]->slots | arg[n - 1]->slots;
+	struct affine a, b, product = {0};
 
-	if (!affine_of(arg[0], &a))
+	if (!arg[0]->affine || !arg[n - 1]->affine || !affine_of(arg[0], &a))
 		return NULL;
 	if (n == 1)
-		return op == EX_NEG && add_scaled(&zero, -1, &a, &a) ? affine_expr(g, &a) : NULL;
-	if (!affine_of(arg[1], &b))
-		return NULL;
+		return op == EX_NEG && add_scaled(&product, -1, &a, slots) ? write_affine(g, &product, slots) : NULL;
 	switch (op) {
 	case EX_ADD:
-	case EX_SUB: return add_scaled(&a, op == EX_ADD ? 1 : -1, &b, &a) ? affine_expr(g, &a) : NULL;
+	case EX_SUB: return affine_add(arg[1], op == EX_ADD ? 1 : -1, &a) ? write_affine(g, &a, slots) : NULL;
 	case EX_MUL:
+		if (arg[0]->op != EX_INT && arg[1]->op != EX_INT)
+			return NULL;
+		affine_of(arg[1], &b);
 		if (arg[0]->op == EX_INT)
-			return add_scaled(&zero, a.constant, &b, &b) ? affine_expr(g, &b) : NULL;
-		if (arg[1]->op == EX_INT)
-			return add_scaled(&zero, b.constant, &a, &a) ? affine_expr(g, &a) : NULL;
-		return NULL;
+			return add_scaled(&product, a.constant, &b, slots) ? write_affine(g, &product, slots) : NULL;
+		return add_scaled(&product, b.constant, &a, slots) ? write_affine(g, &product, slots) : NULL;
 	case EX_FLOORDIV:
-	case EX_MOD: return arg[1]->op == EX_INT && b.constant > 0 ? divide_affine(g, op, &a, b.constant) : NULL;
+	case EX_MOD:
+		return arg[1]->op == EX_INT && arg[1]->integer > 0 ? divide_affine(g, op, &a, arg[1]->integer) : NULL;
 	default: return NULL;
 	}
 }

@@ -82,3 +82,33 @@ struct expr *fold_ints(struct graph *g, enum ex op, const struct expr *a, const 
 		       ? ex_int(g, value)
 		       : NULL;
 }
+
+int64_t compute_integer(const struct expr *e, const int64_t *at, int *left)
+{
+	int64_t x, y, value;
+
+	if (e->op == EX_INT)
+		return e->integer;
+	if (e->op == EX_INDEX)
+		return at[e->slot];
+	if (*left <= 0 || e->n != 2 || e->arg[0]->elem == ELEM_REAL || e->arg[1]->elem == ELEM_REAL) {
+		*left = -1;
+		return 0;
+	}
+	--*left;
+	x = compute_integer(e->arg[0], at, left);
+	y = compute_integer(e->arg[1], at, left);
+	switch (e->op) {
+	case EX_LT: return x < y;
+	case EX_LE: return x <= y;
+	case EX_EQ: return x == y;
+	case EX_NE: return x != y;
+	case EX_AND: return x && y;
+	case EX_OR: return x || y;
+	default: break;
+	}
+	if (compute_ints(e->op, x, y, &value))
+		return value;
+	*left = -1;
+	return 0;
+}

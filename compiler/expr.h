@@ -40,6 +40,11 @@ bool compute_ints(enum ex op, int64_t x, int64_t y, int64_t *out);
 struct expr *fold_reals(struct graph *g, enum ex op, const struct expr *a, const struct expr *b);
 struct expr *fold_ints(struct graph *g, enum ex op, const struct expr *a, const struct expr *b);
 
+/* The value of an integer or a test, slot s being at[s]. *left: operators that may still be looked at, as an expression
+ * may be shared many times over; -1 where they are not enough, there is more in it than arithmetic, comparisons and
+ * logic, or something overflows. */
+int64_t compute_integer(const struct expr *e, const int64_t *at, int *left);
+
 bool is_reserved_name(const char *name);
 
 /* Floor division and its remainder; b != 0 and not INT64_MIN / -1. */

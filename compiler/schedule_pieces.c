@@ -21,6 +21,7 @@
 enum {
 	MOST_VALUES = 64,  /* at which the tests on an index may change */
 	MOST_TRIED = 2048, /* values of an index with which a test is tried */
+	MOST_OPERATORS = 64, /* of a test, to be computed directly */
 	MOST_PARTS = 27	   /* pieces of all loops of a nest together */
 };
 
@@ -80,22 +81,35 @@ static void note_test(const struct equation *eq, const struct affine *a, struct 
 		add_change(&changes[slot], a->constant / -a->coef[slot] + 1, eq->index[slot].extent);
 }
 
+/* A test whose one slot has a value: 0 or 1, or -1 where that does not decide it. */
+static int decide(struct graph *g, struct expr *test, int slot, int64_t value)
+{
+	struct expr *map[MAX_SLOTS] = {0}, *e;
+	int64_t at[MAX_SLOTS], result;
+	int left = MOST_OPERATORS;
+
+	at[slot] = value;
+	result = compute_integer(test, at, &left);
+	if (left >= 0)
+		return result != 0;
+	map[slot] = ex_int(g, value);
+	e = ex_substitute(g, test, map, MAX_SLOTS);
+	return e->op == EX_INT ? e->integer != 0 : -1;
+}
+
 /* A test that is not linear: tried with every value of its slot, if it has but one. */
 static void note_values(struct graph *g, const struct equation *eq, struct expr *e, struct changes changes[64])
 {
 	int slot = e->slots ? __builtin_ctzll(e->slots) : 0, before = -1;
 	bool one = e->slots == (uint64_t)1 << slot && !eq->index[slot].rows && eq->index[slot].extent <= MOST_TRIED;
-	struct expr *map[MAX_SLOTS] = {0};
 
 	for (int64_t v = 0; one && v < eq->index[slot].extent; v++) {
-		struct expr *at;
+		int now = decide(g, e, slot, v);
 
-		map[slot] = ex_int(g, v);
-		at = ex_substitute(g, e, map, MAX_SLOTS);
-		one = at->op == EX_INT;
-		if (one && v > 0 && at->integer != before)
+		one = now >= 0;
+		if (one && v > 0 && now != before)
 			add_change(&changes[slot], v, eq->index[slot].extent);
-		before = one ? (int)at->integer : -1;
+		before = now;
 	}
 	for (int s = 0; s < eq->n && !one; s++)
 		changes[s].other |= e->slots >> s & 1;

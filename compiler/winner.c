@@ -17,7 +17,10 @@
 #include "expr.h"
 #include "simplify.h"
 
-enum { MOST_VALUES = 1 << 16 /* of the indices, to be gone through */ };
+enum {
+	MOST_VALUES = 1 << 16, /* of the indices, to be gone through */
+	MOST_OPERATORS = 64    /* of the subscripts together */
+};
 
 struct winning {
 	struct graph *g;
@@ -31,42 +34,24 @@ struct winning {
 
 /* ---- whether a read is of the element that the place chooses ---- */
 
-/* An integer expression, slot s being at[s]; *ok: it has nothing but arithmetic. */
-static int64_t integer_value(const struct expr *e, const int64_t *at, bool *ok)
-{
-	int64_t a, b, value = 0;
-
-	if (e->op == EX_INT)
-		return e->integer;
-	if (e->op == EX_INDEX)
-		return at[e->slot];
-	if (e->n != 2 || e->elem != ELEM_INT) {
-		*ok = false;
-		return 0;
-	}
-	a = integer_value(e->arg[0], at, ok);
-	b = integer_value(e->arg[1], at, ok);
-	*ok &= compute_ints(e->op, a, b, &value);
-	return value;
-}
-
 /* Whether a subscript of the term, at the chosen place, is the one that stands in the read, at these values of indices.
  */
 static bool is_same_here(const struct winning *w, const struct expr *term, const struct expr *sub, const int64_t *at)
 {
 	const struct equation *arg = w->arg;
 	int64_t inside[MAX_SLOTS] = {0}, place;
-	bool ok = true;
+	int left = MOST_OPERATORS;
 
 	for (int d = 0; d < arg->nfree; d++)
 		if (term->slots >> d & 1)
-			inside[d] = integer_value(w->choice->arg[d], at, &ok);
-	place = integer_value(w->place, at, &ok);
+			inside[d] = compute_integer(w->choice->arg[d], at, &left);
+	place = compute_integer(w->place, at, &left);
 	for (int s = arg->n - 1; s >= arg->nfree; s--) {
 		inside[s] = floor_modulo(place, arg->index[s].extent);
 		place = floor_divide(place, arg->index[s].extent);
 	}
-	return ok && (place != 0 || integer_value(term, inside, &ok) == integer_value(sub, at, &ok)) && ok;
+	return left >= 0 && (place != 0 || compute_integer(term, inside, &left) == compute_integer(sub, at, &left)) &&
+	       left >= 0;
 }
 
 static bool is_same(const struct winning *w, const struct expr *term, const struct expr *sub)
