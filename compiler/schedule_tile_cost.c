@@ -9,6 +9,9 @@
 
 #include "../runtime/tile.h"
 
+/* fmax without what it does where one is no number. */
+static double larger(double a, double b) { return a > b ? a : b; }
+
 /* Sizes worth trying for a side of a tile, and how many tiles each makes of the index. */
 struct sizes {
 	int n, at[LARGEST_SIDE + 1];
@@ -188,7 +191,8 @@ bool stays_near(const struct problem *p, const struct choice *c, const struct ti
 	       b.steps * width * p->real_size <= NEAR;
 }
 
-static struct around find_around(const struct problem *p, const struct choice *c, int lanes)
+/* Steps, exits and tiles. */
+static struct around count_around(const struct problem *p, const struct choice *c, int lanes)
 {
 	struct around around = {.steps = 1, .exits = 1, .tiles = c->parts, .outside = 1};
 	int inner = innermost_sum(p, c);
@@ -206,20 +210,25 @@ static struct around find_around(const struct problem *p, const struct choice *c
 	if (inner >= 0)
 		around.exits =
 			around.steps / (double)rounds(extent_inside(p, c, inner), inner == c->vector ? lanes : 1);
-	around.a = find_reach(p, c, false, 1);
-	around.b = find_reach(p, c, true, c->dot || is_turned(p, c) ? 1 : lanes);
-	around.ahead = steps_ahead(p, c) > 0;
-	around.in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1   ? 0
-			 : c->row[1] >= 0 && p->axis[c->row[1]].a == 1 ? 1
-								       : -1;
-	around.small = size_of(p, 0) + size_of(p, 1) + size_of(p, 2) <= L1_BYTES;
 	around.copied = is_turned(p, c) ? 0.6 : c->panel ? 0.4 : 0;
 	if (is_turned(p, c) &&
 	    around.outside * p->real_size > 2 * size_of(p, 1)) /* windows: short runs, again and again */
 		around.copied = 1.5;
-	around.turned = c->across ? 6 * lanes : 0;
-	around.again = c->across && size_of(p, 0) > L2_BYTES / 2 ? 0.05 * size_of(p, 0) : 0;
 	return around;
+}
+
+/* How the operands lie. */
+static void find_around(const struct problem *p, const struct choice *c, int lanes, struct around *around)
+{
+	around->a = find_reach(p, c, false, 1);
+	around->b = find_reach(p, c, true, c->dot || is_turned(p, c) ? 1 : lanes);
+	around->ahead = steps_ahead(p, c) > 0;
+	around->in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1	? 0
+			  : c->row[1] >= 0 && p->axis[c->row[1]].a == 1 ? 1
+									: -1;
+	around->small = size_of(p, 0) + size_of(p, 1) + size_of(p, 2) <= L1_BYTES;
+	around->turned = c->across ? 6 * lanes : 0;
+	around->again = c->across && size_of(p, 0) > L2_BYTES / 2 ? 0.05 * size_of(p, 0) : 0;
 }
 
 /* Elements from the first to the last of a side of a tile, in A or B. */
@@ -274,13 +283,16 @@ static double bring_cost(const struct problem *p, const struct around *around, c
 	return keep_a ? b : keep_b ? a : a + b;
 }
 
+#define STORE_CYCLES 0.5 /* of a vector of results */
+enum { EXIT_CYCLES = 5 /* of a sum's innermost loop */, TILE_CYCLES = 10 };
+
 /* Cycles to have the results so far in registers. */
 static double add_cost(const struct problem *p, int lanes, int rows, int cols)
 {
 	const double in_turn = 0.02;
 	double bytes = (double)rows * cols * lanes * p->real_size;
 
-	return rows * cols * 0.5 + (size_of(p, 2) > L1_BYTES / 2 ? bytes * in_turn : 0);
+	return rows * cols * STORE_CYCLES + (size_of(p, 2) > L1_BYTES / 2 ? bytes * in_turn : 0);
 }
 
 /* Cycles to find the pages of results that are added to memory: a row's is another one than the row's before, and if
@@ -330,11 +342,11 @@ static double tile_cost(const struct around *around, const struct problem *p, co
 	int results = rows * cols;
 	double step = results * (target->fused ? 0.5 : 1), loads = (rows + cols) * 0.5;
 
-	step = fmax(fmax(step, loads), issue_cost(around, target, rows, cols));
+	step = larger(larger(step, loads), issue_cost(around, target, rows, cols));
 	step = results < 8 && step < 4 ? 4 : step;
 	step += column_cost(target) * cols + row_cost(target, dot) * rows;
-	return around->steps * step + 5 * around->exits + 10 +
-	       results * (!dot			       ? 0.5
+	return around->steps * step + EXIT_CYCLES * around->exits + TILE_CYCLES +
+	       results * (!dot			       ? STORE_CYCLES
 			  : stores_vectors(p, c, size) ? 2
 						       : 3);
 }
@@ -363,10 +375,15 @@ static bool divides(const struct problem *p, const struct choice *c, const struc
 	return true;
 }
 
-static bool fits(const struct choice *c, int rows, int cols, const struct machine *target)
+/* The rows that a tile may have beside so many columns; 0: they are too many. */
+static int most_rows(const struct choice *c, int cols, const struct machine *target)
 {
-	return rows * cols + cols + (target->fused ? 1 : 2) <= target->registers &&
-	       rows <= (c->dot ? target->dot_rows : target->rows) && cols <= (c->dot ? target->dot_cols : target->cols);
+	int left = target->registers - (target->fused ? 1 : 2), most = c->dot ? target->dot_rows : target->rows;
+	int fit = left / cols - 1;
+
+	if (cols > (c->dot ? target->dot_cols : target->cols) || fit < 1)
+		return 0;
+	return fit < most ? fit : most;
 }
 
 /* Vectors of multiply-adds that the problem has at least. */
@@ -379,15 +396,42 @@ static double least_work(const struct problem *p, int lanes)
 	return work / lanes;
 }
 
-/* Cycles that a row of a tile with so many columns takes at least, at a step of the sums: there are never more rows
- * than registers leave room for. */
-static double least_step(const struct choice *c, int cols, const struct machine *target)
+/* Cycles that a row of a tile with so many columns takes at least, at a step of the sums, where there are so many rows
+ * at most. */
+static double least_step(const struct choice *c, int cols, int most, const struct machine *target)
 {
 	const double rounding = 1 - 1e-9;
-	int most = (target->registers - (target->fused ? 1 : 2)) / cols - 1;
 	double share = (double)cols / most, adds = cols * (target->fused ? 0.5 : 1);
 
-	return rounding * (fmax(adds, 0.5 + 0.5 * share) + column_cost(target) * share + row_cost(target, c->dot));
+	return rounding *
+	       (larger(adds, 0.5 + 0.5 * share) + column_cost(target) * share + row_cost(target, c->dot));
+}
+
+static int64_t side_extent(const struct problem *p, const int axis[2])
+{
+	return (axis[0] < 0 ? 1 : p->axis[axis[0]].extent) * (axis[1] < 0 ? 1 : p->axis[axis[1]].extent);
+}
+
+/* Cycles that the choice takes at least, whatever its sizes: few rows share no load of a column, few columns none of a
+ * row, and the more results a tile has, the more share the ends of its sums. */
+static double least_cycles(const struct problem *p, const struct choice *c, const struct machine *target,
+			   const struct around *around, int lanes)
+{
+	int64_t rows = side_extent(p, c->row), cols = side_extent(p, c->col) / (c->dot ? 1 : lanes);
+	double least = INFINITY, ends = (EXIT_CYCLES * around->exits + TILE_CYCLES) / around->steps;
+
+	for (int n = 1; n <= cols; n++) {
+		int most = most_rows(c, n, target);
+		double rate;
+
+		if (most == 0)
+			break;
+		most = rows < most ? (int)rows : most;
+		rate = least_step(c, n, most, target) / n + ends / (n * most);
+		least = rate < least ? rate : least;
+	}
+	return 0.999 * least_work(p, lanes) * (least + STORE_CYCLES / around->steps * (adds_up(c) ? 2 : 1)) +
+	       around->copied * around->outside;
 }
 
 double best_size(const struct problem *p, const struct choice *c, const struct machine *target, double least,
@@ -400,34 +444,38 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 		struct sizes row0, row1, col0, col1;
 		struct around around;
 
-		if (extent < lanes || least_work(p, lanes) * (target->fused ? 0.5 : 1) > least)
+		if (extent < lanes)
+			continue;
+		around = count_around(p, c, lanes);
+		if (least_cycles(p, c, target, &around, lanes) > least)
 			continue;
 		row0 = side_sizes(p, c->row[0]);
 		row1 = side_sizes(p, c->row[1]);
 		col1 = side_sizes(p, c->col[1]);
 		col0 = c->dot ? side_sizes(p, c->col[0]) : vector_sizes(extent, lanes);
-		around = find_around(p, c, lanes);
+		find_around(p, c, lanes, &around);
 		for (int at = 0; at < row1.n * col0.n * col1.n; at++) {
 			int r1 = at % row1.n, c0 = at / row1.n % col0.n, c1 = at / row1.n / col0.n;
-			int cols = col0.at[c0] * col1.at[c1];
+			int cols = col0.at[c0] * col1.at[c1], most = most_rows(c, cols, target);
 			double tiles = around.tiles * row1.tiles[r1] * col0.tiles[c0] * col1.tiles[c1];
 			double copied = around.copied * around.outside;
+			struct tile_size size = {lanes, {0, row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
 
-			if (!fits(c, 1, cols, target) ||
-			    around.steps * tiles * rows0 * row1.at[r1] * least_step(c, cols, target) > least)
+			if (most == 0 ||
+			    around.steps * tiles * rows0 * row1.at[r1] * least_step(c, cols, most, target) > least)
 				continue;
 			for (int r0 = 0; r0 < row0.n; r0++) {
-				struct tile_size size = {lanes, {row0.at[r0], row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
 				int rows = row0.at[r0] * row1.at[r1];
 				double cost;
 
-				if (!fits(c, rows, cols, target) || ((adds_up(c) || p->once) && !divides(p, c, &size)))
+				size.row[0] = row0.at[r0];
+				if (rows > most || ((adds_up(c) || p->once) && !divides(p, c, &size)))
 					continue;
 				cost = tile_cost(&around, p, c, &size, target);
 				if (cost * tiles * row0.tiles[r0] + copied >=
 				    least) /* it is not less with all that it brings */
 					continue;
-				cost = fmax(cost, cost / 2 + bring_cost(p, &around, c, &size));
+				cost = larger(cost, cost / 2 + bring_cost(p, &around, c, &size));
 				cost += adds_up(c) ? add_cost(p, lanes, rows, cols) : 0;
 				cost += page_cost(p, c, rows);
 				cost += around.turned * cols * (double)rounds(rows, lanes);
