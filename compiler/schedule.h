@@ -68,6 +68,8 @@ struct tile *plan_tile(struct program *p, const struct stage *stage, enum part p
 /* About what that would take, one step of scans; INFINITY: there is none. */
 double tile_cycles(struct program *p, const struct stage *stage, enum part part, uint64_t open, bool one_row,
 		   bool *dot);
+/* The cycles that a multiply-add takes at least. */
+double least_rate(const struct machine *target);
 /* The machines that the program is for. */
 void find_machines(struct program *p, const nnc_tiles *tiles);
 

@@ -16,6 +16,8 @@
 
 #include "expr.h"
 
+#include <math.h>
+
 /* ---- equations in other layouts ---- */
 
 struct turning {
@@ -143,17 +145,48 @@ static uint32_t classes_of(struct layouts *l, const struct equation *eq)
 	return classes;
 }
 
-/* What all sums cost, those that have none of the changed classes as before. */
-static double total_cycles(struct turning *turn, uint32_t changed, double *each)
+/* What tiles take at least for the products of an equation, 0 where that is not known: quotients become phases, and an
+ * index that moves one factor only may be summed over in a copy. */
+static double least_cycles(struct layouts *l, struct equation *eq)
 {
+	struct product product = {0};
+	double work = 1;
+	uint64_t both;
+
+	if (ex_has(eq->value, EX_FLOORDIV) || ex_has(eq->value, EX_MOD))
+		return 0;
+	l->w.eq = eq;
+	find_product(&l->w, &product);
+	if (product.factors.n != 2)
+		return 0;
+	both = product.factors.item[0]->slots & product.factors.item[1]->slots;
+	for (int s = 0; s < eq->n; s++)
+		if ((s < eq->nfree || both >> s & 1) && !(eq->index[s].rows && l->w.part == PART_INFERENCE))
+			work *= (double)eq->index[s].extent;
+	return work * least_rate(&l->w.p->machine[0]);
+}
+
+/* What all sums cost, those that have none of the changed classes as before; INFINITY where that is surely more than
+ * so much. */
+static double total_cycles(struct turning *turn, uint32_t changed, double most, double *each)
+{
+	const double rounding = 1 + 1e-9;
 	struct layouts *l = turn->l;
-	double total = 0;
+	double total = 0, least = 0;
 
 	for (int i = 0; i < l->sums.n; i++) {
 		const struct sum *sum = &l->sums.item[i];
 
+		least += sum->classes & changed ? sum->least : sum->cycles;
+	}
+	for (int i = 0; i < l->sums.n; i++) {
+		const struct sum *sum = &l->sums.item[i];
+
+		if (least > most * rounding)
+			return INFINITY;
 		each[i] = sum->classes & changed ? cycles_of(turn, sum->eq) : sum->cycles;
 		total += each[i];
+		least += sum->classes & changed ? each[i] - sum->least : 0;
 	}
 	return total;
 }
@@ -180,28 +213,36 @@ static uint32_t choose(struct layouts *l)
 {
 	struct turning turn = {l, 0};
 	const uint32_t all = (uint32_t)((uint64_t)1 << l->n_candidate) - 1;
+	/* backward, other passes gain as well */
+	const double better = l->w.part == PART_INFERENCE ? 0.95 : 1;
 	double *each = arena_array(l->arena, (size_t)l->sums.n + 1, sizeof *each), least, cost;
 
-	for (int i = 0; i < l->sums.n; i++)
+	for (int i = 0; i < l->sums.n; i++) {
 		l->sums.item[i].classes = classes_of(l, l->sums.item[i].eq);
-	least = total_cycles(&turn, all, each);
-	keep_cycles(l, each);
+		l->sums.item[i].least = least_cycles(l, l->sums.item[i].eq);
+	}
 	turn.chosen = all;
-	cost = total_cycles(&turn, all, each);
-	if (cost < (l->w.part == PART_INFERENCE ? 0.95 : 1) * least) { /* backward, other passes gain as well */
+	least = total_cycles(&turn, all, INFINITY, each);
+	keep_cycles(l, each);
+	turn.chosen = 0;
+	cost = total_cycles(&turn, all, least / better, each);
+	if (least < better * cost) {
+		turn.chosen = all;
+	} else {
 		least = cost;
 		keep_cycles(l, each);
-	} else {
-		turn.chosen = 0;
 	}
 	for (int k = 0; k < l->n_candidate; k++) {
-		turn.chosen ^= (uint32_t)1 << k;
-		cost = total_cycles(&turn, (uint32_t)1 << k, each);
-		if (least - cost > 0.1 * touched(l, (uint32_t)1 << k)) {
+		const uint32_t one = (uint32_t)1 << k;
+		double gain = 0.1 * touched(l, one);
+
+		turn.chosen ^= one;
+		cost = total_cycles(&turn, one, least - gain, each);
+		if (least - cost > gain) {
 			least = cost;
 			keep_cycles(l, each);
 		} else {
-			turn.chosen ^= (uint32_t)1 << k;
+			turn.chosen ^= one;
 		}
 	}
 	return turn.chosen;

@@ -21,6 +21,7 @@ struct sum {
 	struct equation *eq;
 	uint32_t classes; /* candidates that it has */
 	double cycles;	  /* as things are */
+	double least;	  /* in any layout */
 };
 
 struct layouts {

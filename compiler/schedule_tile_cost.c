@@ -407,6 +407,21 @@ static double least_step(const struct choice *c, int cols, int most, const struc
 	       (larger(adds, 0.5 + 0.5 * share) + column_cost(target) * share + row_cost(target, c->dot));
 }
 
+double least_rate(const struct machine *target)
+{
+	double least = INFINITY;
+
+	for (int dot = 0; dot < 2; dot++)
+		for (int cols = 1; cols < target->registers; cols++) {
+			const struct choice c = {.dot = dot};
+			int most = most_rows(&c, cols, target);
+			double rate = most ? least_step(&c, cols, most, target) / cols : INFINITY;
+
+			least = rate < least ? rate : least;
+		}
+	return least / target->lanes;
+}
+
 static int64_t side_extent(const struct problem *p, const int axis[2])
 {
 	return (axis[0] < 0 ? 1 : p->axis[axis[0]].extent) * (axis[1] < 0 ? 1 : p->axis[axis[1]].extent);
