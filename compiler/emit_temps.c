@@ -71,7 +71,7 @@ static bool has_temp(const struct body *b, const struct expr *e)
 	return false;
 }
 
-/* A read that stays inside for all values of the indices. */
+/* A read that stays inside for all values that the indices have here. */
 static bool stays_inside(const struct body *b, const struct expr *read)
 {
 	if (b->eq->n < MAX_SLOTS && read->slots >> b->eq->n) /* an index of another equation of the group */
@@ -79,7 +79,8 @@ static bool stays_inside(const struct body *b, const struct expr *read)
 	for (int a = 0; a < read->tensor->rank; a++) {
 		struct range r;
 
-		if (!range_of(read->arg[a], b->eq->index, &r) || r.low < 0 || r.high >= read->tensor->axis[a].extent)
+		if (!range_within(read->arg[a], b->eq->index, &b->ranges, &r) || r.low < 0 ||
+		    r.high >= read->tensor->axis[a].extent)
 			return false;
 	}
 	return true;

@@ -322,6 +322,19 @@ START_TEST(conditions_become_bounds)
 }
 END_TEST
 
+/* What lies on a side of a choice is loaded first, in a piece of a loop as well: else no vectors come of it. */
+START_TEST(pieces_load_ahead_of_choices)
+{
+	const char *text = function(c_of(build("input x[40, 40], z[39, 40]\n"
+					       "y[i < 40, j < 40] = if x[i, j] > 0 then z[i - 1, j else 0] else 0\n"
+					       "output y\n")),
+				    "compute_y");
+
+	ck_assert_ptr_nonnull(strstr(text, "const double this_z = "));
+	ck_assert_ptr_nonnull(strstr(text, "? this_z :"));
+}
+END_TEST
+
 static int count(const char *text, const char *word)
 {
 	int n = 0;
@@ -585,6 +598,7 @@ int main(void)
 	tcase_add_test(tests, awkward_names);
 	tcase_add_test(tests, same_text_again);
 	tcase_add_test(tests, conditions_become_bounds);
+	tcase_add_test(tests, pieces_load_ahead_of_choices);
 	tcase_add_test(tests, equal_layers_share_code);
 	tcase_add_test(tests, parts_of_a_tensor_share_code);
 	tcase_add_test(tests, blocks_have_their_names);
