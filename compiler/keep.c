@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double NEARLY = 0.9; /* of the best offer's worth is enough */
+
 /* What a choice comes to. */
 struct outcome {
 	double excess, cost;
@@ -138,7 +140,8 @@ static double worth(struct keeping *k, int value, int64_t most, const struct out
 	return (before->excess - after.excess) / fmax(after.cost - before->cost, 1);
 }
 
-/* The best offer: the worth of one hardly grows when others are taken, so those that were worth less need no look. */
+/* The best offer, or one nearly as good: the worth of one hardly grows when others are taken, so those that were worth
+ * less need no look. In a chain of alike layers there are always many as good. */
 static int best_offer(struct keeping *k, struct offer *offer, int n, int64_t most, const struct outcome *now)
 {
 	for (;;) {
@@ -154,8 +157,10 @@ static int best_offer(struct keeping *k, struct offer *offer, int n, int64_t mos
 		if (best < 0)
 			return -1;
 		offer[best].worth = worth(k, offer[best].value, most, now);
+		if (offer[best].worth > 0 && (second < 0 || offer[best].worth >= NEARLY * offer[second].worth))
+			return best;
 		if (second < 0 || offer[best].worth >= offer[second].worth)
-			return offer[best].worth > 0 ? best : -1;
+			return -1;
 	}
 }
 
