@@ -60,6 +60,34 @@ enum { SLOT_N, SLOT_REST, SLOT_SAVED, SAVED = 5, SLOTS = SLOT_SAVED + SAVED };
 
 static inline struct x86_place frame_slot(int number) { return x86_memory(RSP, 8 * number); }
 
+/* The registers of the caller, which are saved in the frame. */
+static inline int kept_register(int i) { return i == 0 ? RBX : R12 + i - 1; }
+
+static inline struct map_words words_of(const int32_t *w, int base)
+{
+	const int32_t *moves = w + 4 + w[1], *body = w + (w[0] >> 8);
+	return (struct map_words){w + 4, moves + 1, body, body + w[3], w[1], w[2], *moves, base};
+}
+
+static inline const int32_t *next_instruction(const int32_t *w)
+{
+	return w + (w[0] >> 8) + ((w[0] & 255) == NN_MAP_SPACE ? w[3] : 0);
+}
+
+/* ---- map_homes.c ---- */
+
+/* Note what the instructions [w, end) use, within loops of some depth, and in the strip of a space. */
+void look_at(struct map_maker *m, const int32_t *w, const int32_t *end, int depth, const struct map_words *strip);
+/* General registers: of addresses first, in the innermost loops of counters, as far as calls leave them. */
+void give_registers(struct map_maker *m);
+/* Vector registers; returns the bytes of the frame. */
+int give_vectors(struct map_maker *m);
+
+/* ---- map_loops.c ---- */
+
+/* The code of the instructions [w, end). */
+void make_code(struct map_maker *m, const int32_t *w, const int32_t *end);
+
 /* ---- map_lanes.c ---- */
 
 /* The step of a memory slot, and of an integer, from lane to lane. */
