@@ -2,19 +2,21 @@
  * how it is read. */
 #include "emit_tile.h"
 
-const char *panel_run(struct body *b, const struct tile *tile, const struct tile_names *names)
+#include <string.h>
+
+const char *panel_run(struct body *b, const struct tile_names *names, bool of_b)
 {
-	return tile->panel == PANEL_A ? names->row[0] : product(b->e, names->col[0], names->lanes);
+	return of_b ? product(b->e, names->col[0], names->lanes) : names->row[0];
 }
 
-static const char *panel_width(struct body *b, const struct tile *tile, const struct tile_names *names)
+static const char *panel_width(struct body *b, const struct tile_names *names, bool of_b)
 {
-	return product(b->e, panel_run(b, tile, names), tile->panel == PANEL_A ? names->row[1] : names->col[1]);
+	return product(b->e, panel_run(b, names, of_b), of_b ? names->col[1] : names->row[1]);
 }
 
-const char *panel_step(struct body *b, const struct tile *tile, const struct tile_names *names, int sum)
+const char *panel_step(struct body *b, const struct tile *tile, const struct tile_names *names, bool of_b, int sum)
 {
-	const char *step = panel_width(b, tile, names);
+	const char *step = panel_width(b, names, of_b);
 	int64_t inner = 1;
 
 	for (int k = 0; k < sum; k++)
@@ -35,43 +37,49 @@ static const struct tile_axis *panel_sum(const struct tile *tile, int loop)
 	return &none;
 }
 
-static void write_panel_list(struct text *out, const struct tile *tile, const char *field, int n, bool steps)
+static void write_panel_list(struct text *out, const struct tile *tile, bool of_b, const char *field, int n, bool steps)
 {
 	text_printf(out, "%s = {", field);
 	for (int k = 0; k < n; k++) {
 		const struct tile_axis *x = panel_sum(tile, k);
 
-		text_printf(out, k ? ", %lld" : "%lld",
-			    (long long)(!steps			 ? x->extent
-					: tile->panel == PANEL_B ? x->b
-								 : x->a));
+		text_printf(out, k ? ", %lld" : "%lld", (long long)(!steps ? x->extent : of_b ? x->b : x->a));
 	}
 	text_add(out, "}");
 }
 
-const char *write_panel_shape(struct body *b, const struct tile *tile, const struct tile_names *names)
+const char *write_panel_shape(struct body *b, const struct tile *tile, const struct tile_names *names, bool of_b)
 {
-	const struct tile_axis *side = tile->panel == PANEL_B ? tile->col : tile->row;
+	const struct tile_axis *side = of_b ? tile->col : tile->row;
 	const char *name = new_name(b->e, &b->scope, "order");
 	struct text out = {.arena = b->e->arena};
 	int64_t place[2];
 
 	for (int k = 0; k < 2; k++)
-		place[k] = tile->panel == PANEL_B ? side[k].b : side[k].a;
-	write_panel_list(&out, tile, ".trips", TILE_SUMS - 1, false);
-	write_panel_list(&out, tile, ", .step", TILE_SUMS, true);
-	text_printf(&out, ", .run = %s", panel_run(b, tile, names));
+		place[k] = of_b ? side[k].b : side[k].a;
+	write_panel_list(&out, tile, of_b, ".trips", TILE_SUMS - 1, false);
+	write_panel_list(&out, tile, of_b, ", .step", TILE_SUMS, true);
+	text_printf(&out, ", .run = %s", panel_run(b, names, of_b));
 	write_pair(&out, "place", number(b->e, place[0]), number(b->e, place[1]));
 	write_line(b->e, "static const struct filling %s = {%s};", name, out.at);
 	return name;
 }
 
-void fill_panel(struct body *b, const struct tile *tile, const struct tile_names *names, const char *order)
+const char *if_both(struct body *b, const struct tile_names *names, const char *panel, const char *place)
+{
+	if (strcmp(names->both, "0") == 0)
+		return place;
+	return strcmp(names->both, "1") == 0 ? panel
+					     : arena_printf(b->e->arena, "%s ? %s : %s", names->both, panel, place);
+}
+
+/* to: where in the memory for panels. */
+static void write_fill(struct body *b, const struct tile *tile, const struct tile_names *names, bool of_b,
+		       const char *order, const char *to)
 {
 	struct emitter *e = b->e;
 	const struct tile_axis *repeated = panel_sum(tile, TILE_SUMS - 1);
-	const char *from = start_text(b, tile, tile->panel == PANEL_B), *to = find_arg(b, tile->memory)->name;
-	const char *repeat = number(e, repeated->extent);
+	const char *from = start_text(b, tile, of_b), *repeat = number(e, repeated->extent);
 
 	if (repeated->rows && has_run_time_rows(b->group)) {
 		b->takes_n = true;
@@ -81,6 +89,46 @@ void fill_panel(struct body *b, const struct tile *tile, const struct tile_names
 		write_line(e, "nn_tile_fill(%s, %s, %s, %s);", order, from, to, names->there ? names->there : repeat);
 	else
 		write_line(e, "fill_%d(&%s, %d, %s, %s, %s, %s, %s);", find_routine(e, tile), order, tile->turned,
-			   tile->panel == PANEL_B ? names->col[1] : names->row[1], repeat,
-			   names->there ? names->there : panel_width(b, tile, names), from, to);
+			   of_b ? names->col[1] : names->row[1], repeat,
+			   names->there ? names->there : panel_width(b, names, of_b), from, to);
+}
+
+void fill_panel(struct body *b, const struct tile *tile, const struct tile_names *names, const char *order)
+{
+	write_fill(b, tile, names, tile->panel == PANEL_B, order, find_arg(b, tile->memory)->name);
+}
+
+const char *text_of_b(struct body *b, const struct tile *tile, const struct tile_names *names)
+{
+	const char *memory = find_arg(b, tile->memory)->name;
+
+	if (!names->vector)
+		return arena_printf(b->e->arena, "%s + %lld", memory, (long long)tile->behind);
+	return arena_printf(b->e->arena, "%s + %lld + %lld * %s", memory, (long long)tile->behind,
+			    (long long)tile_steps(tile), names->vector);
+}
+
+void fill_other(struct body *b, const struct tile *tile, const struct tile_names *names)
+{
+	struct tile_names own = *names;
+	const struct tile_loop *loop = NULL;
+	const char *order = write_panel_shape(b, tile, names, true);
+	bool some = strcmp(names->both, "1") != 0; /* machines, not all */
+	int known = b->scope.names.n;
+
+	if (some)
+		open_block(b->e, "if (%s) {", names->both);
+	for (int k = 0; k < tile->n_loop; k++)
+		if (tile->loop[k].side == SIDE_VECTOR) {
+			loop = &tile->loop[k];
+			open_tile_loop(b, tile, &own, k);
+		}
+	write_fill(b, tile, &own, true, order, text_of_b(b, tile, &own));
+	if (loop) {
+		close_block(b->e, "}");
+		b->slot_name[loop->axis.slot] = NULL;
+	}
+	if (some)
+		close_block(b->e, "}");
+	release_names(&b->scope, known);
 }

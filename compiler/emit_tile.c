@@ -49,10 +49,11 @@ static const char *name_number(struct body *b, struct text *list, const char *wa
 static void name_numbers(struct body *b, const struct tile *tile, struct tile_names *names)
 {
 	struct text list = {.arena = b->e->arena};
-	int64_t lanes[TARGET_COUNT], row[2][TARGET_COUNT], col[2][TARGET_COUNT];
+	int64_t lanes[TARGET_COUNT], both[TARGET_COUNT], row[2][TARGET_COUNT], col[2][TARGET_COUNT];
 
 	for (int t = 0; t < b->e->p->n_machine; t++) {
 		lanes[t] = tile->size[t].lanes;
+		both[t] = tile->size[t].both;
 		for (int k = 0; k < 2; k++) {
 			row[k][t] = tile->size[t].row[k];
 			col[k][t] = tile->size[t].col[k];
@@ -63,6 +64,7 @@ static void name_numbers(struct body *b, const struct tile *tile, struct tile_na
 		names->row[k] = name_number(b, &list, "rows", row[k]);
 		names->col[k] = name_number(b, &list, "columns", col[k]);
 	}
+	names->both = name_number(b, &list, "both", both);
 	if (list.n)
 		write_line(b->e, "enum { %s };", list.at);
 }
@@ -99,12 +101,15 @@ static void write_sums(struct body *b, struct text *out, const struct tile *tile
 		const struct tile_axis *x = k == TILE_SUMS - 1	  ? outermost
 					    : k < tile->n_sum - 1 ? &tile->sum[k]
 								  : &none;
+		const char *place = tile->dot && k == 0 ? names->lanes : number(b->e, of_b ? x->b : x->a);
+		bool panel = tile->panel == (of_b ? PANEL_B : PANEL_A), other = of_b && tile->behind;
 
-		text_add(out, k ? ", " : "");
-		if (tile->panel == (of_b ? PANEL_B : PANEL_A) && x != &none)
-			text_add(out, panel_step(b, tile, names, (int)(x - tile->sum)));
-		else
-			text_add(out, tile->dot && k == 0 ? names->lanes : number(b->e, of_b ? x->b : x->a));
+		if (x != &none && (panel || other)) {
+			const char *step = panel_step(b, tile, names, of_b, (int)(x - tile->sum));
+
+			place = panel ? step : if_both(b, names, step, place);
+		}
+		text_printf(out, k ? ", %s" : "%s", place);
 	}
 	text_add(out, "}");
 }
@@ -149,12 +154,12 @@ static const char *write_shape(struct body *b, const struct tile *tile, const st
 
 	text_printf(&out, ".split = {%s, %s}", names->row[0], names->col[0]);
 	if (tile->panel == PANEL_A)
-		write_pair(&out, "a_row", "1", row[1].a ? panel_run(b, tile, names) : "0");
+		write_pair(&out, "a_row", "1", row[1].a ? panel_run(b, names, false) : "0");
 	else
 		write_pair(&out, "a_row", number(b->e, row[0].a), number(b->e, row[1].a));
 	write_pair(&out, "t_row", number(b->e, row[0].t), number(b->e, row[1].t));
 	if (tile->panel == PANEL_B)
-		write_pair(&out, "b_col", vector, col[1].b ? panel_run(b, tile, names) : "0");
+		write_pair(&out, "b_col", vector, col[1].b ? panel_run(b, names, true) : "0");
 	else
 		write_pair(&out, "b_col", vector ? vector : number(b->e, col[0].b), number(b->e, col[1].b));
 	write_pair(&out, "t_col", vector && !tile->across ? vector : number(b->e, col[0].t), number(b->e, col[1].t));
@@ -162,7 +167,7 @@ static const char *write_shape(struct body *b, const struct tile *tile, const st
 	write_sums(b, &out, tile, names, false);
 	write_sums(b, &out, tile, names, true);
 	if (tile->ahead)
-		text_printf(&out, ", .ahead = %d", tile->ahead);
+		text_printf(&out, ", .ahead = %s", if_both(b, names, "0", number(b->e, tile->ahead)));
 	if (tile->asks >= 0)
 		text_printf(&out, ", .ask = %s", ask_step(b, tile, names));
 	else if (tile->scale && tile->n_sum == 1 && tile->row[1].slot < 0) /* for rows of T, one at a step */
@@ -196,8 +201,7 @@ static bool divides(const struct body *b, const struct tile *tile, const struct 
 	return whole;
 }
 
-/* One loop of the nest; a tile at its end starts earlier, so that it is whole. */
-static void open_tile_loop(struct body *b, const struct tile *tile, struct tile_names *names, int k)
+void open_tile_loop(struct body *b, const struct tile *tile, struct tile_names *names, int k)
 {
 	struct emitter *e = b->e;
 	const struct tile_loop *loop = &tile->loop[k];
@@ -216,6 +220,8 @@ static void open_tile_loop(struct body *b, const struct tile *tile, struct tile_
 	else
 		open_block(e, "for (int %s = 0; %s < %s; %s += %s) {", name, name, end, name, step);
 	set_slot(b, x->slot, name);
+	if (loop->side == SIDE_VECTOR)
+		names->vector = name;
 	if (tile->across && loop->side == SIDE_VECTOR)
 		names->there = arena_printf(e->arena, "%s - %s", end, name);
 	if (strcmp(step, "1") == 0 || (tile->across && loop->side == SIDE_VECTOR) || divides(b, tile, loop))
@@ -272,11 +278,14 @@ const char *start_text(struct body *b, const struct tile *tile, int which)
 	return strcmp(out.at, "0") == 0 ? arg->name : arena_printf(b->e->arena, "%s + %s", arg->name, out.at);
 }
 
-const char *operand_text(struct body *b, const struct tile *tile, int which)
+const char *operand_text(struct body *b, const struct tile *tile, const struct tile_names *names, int which)
 {
+	const char *place;
+
 	if (tile->panel == (which ? PANEL_B : PANEL_A))
 		return find_arg(b, tile->memory)->name;
-	return start_text(b, tile, which);
+	place = start_text(b, tile, which);
+	return which && tile->behind ? if_both(b, names, text_of_b(b, tile, names), place) : place;
 }
 
 /* ---- a tile and the loops around it ---- */
@@ -294,20 +303,20 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 	if (tile->across) {
 		write_line(e, "across_%d(&%s, %s, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape,
 			   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile),
-			   operand_text(b, tile, 0), operand_text(b, tile, 1), start_text(b, tile, 2), names->there,
-			   ask_text(b, tile, names));
+			   operand_text(b, tile, names, 0), operand_text(b, tile, names, 1), start_text(b, tile, 2),
+			   names->there, ask_text(b, tile, names));
 		return;
 	}
 	if (tile->scale) {
 		write_line(e, "add_%d(&%s, %s, %s, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape,
 			   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile),
-			   operand_text(b, tile, 0), operand_text(b, tile, 1), start_text(b, tile, 2), names->scale,
-			   names->done[0], names->done[1]);
+			   operand_text(b, tile, names, 0), operand_text(b, tile, names, 1), start_text(b, tile, 2),
+			   names->scale, names->done[0], names->done[1]);
 		return;
 	}
 	write_line(e, "tile_%d(&%s, %d, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape, tile->dot,
 		   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile),
-		   operand_text(b, tile, 0), operand_text(b, tile, 1), start_text(b, tile, 2),
+		   operand_text(b, tile, names, 0), operand_text(b, tile, names, 1), start_text(b, tile, 2),
 		   ask_text(b, tile, names));
 }
 
@@ -366,7 +375,10 @@ void write_tiles(struct body *b, const struct tile *tile)
 	name_scale(b, tile, &names);
 	name_steps(b, tile, &names);
 	if (tile->panel)
-		panel = e->options->tiles ? write_call_panel(b, tile) : write_panel_shape(b, tile, &names);
+		panel = e->options->tiles ? write_call_panel(b, tile)
+					  : write_panel_shape(b, tile, &names, tile->panel == PANEL_B);
+	if (tile->behind)
+		fill_other(b, tile, &names);
 	if (tile->adds && !b->goes_on)
 		clear_tensor(b, b->eq->tensor);
 	for (int k = 0; k <= loops; k++) {

@@ -9,6 +9,8 @@
 /* What the numbers of a tile are called in the function: literals or enumerators. */
 struct tile_names {
 	const char *lanes, *row[2], *col[2], *step[64]; /* step: of tile->loop[k] */
+	const char *both;				/* whether B is copied too */
+	const char *vector;				/* NULL, or the index along which vectors lie, before what begins earlier */
 	const char *there;				/* across samples: how many there are from the tile on */
 	const char *ask;				/* what the next round of a loop reads, or NULL */
 	const char *few;				/* the rows of the batch by which a loop goes on, or NULL */
@@ -19,10 +21,13 @@ struct tile_names {
 
 /* ---- emit_tile.c ---- */
 
+/* One loop of the nest; a tile at its end starts earlier, so that it is whole. */
+void open_tile_loop(struct body *b, const struct tile *tile, struct tile_names *names, int k);
+
 /* Where a tile starts in a tensor: which: 0 A, 1 B, 2 T. */
 const char *start_text(struct body *b, const struct tile *tile, int which);
 /* Where a tile reads one of its factors. */
-const char *operand_text(struct body *b, const struct tile *tile, int which);
+const char *operand_text(struct body *b, const struct tile *tile, const struct tile_names *names, int which);
 /* a * b in C, short where one is 1. */
 const char *product(struct emitter *e, const char *a, const char *b);
 const char *number(struct emitter *e, int64_t n);
@@ -34,12 +39,18 @@ void write_pair(struct text *out, const char *field, const char *first, const ch
 /* ---- emit_panel.c ---- */
 
 /* Elements that lie side by side in a panel, of the first of the operand's indices. */
-const char *panel_run(struct body *b, const struct tile *tile, const struct tile_names *names);
+const char *panel_run(struct body *b, const struct tile_names *names, bool of_b);
 /* From one value of a sum to the next in the panel. */
-const char *panel_step(struct body *b, const struct tile *tile, const struct tile_names *names, int sum);
+const char *panel_step(struct body *b, const struct tile *tile, const struct tile_names *names, bool of_b, int sum);
 /* How a panel is filled: the name of what says so. */
-const char *write_panel_shape(struct body *b, const struct tile *tile, const struct tile_names *names);
+const char *write_panel_shape(struct body *b, const struct tile *tile, const struct tile_names *names, bool of_b);
 void fill_panel(struct body *b, const struct tile *tile, const struct tile_names *names, const char *order);
+/* What B's panels make of a number or a place: this on machines that have both, else that. */
+const char *if_both(struct body *b, const struct tile_names *names, const char *panel, const char *place);
+/* All panels of B, on machines that have both. */
+void fill_other(struct body *b, const struct tile *tile, const struct tile_names *names);
+/* Where that of a tile is. */
+const char *text_of_b(struct body *b, const struct tile *tile, const struct tile_names *names);
 
 /* ---- emit_ask.c ---- */
 

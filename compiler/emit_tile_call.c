@@ -7,7 +7,7 @@
 
 static int64_t sum_step(const struct tile *tile, int sum, bool of_b)
 {
-	int64_t step = panel_places(tile, 0);
+	int64_t step = panel_places(tile, of_b, 0);
 
 	if (tile->panel != (of_b ? PANEL_B : PANEL_A))
 		return of_b ? tile->sum[sum].b : tile->sum[sum].a;
@@ -135,7 +135,7 @@ void call_tile(struct body *b, const struct tile *tile, const struct tile_names 
 
 	b->takes_n |= takes_n;
 	for (int k = 0; k < 2; k++)
-		operand[k] = operand_text(b, tile, k);
+		operand[k] = operand_text(b, tile, names, k);
 	if (names->few)
 		shape = choose_shape(b, arena_printf(b->e->arena, "%s == 1", names->few),
 				     find_shape(b, tile, true, NULL), shape);

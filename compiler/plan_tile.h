@@ -31,6 +31,7 @@ struct tile_axis {
 struct tile_size {
 	int lanes;	    /* of the vectors */
 	int row[2], col[2]; /* elements of the tiled indices; of an outer product col[0] counts vectors */
+	int both;	    /* 1: B is copied too, all of it before the loops, beside the panel of A */
 };
 
 /* A loop around the tiles. */
@@ -62,13 +63,16 @@ struct tile {
 	int outside;	       /* the first loops, which move the operand of the panel: it is filled inside of them */
 	bool turned;	       /* while it is: what lies side by side are elements of the innermost sum */
 	struct tensor *memory; /* for it */
+	int64_t behind;	       /* where in it the panels of B begin, on machines that have both */
 	int n_loop;
 	struct tile_loop loop[MAX_SLOTS]; /* outermost first; a stage's tile has memory for n_loop of them only */
 };
 /* Whether one is the other but for loops over rows. */
 bool same_but_for_rows(const struct tile *a, const struct tile *b);
 /* Elements of a panel for each step of the sums. */
-int64_t panel_places(const struct tile *tile, int target);
+int64_t panel_places(const struct tile *tile, bool of_b, int target);
+/* Steps of a tile's sums at most. */
+int64_t tile_steps(const struct tile *tile);
 /* Elements of its index by which a loop goes on. */
 int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, int target);
 

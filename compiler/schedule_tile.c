@@ -237,33 +237,6 @@ static void try_vector(const struct problem *p, int v, struct choice *best, doub
 			}
 }
 
-/* Memory for the operand of one tile, whatever the machine. */
-static struct tensor *make_panel(const struct problem *p, const struct tile *tile)
-{
-	const struct tensor *of = tile->panel == PANEL_A ? p->a->tensor : p->b->tensor;
-	struct axis axis = {.extent = 1};
-	struct tensor *t;
-
-	for (int target = 0; target < p->program->n_machine; target++) {
-		int64_t places = panel_places(tile, target);
-
-		axis.extent = places > axis.extent ? places : axis.extent;
-	}
-	for (int k = 0; k < tile->n_sum; k++)
-		axis.extent *= tile->sum[k].extent;
-	t = make_tensor(p->program, of, ROLE_VALUE, arena_printf(&p->g->ctx->arena, "%s.panel", of->name), 1, &axis);
-	t->of = NULL;
-	return t;
-}
-
-int64_t panel_places(const struct tile *tile, int target)
-{
-	const struct tile_size *size = &tile->size[target];
-
-	return tile->panel == PANEL_A ? (int64_t)size->row[0] * size->row[1]
-				      : (int64_t)size->col[0] * size->lanes * size->col[1];
-}
-
 static struct tile *make_tile(struct problem *p, const struct choice *c)
 {
 	struct tile whole = {.a = p->a,
@@ -290,6 +263,7 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	tile->asks = asked_loop(p, tile);
 	if (tile->panel) {
 		tile->turned = is_turned(p, c);
+		choose_both(p, tile);
 		tile->memory = make_panel(p, tile);
 	}
 	size = offsetof(struct tile, loop) + (size_t)whole.n_loop * sizeof *whole.loop;

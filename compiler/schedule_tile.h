@@ -9,6 +9,7 @@
 
 enum {
 	LARGEST_SIDE = 28,    /* rows or columns of a tile */
+	LARGEST_LANES = 16,   /* of its vectors */
 	L1_BYTES = 32 * 1024, /* of a common machine */
 	L2_BYTES = 1024 * 1024,
 	MOST_ORDERED = 6 /* loops of which every order is tried */
@@ -88,6 +89,9 @@ int steps_ahead(const struct problem *p, const struct choice *c);
 bool stays_near(const struct problem *p, const struct choice *c, const struct tile *tile);
 /* Whether a panel may help the choice. */
 bool may_copy(const struct problem *p, const struct choice *c);
+/* schedule_panel.c: the machines on which the other operand is copied too; and memory for what is. */
+void choose_both(const struct problem *p, struct tile *tile);
+struct tensor *make_panel(const struct problem *p, struct tile *tile);
 
 /* schedule_tile_loops.c: the order of the tile's sums; false where it cannot run them. */
 bool order_sums(const struct problem *p, const struct choice *c, struct tile *tile);

@@ -474,7 +474,7 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 			int cols = col0.at[c0] * col1.at[c1], most = most_rows(c, cols, target);
 			double tiles = around.tiles * row1.tiles[r1] * col0.tiles[c0] * col1.tiles[c1];
 			double copied = around.copied * around.outside;
-			struct tile_size size = {lanes, {0, row1.at[r1]}, {col0.at[c0], col1.at[c1]}};
+			struct tile_size size = {lanes, {0, row1.at[r1]}, {col0.at[c0], col1.at[c1]}, 0};
 
 			if (most == 0 ||
 			    around.steps * tiles * rows0 * row1.at[r1] * least_step(c, cols, most, target) > least)

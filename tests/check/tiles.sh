@@ -3,7 +3,7 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 turn=0 tiles=0 panels=0 asked=0 added=0 adding=0 across=0 strips=0 stripped=0
+count=0 turn=0 tiles=0 panels=0 asked=0 added=0 both=0 adding=0 across=0 strips=0 stripped=0
 
 write_model() { # NUMBER
 	local n batch
@@ -51,6 +51,7 @@ for i in $(seq 1 $((6 + 0${SLOW:+40}))); do
 		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
 		asked=$((asked + $(grep -c '\.ask = ' m.c || true)))
 		added=$((added + $(grep -c "^	*add_" m.c || true)))
+		both=$((both + $(grep -c '^	if (both)' m.c || true)))
 		across=$((across + $(grep -c "^	*across_" m.c || true)))
 		strips=$((strips + $(grep -c '^static .*_in_strips[0-9]*(' m.c || true)))
 		stripped=$((stripped + $(grep -c '^	[a-z].*_in_strips[0-9]*(' m.c || true)))
@@ -90,6 +91,7 @@ done
 [ $adding -gt 0 ] || fail "no sums run around their tiles"
 [ $tiles -gt 2 ] || fail "only $tiles sums were tiled"
 [ $added -gt 0 ] || fail "only $added sums were added to params"
+[ $both -gt 0 ] || fail "no machine copies both operands"
 [ $across -gt 0 ] || fail "no vectors lie along the samples"
 [ $asked -gt 0 ] || fail "no tile asks for what the next ones read"
 [ $strips -gt 0 ] || fail "no samples go in strips"
