@@ -58,7 +58,11 @@ static inline int64_t extent_inside(const struct problem *p, const struct choice
 	return p->axis[axis].extent / (axis == c->cut ? c->parts : 1);
 }
 
-static inline int64_t rounds(int64_t extent, int64_t step) { return (extent + step - 1) / step; }
+/* Of numbers below 2^31, as those of a tensor's elements are: a division of 64 bits takes several times as long. */
+static inline int64_t rounds(int64_t extent, int64_t step)
+{
+	return ((uint32_t)extent + (uint32_t)step - 1) / (uint32_t)step;
+}
 
 /* Where a sum stands among the others, innermost lowest: the vector's, then short steps before long ones; the rows of
  * the batch outermost. Where bits count, the order in which they are written. */

@@ -74,7 +74,14 @@ struct reach {
 	bool conflict; /* they are too many for the sets of the cache that they share */
 };
 
-static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a; }
+/* Sets that addresses so many lines apart come to. SETS is a power of 2, and so is what it has in common with any number.
+ */
+static int64_t sets_met(int64_t lines)
+{
+	int64_t both = lines | SETS;
+
+	return SETS / (both & -both);
+}
 
 /* wide: elements side by side at each step, 1: none. */
 static struct reach find_reach(const struct problem *p, const struct choice *c, bool of_b, int wide)
@@ -91,7 +98,7 @@ static struct reach find_reach(const struct problem *p, const struct choice *c, 
 		reach.steps *= (double)extent_inside(p, c, i);
 		reach.span += (double)(extent_inside(p, c, i) - 1) * (double)move;
 		if (bytes > NEAR * wide * p->real_size && bytes % LINE == 0)
-			reach.conflict |= extent_inside(p, c, i) > WAYS * SETS / common_divisor(bytes / LINE, SETS);
+			reach.conflict |= extent_inside(p, c, i) > WAYS * sets_met(bytes / LINE);
 	}
 	return reach;
 }
@@ -171,7 +178,7 @@ int steps_ahead(const struct problem *p, const struct choice *c)
 	if (c->dot || c->panel == PANEL_B || inner < 0 || (p->program->in_process && !p->program->own_code))
 		return 0;
 	bytes = llabs(p->axis[inner].b) * p->real_size;
-	steps = WAYS * SETS / common_divisor(bytes / LINE, SETS) / 2;
+	steps = WAYS * sets_met(bytes / LINE) / 2;
 	reach = find_reach(p, c, true, p->program->machine[0].lanes);
 	wide = bytes >= FAR ? size_of(p, 1) > L1_BYTES : bytes >= WIDE && reach.steps * LINE >= L1_BYTES;
 	if (!reach.conflict && !wide)
