@@ -169,7 +169,7 @@ struct program {
 	double statements;		      /* written out */
 	struct machine machine[TARGET_COUNT]; /* what it is for: all targets in their order, or one */
 	int n_machine;			      /* 0: no tiles */
-	const struct tile_memo *tile_memos[TILE_MEMOS]; /* schedule_tile.c: a hash table of the problems it has met */
+	struct tile_memo *tile_memos[TILE_MEMOS]; /* schedule_tile.c: a hash table of the problems it has met */
 	bool in_process; /* for this machine, the first one; libtcc compiles what is not in tiles */
 	bool own_code;	 /* and each tile has code of its own */
 	bool maps;	 /* or in the host's vector instructions */

@@ -65,10 +65,10 @@ struct expr *peel_conditions(struct graph *g, condition_list *list, const struct
 bool may_tile(const struct program *p, double work);
 /* schedule_tile.c: the stage in tiles, or NULL where that has no form or no gain. open: slots of loops around it. */
 struct tile *plan_tile(struct program *p, const struct stage *stage, enum part part, uint64_t open, bool one_row);
-/* About what that would take, one step of scans; INFINITY: there is none. */
+/* About what that would take, one step of scans, if it is less than `most`; else no less, INFINITY where there is none. */
 double tile_cycles(struct program *p, const struct stage *stage, enum part part, uint64_t open, bool one_row,
-		   bool *dot);
-/* The cycles that a multiply-add takes at least. */
+		   double most, bool *dot);
+/* schedule_tile_cost.c: the cycles that a multiply-add takes at least. */
 double least_rate(const struct machine *target);
 /* The machines that the program is for. */
 void find_machines(struct program *p, const nnc_tiles *tiles);

@@ -66,22 +66,25 @@ static struct equation *sum_of(struct operands *w, struct tensor *t, struct expr
 			      ex_substitute(w->g, ex2(w->g, EX_MUL, a, b), map, eq->n), eq->at);
 }
 
-/* About the cycles of the sum with these operands, of all steps, their copies not counted. *dot: by dot products. */
-static double sum_cycles(struct operands *w, struct expr *a, struct expr *b, bool one_row, bool *dot)
+/* About the cycles of the sum with these operands, of all steps, their copies not counted; INFINITY where they are not
+ * less than `most`. *dot: by dot products. */
+static double sum_cycles(struct operands *w, struct expr *a, struct expr *b, bool one_row, double most, bool *dot)
 {
 	const struct equation *eq = w->eq;
 	struct equation *sum = sum_of(w, eq->tensor, a, b);
 	struct stage *stage = make_stage(w->g, sum, w->steps);
 	uint64_t open = 0;
-	double steps = 1, cycles;
+	double steps = 1, work = work_of(eq, one_row), cycles;
 
 	for (int s = 0; s < eq->nfree; s++)
 		if (is_step(eq, w->steps, s)) {
 			open |= (uint64_t)1 << s;
 			steps *= (double)eq->index[s].extent;
 		}
-	cycles = tile_cycles(w->p, stage, w->part, open, one_row, dot) * steps;
-	return cycles < INFINITY ? cycles : work_of(eq, one_row);
+	cycles = tile_cycles(w->p, stage, w->part, open, one_row, most / steps, dot) * steps;
+	if (cycles == INFINITY && work < most && most < INFINITY) /* is there no tile, or a slow one? */
+		cycles = tile_cycles(w->p, stage, w->part, open, one_row, INFINITY, dot) * steps;
+	return cycles < INFINITY ? cycles : work < most ? work : INFINITY;
 }
 
 double move_cycles(const struct operands *w) { return w->p->in_process ? MOVE_CYCLES_IN_PROCESS : MOVE_CYCLES; }
@@ -100,25 +103,22 @@ static double copy_cycles(const struct operands *w, const struct operand *operan
 static bool turn_factor(struct operands *w, struct operand operand[2], struct expr *const source[2], int which,
 			int last, double work, double slow)
 {
-	bool dot[2], other;
+	struct expr *const before[2] = {operand[0].read, operand[1].read}, *after[2] = {before[0], before[1]};
 	struct operand turned;
+	bool dot;
 
+	if (sum_cycles(w, before[0], before[1], false, slow, &dot) < slow && !dot)
+		return false;
+	turned = copy_by_indices(w, source[which], source[!which], last, work);
+	if (!turned.read)
+		return false;
+	after[which] = turned.read;
 	for (int one_row = 0; one_row < (w->part == PART_INFERENCE ? 2 : 1); one_row++) {
-		double before = sum_cycles(w, operand[0].read, operand[1].read, one_row, &dot[one_row]), after;
-		struct expr *read[2] = {operand[0].read, operand[1].read};
+		double cycles = sum_cycles(w, after[0], after[1], one_row, INFINITY, &dot);
 
-		if (one_row == 0) {
-			if (!dot[0] && before < slow)
-				return false;
-			turned = copy_by_indices(w, source[which], source[!which], last, work);
-			if (!turned.read)
-				return false;
-		}
-		read[which] = turned.read;
-		after = sum_cycles(w, read[0], read[1], one_row, &other);
 		if (!operand[which].copy)
-			after += copy_cycles(w, &turned, one_row);
-		if (after > 0.9 * before)
+			cycles += copy_cycles(w, &turned, one_row);
+		if (sum_cycles(w, before[0], before[1], one_row, cycles / 0.9, &dot) < cycles / 0.9)
 			return false;
 	}
 	operand[which] = turned;
@@ -257,7 +257,8 @@ static bool has_tile(struct operands *w, const struct equation *last)
 		struct equation *eq = i < 0 ? (struct equation *)last : w->added.item[i];
 
 		if (eq->red == RED_SUM &&
-		    tile_cycles(w->p, make_stage(w->g, eq, w->steps), w->part, 0, false, &dot) < INFINITY)
+		    tile_cycles(w->p, make_stage(w->g, eq, w->steps), w->part, 0, false, INFINITY, &dot) <
+			    INFINITY)
 			return true;
 	}
 	return false;

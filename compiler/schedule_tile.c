@@ -334,13 +334,14 @@ bool may_tile(const struct program *p, double work)
 
 /* What is best for a problem: equal ones are met again in other layers, and in training and inference. */
 struct tile_memo {
-	const struct tile_memo *next;
+	struct tile_memo *next;
 	struct tile_axis *axis;
 	int n;
 	bool panels, adds, once, updates;
 	bool swapped; /* the factors */
 	struct choice choice;
-	double least;
+	double least; /* INFINITY: none takes less than .. */
+	double most;  /* the largest number of cycles that was asked for */
 };
 
 static uint64_t hash_axes(const struct problem *p)
@@ -367,16 +368,15 @@ static bool same_axes(const struct problem *p, const struct tile_memo *memo)
 	return same;
 }
 
-static const struct tile_memo *search_tiles(struct problem *p)
+static struct tile_memo *find_memo(struct problem *p)
 {
 	struct arena *arena = &p->g->ctx->arena;
-	const struct tile_memo **list = &p->program->tile_memos[hash_axes(p) % TILE_MEMOS], *found = *list;
-	struct tile_memo *memo;
+	struct tile_memo **list = &p->program->tile_memos[hash_axes(p) % TILE_MEMOS], *memo = *list;
 
-	while (found && !same_axes(p, found))
-		found = found->next;
-	if (found)
-		return found;
+	while (memo && !same_axes(p, memo))
+		memo = memo->next;
+	if (memo)
+		return memo;
 	memo = arena_alloc(arena, sizeof *memo);
 	*memo = (struct tile_memo){.next = *list,
 				   .n = p->n,
@@ -387,19 +387,31 @@ static const struct tile_memo *search_tiles(struct problem *p)
 				   .least = INFINITY};
 	memo->axis = arena_array(arena, (size_t)p->n, sizeof *memo->axis);
 	memcpy(memo->axis, p->axis, (size_t)p->n * sizeof *memo->axis);
-	for (int swapped = 0; swapped < 2; swapped++) {
-		double before = memo->least;
-
-		for (int v = 0; v < p->n; v++)
-			try_vector(p, v, &memo->choice, &memo->least);
-		memo->swapped = memo->least < before ? swapped : memo->swapped;
-		swap_factors(p);
-	}
 	return *list = memo;
 }
 
-/* The cheapest tile of the stage and its cycles; INFINITY where there is none. */
-static double choose_tile(struct problem *p, uint64_t open, bool one_row, struct choice *best)
+static const struct tile_memo *search_tiles(struct problem *p, double most)
+{
+	struct tile_memo *memo = find_memo(p);
+	double least = most;
+
+	if (memo->least < INFINITY || most <= memo->most)
+		return memo;
+	for (int swapped = 0; swapped < 2; swapped++) {
+		double before = least;
+
+		for (int v = 0; v < p->n; v++)
+			try_vector(p, v, &memo->choice, &least);
+		memo->swapped = least < before ? swapped : memo->swapped;
+		swap_factors(p);
+	}
+	memo->most = most;
+	memo->least = least < most ? least : INFINITY;
+	return memo;
+}
+
+/* The cheapest tile of the stage and its cycles; INFINITY where there is none that takes less than `most`. */
+static double choose_tile(struct problem *p, uint64_t open, bool one_row, double most, struct choice *best)
 {
 	const struct tile_memo *memo;
 	double work = 1;
@@ -412,7 +424,7 @@ static double choose_tile(struct problem *p, uint64_t open, bool one_row, struct
 		work *= (double)p->axis[i].extent;
 	if (!may_tile(p->program, work))
 		return INFINITY;
-	memo = search_tiles(p);
+	memo = search_tiles(p, most);
 	if (memo->swapped)
 		swap_factors(p);
 	*best = memo->choice;
@@ -437,15 +449,15 @@ struct tile *plan_tile(struct program *program, const struct stage *stage, enum 
 	struct problem p = problem_of(program, stage, part, open);
 	struct choice best;
 
-	return choose_tile(&p, open, one_row, &best) < INFINITY ? make_tile(&p, &best) : NULL;
+	return choose_tile(&p, open, one_row, INFINITY, &best) < INFINITY ? make_tile(&p, &best) : NULL;
 }
 
 double tile_cycles(struct program *program, const struct stage *stage, enum part part, uint64_t open, bool one_row,
-		   bool *dot)
+		   double most, bool *dot)
 {
 	struct problem p = problem_of(program, stage, part, open);
 	struct choice best = {0};
-	double cycles = choose_tile(&p, open, one_row, &best);
+	double cycles = choose_tile(&p, open, one_row, most, &best);
 
 	*dot = best.dot;
 	return cycles;

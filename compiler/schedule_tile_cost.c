@@ -483,15 +483,20 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 			double copied = around.copied * around.outside;
 			struct tile_size size = {lanes, {0, row1.at[r1]}, {col0.at[c0], col1.at[c1]}, 0};
 
-			if (most == 0 ||
-			    around.steps * tiles * rows0 * row1.at[r1] * least_step(c, cols, most, target) > least)
+			double steps = around.steps * tiles * rows0 * row1.at[r1]; /* of single rows */
+
+			if (most == 0 || steps * least_step(c, cols, most, target) + copied > least)
 				continue;
-			for (int r0 = 0; r0 < row0.n; r0++) {
+			for (int r0 = 0; r0 < row0.n; r0++) { /* from many to few */
 				int rows = row0.at[r0] * row1.at[r1];
 				double cost;
 
 				size.row[0] = row0.at[r0];
-				if (rows > most || ((adds_up(c) || p->once) && !divides(p, c, &size)))
+				if (rows > most)
+					continue;
+				if (steps * least_step(c, cols, rows, target) + copied > least)
+					break;
+				if ((adds_up(c) || p->once) && !divides(p, c, &size))
 					continue;
 				cost = tile_cost(&around, p, c, &size, target);
 				if (cost * tiles * row0.tiles[r0] + copied >=

@@ -93,7 +93,7 @@ static void add_cycles(struct operands *w, struct equation *eq, double cycles[2]
 			cycles[one_row] += work * move_cycles(w);
 			continue;
 		}
-		tiled = tile_cycles(w->p, stage, w->part, 0, one_row, &dot);
+		tiled = tile_cycles(w->p, stage, w->part, 0, one_row, INFINITY, &dot);
 		cycles[one_row] += tiled < INFINITY ? tiled : work;
 	}
 }
