@@ -17,6 +17,7 @@ struct machine {
 	int rows, cols;		/* the most in an outer product */
 	int dot_rows, dot_cols; /* and in a dot product */
 	int sums;		/* loops within a tile */
+	double rate;		/* cycles that a vector of multiply-adds takes at least */
 };
 /* Tiles are so small that loads and what counts the steps are as many instructions as the multiply-adds. */
 static inline bool is_narrow(const struct machine *machine) { return machine->fused && machine->registers <= 16; }

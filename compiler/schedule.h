@@ -68,8 +68,6 @@ struct tile *plan_tile(struct program *p, const struct stage *stage, enum part p
 /* About what that would take, one step of scans, if it is less than `most`; else no less, INFINITY where there is none. */
 double tile_cycles(struct program *p, const struct stage *stage, enum part part, uint64_t open, bool one_row,
 		   double most, bool *dot);
-/* schedule_tile_cost.c: the cycles that a multiply-add takes at least. */
-double least_rate(const struct machine *target);
 /* The machines that the program is for. */
 void find_machines(struct program *p, const nnc_tiles *tiles);
 

@@ -163,7 +163,7 @@ static double least_cycles(struct layouts *l, struct equation *eq)
 	for (int s = 0; s < eq->n; s++)
 		if ((s < eq->nfree || both >> s & 1) && !(eq->index[s].rows && l->w.part == PART_INFERENCE))
 			work *= (double)eq->index[s].extent;
-	return work * least_rate(&l->w.p->machine[0]);
+	return work / l->w.p->machine[0].lanes * l->w.p->machine[0].rate;
 }
 
 /* What all sums cost, those that have none of the changed classes as before; INFINITY where that is surely more than

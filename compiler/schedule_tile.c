@@ -52,9 +52,8 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 						 .dot_rows = tiles->dot_rows,
 						 .dot_cols = tiles->dot_columns,
 						 .sums = tiles->sums};
-		return;
 	}
-	for (int t = 0; t < TARGET_COUNT; t++)
+	for (int t = 0; t < TARGET_COUNT && !tiles; t++)
 		if (only < 0 || only == t)
 			p->machine[p->n_machine++] = (struct machine){.lanes = known[t].bytes / real_size,
 								      .registers = known[t].registers,
@@ -64,6 +63,8 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 								      .dot_rows = LARGEST_SIDE,
 								      .dot_cols = LARGEST_SIDE,
 								      .sums = TILE_SUMS};
+	for (int t = 0; t < p->n_machine; t++)
+		p->machine[t].rate = find_rate(&p->machine[t]);
 }
 
 /* ---- the equation as extents and strides ---- */

@@ -81,6 +81,8 @@ static inline int64_t sum_rank(const struct problem *p, const struct choice *c, 
  * take, or INFINITY where there are none. */
 double best_size(const struct problem *p, const struct choice *c, const struct machine *target, double least,
 		 struct tile_size *best);
+/* machine.rate of a machine that has all else. */
+double find_rate(const struct machine *target);
 /* Whether the copy of B turns it: the innermost sum lies side by side there, columns do not. */
 bool is_turned(const struct problem *p, const struct choice *c);
 /* Whether vectors may lie along the samples. */

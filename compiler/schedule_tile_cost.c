@@ -414,7 +414,7 @@ static double least_step(const struct choice *c, int cols, int most, const struc
 	       (larger(adds, 0.5 + 0.5 * share) + column_cost(target) * share + row_cost(target, c->dot));
 }
 
-double least_rate(const struct machine *target)
+double find_rate(const struct machine *target)
 {
 	double least = INFINITY;
 
@@ -426,7 +426,7 @@ double least_rate(const struct machine *target)
 
 			least = rate < least ? rate : least;
 		}
-	return least / target->lanes;
+	return least;
 }
 
 static int64_t side_extent(const struct problem *p, const int axis[2])
@@ -466,7 +466,7 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 		struct sizes row0, row1, col0, col1;
 		struct around around;
 
-		if (extent < lanes)
+		if (extent < lanes || least_work(p, lanes) * target->rate > least)
 			continue;
 		around = count_around(p, c, lanes);
 		if (least_cycles(p, c, target, &around, lanes) > least)
