@@ -35,6 +35,8 @@ void finish_groups(struct program *p, group_list *list);
 
 /* schedule_loops.c: the form of an equation and the order of its loops. */
 struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps);
+/* Its term and conditions alone, which is what tiles are made of. */
+struct stage *make_term(struct graph *g, struct equation *eq, int n_steps);
 /* schedule_terms.c: the equation, or what stands for it where it is a sum of a few terms. */
 struct equation *write_out_terms(struct graph *g, struct equation *eq);
 /* The same with so many terms, all that it has. */

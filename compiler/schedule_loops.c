@@ -338,7 +338,7 @@ static void drop_single_rounds(struct graph *g, struct stage *stage)
 		stage->target[a] = ex_substitute(g, eq->target[a], zero, eq->n);
 }
 
-struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps)
+struct stage *make_term(struct graph *g, struct equation *eq, int n_steps)
 {
 	struct stage *stage = arena_alloc(&g->ctx->arena, sizeof *stage);
 
@@ -346,11 +346,19 @@ struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps)
 	stage->written = eq;
 	stage->n_steps = n_steps;
 	if (g->ctx->options->unroll != NNC_UNROLL_ALL && stage_cost(stage) > WRITE_OUT_LIMIT)
-		eq = stage->eq = merge_bound(g, eq);
+		stage->eq = merge_bound(g, eq);
 	stage->lanes = 1;
-	note_exprs(g, stage);
 	peel_term(g, stage);
 	drop_single_rounds(g, stage);
+	return stage;
+}
+
+struct stage *make_stage(struct graph *g, struct equation *eq, int n_steps)
+{
+	struct stage *stage = make_term(g, eq, n_steps);
+
+	eq = stage->eq;
+	note_exprs(g, stage);
 	if (eq->kind == EQ_SCATTER) {
 		stage->form = FORM_SCATTER;
 		order_scatter(g, stage);

@@ -72,7 +72,7 @@ static double sum_cycles(struct operands *w, struct expr *a, struct expr *b, boo
 {
 	const struct equation *eq = w->eq;
 	struct equation *sum = sum_of(w, eq->tensor, a, b);
-	struct stage *stage = make_stage(w->g, sum, w->steps);
+	struct stage *stage = make_term(w->g, sum, w->steps);
 	uint64_t open = 0;
 	double steps = 1, work = work_of(eq, one_row), cycles;
 
@@ -257,7 +257,7 @@ static bool has_tile(struct operands *w, const struct equation *last)
 		struct equation *eq = i < 0 ? (struct equation *)last : w->added.item[i];
 
 		if (eq->red == RED_SUM &&
-		    tile_cycles(w->p, make_stage(w->g, eq, w->steps), w->part, 0, false, INFINITY, &dot) <
+		    tile_cycles(w->p, make_term(w->g, eq, w->steps), w->part, 0, false, INFINITY, &dot) <
 			    INFINITY)
 			return true;
 	}

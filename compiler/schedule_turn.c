@@ -83,7 +83,7 @@ static int numbers_of_rows(const struct operands *w) { return w->part == PART_IN
  * each element. */
 static void add_cycles(struct operands *w, struct equation *eq, double cycles[2])
 {
-	struct stage *stage = eq->n > eq->nfree ? make_stage(w->g, eq, w->steps) : NULL;
+	struct stage *stage = eq->n > eq->nfree ? make_term(w->g, eq, w->steps) : NULL;
 
 	for (int one_row = 0; one_row < numbers_of_rows(w); one_row++) {
 		double work = work_of(eq, one_row), tiled;
