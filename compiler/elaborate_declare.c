@@ -209,7 +209,7 @@ static void declare_kept(struct elaborator *E, const struct node *var, enum role
 			fail(E, var->at, "a trained parameter is real; a table of integers is a frozen param");
 			return;
 		}
-		t = graph_tensor(E->g, role, full, elem, batched, n, axis, var->name_at);
+		t = graph_tensor(E->g, role, full, elem, batched, n, axis, user_place(E, var->name_at));
 		t->classes = classes;
 		t->layer = E->scope->path;
 		if (w && w->role == ROLE_PARAM) {
