@@ -107,7 +107,7 @@ static void add_panels(struct body *b)
 	for (int i = 0; i < b->group->stages.n; i++) {
 		const struct tile *tile = tile_of(b->group->stages.item[i], b->one_row);
 
-		if (tile && tile->panel)
+		if (tile && tile->memory)
 			add_arg(b, tile->memory)->written = true;
 	}
 }

@@ -310,7 +310,7 @@ void write_loops(struct body *b)
 		return;
 	text_add(b->e->out, "#else\n");
 	release_names(&b->scope, names);
-	if (tile->panel)
+	if (tile->memory)
 		write_line(b->e, "(void)%s;", find_arg(b, tile->memory)->name);
 	write_plain_loops(b);
 	text_add(b->e->out, "#endif\n");

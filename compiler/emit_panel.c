@@ -65,12 +65,12 @@ const char *write_panel_shape(struct body *b, const struct tile *tile, const str
 	return name;
 }
 
-const char *if_both(struct body *b, const struct tile_names *names, const char *panel, const char *place)
+const char *if_copied(struct body *b, const struct tile_names *names, const char *copy, const char *place)
 {
-	if (strcmp(names->both, "0") == 0)
+	if (strcmp(names->copied, "0") == 0)
 		return place;
-	return strcmp(names->both, "1") == 0 ? panel
-					     : arena_printf(b->e->arena, "%s ? %s : %s", names->both, panel, place);
+	return strcmp(names->copied, "1") == 0 ? copy
+					       : arena_printf(b->e->arena, "%s ? %s : %s", names->copied, copy, place);
 }
 
 /* to: where in the memory for panels. */
@@ -100,33 +100,33 @@ void fill_panel(struct body *b, const struct tile *tile, const struct tile_names
 
 const char *text_of_b(struct body *b, const struct tile *tile, const struct tile_names *names)
 {
-	const char *memory = find_arg(b, tile->memory)->name;
+	struct text out = {.arena = b->e->arena};
 
-	if (!names->vector)
-		return arena_printf(b->e->arena, "%s + %lld", memory, (long long)tile->behind);
-	return arena_printf(b->e->arena, "%s + %lld + %lld * %s", memory, (long long)tile->behind,
-			    (long long)tile_steps(tile), names->vector);
+	text_add(&out, find_arg(b, tile->memory)->name);
+	if (tile->behind)
+		text_printf(&out, " + %lld", (long long)tile->behind);
+	if (tile->behind && names->vector)
+		text_printf(&out, " + %lld * %s", (long long)tile_steps(tile), names->vector);
+	return out.at;
 }
 
-void fill_other(struct body *b, const struct tile *tile, const struct tile_names *names)
+void fill_copy(struct body *b, const struct tile *tile, const struct tile_names *names, const char *order)
 {
 	struct tile_names own = *names;
-	const struct tile_loop *loop = NULL;
-	const char *order = write_panel_shape(b, tile, names, true);
-	bool some = strcmp(names->both, "1") != 0; /* machines, not all */
-	int known = b->scope.names.n;
+	int known = b->scope.names.n, slot = -1;
+	bool some = strcmp(names->copied, "1") != 0; /* machines, not all */
 
 	if (some)
-		open_block(b->e, "if (%s) {", names->both);
-	for (int k = 0; k < tile->n_loop; k++)
+		open_block(b->e, "if (%s) {", names->copied);
+	for (int k = 0; tile->behind && k < tile->n_loop; k++)
 		if (tile->loop[k].side == SIDE_VECTOR) {
-			loop = &tile->loop[k];
+			slot = tile->loop[k].axis.slot;
 			open_tile_loop(b, tile, &own, k);
 		}
 	write_fill(b, tile, &own, true, order, text_of_b(b, tile, &own));
-	if (loop) {
+	if (slot >= 0) {
 		close_block(b->e, "}");
-		b->slot_name[loop->axis.slot] = NULL;
+		b->slot_name[slot] = NULL;
 	}
 	if (some)
 		close_block(b->e, "}");

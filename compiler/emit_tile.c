@@ -49,11 +49,11 @@ static const char *name_number(struct body *b, struct text *list, const char *wa
 static void name_numbers(struct body *b, const struct tile *tile, struct tile_names *names)
 {
 	struct text list = {.arena = b->e->arena};
-	int64_t lanes[TARGET_COUNT], both[TARGET_COUNT], row[2][TARGET_COUNT], col[2][TARGET_COUNT];
+	int64_t lanes[TARGET_COUNT], copied[TARGET_COUNT], row[2][TARGET_COUNT], col[2][TARGET_COUNT];
 
 	for (int t = 0; t < b->e->p->n_machine; t++) {
 		lanes[t] = tile->size[t].lanes;
-		both[t] = tile->size[t].both;
+		copied[t] = tile->size[t].copied;
 		for (int k = 0; k < 2; k++) {
 			row[k][t] = tile->size[t].row[k];
 			col[k][t] = tile->size[t].col[k];
@@ -64,7 +64,7 @@ static void name_numbers(struct body *b, const struct tile *tile, struct tile_na
 		names->row[k] = name_number(b, &list, "rows", row[k]);
 		names->col[k] = name_number(b, &list, "columns", col[k]);
 	}
-	names->both = name_number(b, &list, "both", both);
+	names->copied = name_number(b, &list, "copied", copied);
 	if (list.n)
 		write_line(b->e, "enum { %s };", list.at);
 }
@@ -102,12 +102,12 @@ static void write_sums(struct body *b, struct text *out, const struct tile *tile
 					    : k < tile->n_sum - 1 ? &tile->sum[k]
 								  : &none;
 		const char *place = tile->dot && k == 0 ? names->lanes : number(b->e, of_b ? x->b : x->a);
-		bool panel = tile->panel == (of_b ? PANEL_B : PANEL_A), other = of_b && tile->behind;
+		bool panel = tile->panel == (of_b ? PANEL_B : PANEL_A), other = of_b && tile->memory;
 
 		if (x != &none && (panel || other)) {
 			const char *step = panel_step(b, tile, names, of_b, (int)(x - tile->sum));
 
-			place = panel ? step : if_both(b, names, step, place);
+			place = panel ? step : if_copied(b, names, step, place);
 		}
 		text_printf(out, k ? ", %s" : "%s", place);
 	}
@@ -167,7 +167,7 @@ static const char *write_shape(struct body *b, const struct tile *tile, const st
 	write_sums(b, &out, tile, names, false);
 	write_sums(b, &out, tile, names, true);
 	if (tile->ahead)
-		text_printf(&out, ", .ahead = %s", if_both(b, names, "0", number(b->e, tile->ahead)));
+		text_printf(&out, ", .ahead = %s", if_copied(b, names, "0", number(b->e, tile->ahead)));
 	if (tile->asks >= 0)
 		text_printf(&out, ", .ask = %s", ask_step(b, tile, names));
 	else if (tile->scale && tile->n_sum == 1 && tile->row[1].slot < 0) /* for rows of T, one at a step */
@@ -285,7 +285,7 @@ const char *operand_text(struct body *b, const struct tile *tile, const struct t
 	if (tile->panel == (which ? PANEL_B : PANEL_A))
 		return find_arg(b, tile->memory)->name;
 	place = start_text(b, tile, which);
-	return which && tile->behind ? if_both(b, names, text_of_b(b, tile, names), place) : place;
+	return which && tile->memory ? if_copied(b, names, text_of_b(b, tile, names), place) : place;
 }
 
 /* ---- a tile and the loops around it ---- */
@@ -362,11 +362,11 @@ void write_tiles(struct body *b, const struct tile *tile)
 	struct emitter *e = b->e;
 	struct tile_names names = {.done = {"0", "0"}};
 	struct mark m = mark(b);
-	const char *shape = NULL, *panel = NULL;
+	const char *shape = NULL, *panel = NULL, *copy = NULL;
 	int loops = e->options->tiles ? first_called_loop(tile) : tile->n_loop;
 
 	e->uses_tiles = true;
-	if (tile->panel)
+	if (tile->memory)
 		e->uses_panels = e->uses_memcpy = true;
 	e->uses_across |= tile->across;
 	name_numbers(b, tile, &names);
@@ -377,13 +377,17 @@ void write_tiles(struct body *b, const struct tile *tile)
 	if (tile->panel)
 		panel = e->options->tiles ? write_call_panel(b, tile)
 					  : write_panel_shape(b, tile, &names, tile->panel == PANEL_B);
+	if (strcmp(names.copied, "0") != 0)
+		copy = write_panel_shape(b, tile, &names, true);
 	if (tile->behind)
-		fill_other(b, tile, &names);
+		fill_copy(b, tile, &names, copy);
 	if (tile->adds && !b->goes_on)
 		clear_tensor(b, b->eq->tensor);
 	for (int k = 0; k <= loops; k++) {
 		if (tile->panel && k == tile->outside)
 			fill_panel(b, tile, &names, panel);
+		if (copy && !tile->behind && k == tile->outside)
+			fill_copy(b, tile, &names, copy);
 		if (k < loops)
 			open_tile_loop(b, tile, &names, k);
 		if (k == tile->asks && !e->options->tiles)

@@ -9,7 +9,7 @@
 /* What the numbers of a tile are called in the function: literals or enumerators. */
 struct tile_names {
 	const char *lanes, *row[2], *col[2], *step[64]; /* step: of tile->loop[k] */
-	const char *both;				/* whether B is copied too */
+	const char *copied;			/* whether B is, on machines that copy more than others */
 	const char *vector;				/* NULL, or the index along which vectors lie, before what begins earlier */
 	const char *there;				/* across samples: how many there are from the tile on */
 	const char *ask;				/* what the next round of a loop reads, or NULL */
@@ -45,10 +45,10 @@ const char *panel_step(struct body *b, const struct tile *tile, const struct til
 /* How a panel is filled: the name of what says so. */
 const char *write_panel_shape(struct body *b, const struct tile *tile, const struct tile_names *names, bool of_b);
 void fill_panel(struct body *b, const struct tile *tile, const struct tile_names *names, const char *order);
-/* What B's panels make of a number or a place: this on machines that have both, else that. */
-const char *if_both(struct body *b, const struct tile_names *names, const char *panel, const char *place);
-/* All panels of B, on machines that have both. */
-void fill_other(struct body *b, const struct tile *tile, const struct tile_names *names);
+/* A number or a place: this on machines that copy B, else that. */
+const char *if_copied(struct body *b, const struct tile_names *names, const char *copy, const char *place);
+/* On machines that do: the panel of B, or all of them before the loops. */
+void fill_copy(struct body *b, const struct tile *tile, const struct tile_names *names, const char *order);
 /* Where that of a tile is. */
 const char *text_of_b(struct body *b, const struct tile *tile, const struct tile_names *names);
 

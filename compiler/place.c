@@ -162,7 +162,7 @@ static void add_panel(struct placing *w, const struct stage *stage, int position
 	const struct tile *tile = tile_of(stage, is_one_row(w->call));
 	struct buffer *b;
 
-	if (!tile || !tile->panel)
+	if (!tile || !tile->memory)
 		return;
 	b = arena_alloc(w->arena, sizeof *b);
 	*b = (struct buffer){.size = tensor_size(tile->memory),

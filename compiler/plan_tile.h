@@ -32,7 +32,7 @@ struct tile_axis {
 struct tile_size {
 	int lanes;	    /* of the vectors */
 	int row[2], col[2]; /* elements of the tiled indices; of an outer product col[0] counts vectors */
-	int both;	    /* 1: B is copied too, all of it before the loops, beside the panel of A */
+	int copied;	    /* 1: B is read from a copy: of all of it, beside panels of A, or from one panel */
 };
 
 /* A loop around the tiles. */
@@ -64,7 +64,7 @@ struct tile {
 	int outside;	       /* the first loops, which move the operand of the panel: it is filled inside of them */
 	bool turned;	       /* while it is: what lies side by side are elements of the innermost sum */
 	struct tensor *memory; /* for it */
-	int64_t behind;	       /* where in it the panels of B begin, on machines that have both */
+	int64_t behind;	       /* where in it the panels of B begin, that all are filled at once */
 	int n_loop;
 	struct tile_loop loop[MAX_SLOTS]; /* outermost first; a stage's tile has memory for n_loop of them only */
 };

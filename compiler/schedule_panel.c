@@ -1,9 +1,10 @@
-/* schedule_panel.c - memory for operands in the order in which tiles read them, and who copies both.
+/* schedule_panel.c - memory for operands in the order in which tiles read them, and the machines that copy one more.
  *
- * The panel of one operand is filled again and again, for the tiles that share it. The other one is then read in place,
- * a vector or two at each step of the sums, and where its steps are far apart each of them is another line and another
- * page. Where registers are few a step takes six cycles, too few to find them in. So on such a machine all of B may be
- * copied, panel after panel, before the loops: it comes from far once, and pays where many rows of tiles read it. */
+ * An operand that is read in place, a vector or two at each step of the sums, is another line and another page at each
+ * of them where its steps are far apart. Machines with many registers ask for it some steps ahead. Where registers are
+ * few a step takes six cycles, too few for that. So such a machine copies the operand as well: into one panel, which
+ * the tiles of all rows read; or, where a panel of the other one is what changes slowly, all of it before the loops. It
+ * comes from far once, and pays where there are many rows. */
 #include "schedule_tile.h"
 
 int64_t tile_steps(const struct tile *tile)
@@ -44,40 +45,72 @@ static bool goes_along_vectors(const struct tile *tile, int64_t *rows)
 	return tile->col[1].slot < 0;
 }
 
-/* An update is made at once; a gradient perhaps in blocks of rows, and would copy B for each of them. */
-void choose_both(const struct problem *p, struct tile *tile)
+/* Whether B, not in a panel on all machines, may be on some: *whole, all of it at once. An update is made at once; a
+ * gradient perhaps in blocks of rows, and would copy B for each of them. */
+static bool may_add_copy(const struct problem *p, const struct tile *tile, bool *whole)
 {
-	enum {
-		LEAST_ROWS = 192 /* times that an element is read, for which it pays to bring and store it once more */
-	};
+	enum { LEAST_OF_PANEL = 96, LEAST_OF_WHOLE = 192 /* rows, for which it pays to bring and store B once more */ };
 	int64_t rows;
 
-	if (tile->panel != PANEL_A || tile->across || !tile->scale || !tile->ahead || p->program->in_process ||
-	    !goes_along_vectors(tile, &rows) || rows < LEAST_ROWS)
-		return;
-	for (int t = 0; t < p->program->n_machine; t++)
-		tile->size[t].both =
-			is_narrow(&p->program->machine[t]) && places_of_b(tile, t) * p->real_size <= L2_BYTES / 2;
+	*whole = tile->panel == PANEL_A;
+	if (tile->panel == PANEL_B || tile->across || tile->dot || !tile->ahead || !p->panels ||
+	    p->program->in_process || !goes_along_vectors(tile, &rows))
+		return false;
+	if (*whole)
+		return tile->scale && rows >= LEAST_OF_WHOLE;
+	for (int k = 1; k < tile->n_loop; k++)
+		if (tile->loop[k].axis.b)
+			return false;
+	return rows >= LEAST_OF_PANEL;
+}
+
+bool choose_copies(const struct problem *p, struct tile *tile)
+{
+	bool whole, any = false;
+
+	if (!may_add_copy(p, tile, &whole))
+		return false;
+	for (int t = 0; t < p->program->n_machine; t++) {
+		int64_t places = whole ? places_of_b(tile, t) : panel_places(tile, true, t) * tile_steps(tile);
+
+		tile->size[t].copied = is_narrow(&p->program->machine[t]) && places * p->real_size <= L2_BYTES / 2;
+		any |= tile->size[t].copied;
+	}
+	if (any && !whole)
+		tile->outside = tile->n_loop && tile->loop[0].axis.b;
+	return any;
+}
+
+/* Elements that a machine's panels take, of the operand that they are for on all; of B, where only this one copies it.
+ */
+static int64_t common_places(const struct tile *tile, int target)
+{
+	return tile->panel ? panel_places(tile, tile->panel == PANEL_B, target) * tile_steps(tile) : 0;
+}
+
+static int64_t other_places(const struct tile *tile, int target)
+{
+	if (!tile->size[target].copied)
+		return 0;
+	return tile->panel ? places_of_b(tile, target) : panel_places(tile, true, target) * tile_steps(tile);
 }
 
 struct tensor *make_panel(const struct problem *p, struct tile *tile)
 {
 	const struct tensor *of = tile->panel == PANEL_A ? p->a->tensor : p->b->tensor;
 	struct axis axis = {.extent = 1};
-	int64_t others = 0;
+	int64_t common = 0, others = 0;
 	struct tensor *t;
 
 	for (int target = 0; target < p->program->n_machine; target++) {
-		int64_t places = panel_places(tile, tile->panel == PANEL_B, target) * tile_steps(tile);
-		int64_t other = tile->size[target].both ? places_of_b(tile, target) : 0;
+		int64_t places = common_places(tile, target), other = other_places(tile, target);
 
-		axis.extent = places > axis.extent ? places : axis.extent;
+		common = places > common ? places : common;
 		others = other > others ? other : others;
 	}
-	if (others) {
-		tile->behind = rounds(axis.extent, LARGEST_LANES) * LARGEST_LANES;
-		axis.extent = tile->behind + others;
-	}
+	if (common && others)
+		tile->behind = common = rounds(common, LARGEST_LANES) * LARGEST_LANES;
+	axis.extent = common + others;
 	t = make_tensor(p->program, of, ROLE_VALUE, arena_printf(&p->g->ctx->arena, "%s.panel", of->name), 1, &axis);
 	t->of = NULL;
 	return t;

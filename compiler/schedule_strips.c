@@ -86,7 +86,7 @@ static bool tile_takes_samples(const struct stage *stage, bool sums)
 		return true;
 	if (tile->scale || tile->across || tile->row[0].rows || tile->row[1].rows || tile->col[0].rows ||
 	    tile->col[1].rows ||
-	    (tile->panel && !root_of((tile->panel == PANEL_A ? tile->a : tile->b)->tensor)->batched))
+	    (tile->memory && !root_of((tile->panel == PANEL_A ? tile->a : tile->b)->tensor)->batched))
 		return false;
 	return !sums || tile->adds;
 }

@@ -154,7 +154,7 @@ static void place_own(struct program *p, const struct group *group)
 	for (int i = 0; i < group->stages.n; i++) {
 		const struct tile *tile = group->stages.item[i]->tile;
 
-		if (!tile || !tile->panel)
+		if (!tile || !tile->memory)
 			continue;
 		layout_of(tile->memory)->storage[CALL_TEAM_STEP] = (struct storage){.memory = MEM_OWN, .offset = size};
 		size += whole(tensor_size(tile->memory));

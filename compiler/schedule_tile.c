@@ -262,11 +262,9 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	tile->rests = p->program->own_code && (tile->adds || tile->scale);
 	tile->ahead = stays_near(p, c, tile) ? 0 : steps_ahead(p, c);
 	tile->asks = asked_loop(p, tile);
-	if (tile->panel) {
-		tile->turned = is_turned(p, c);
-		choose_both(p, tile);
+	tile->turned = is_turned(p, c);
+	if (choose_copies(p, tile) || tile->panel)
 		tile->memory = make_panel(p, tile);
-	}
 	size = offsetof(struct tile, loop) + (size_t)whole.n_loop * sizeof *whole.loop;
 	return memcpy(arena_alloc(&p->g->ctx->arena, size), &whole, size);
 }

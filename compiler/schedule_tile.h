@@ -95,8 +95,8 @@ int steps_ahead(const struct problem *p, const struct choice *c);
 bool stays_near(const struct problem *p, const struct choice *c, const struct tile *tile);
 /* Whether a panel may help the choice. */
 bool may_copy(const struct problem *p, const struct choice *c);
-/* schedule_panel.c: the machines on which the other operand is copied too; and memory for what is. */
-void choose_both(const struct problem *p, struct tile *tile);
+/* schedule_panel.c: the machines on which one operand more is copied, if there are any; and memory for what is. */
+bool choose_copies(const struct problem *p, struct tile *tile);
 struct tensor *make_panel(const struct problem *p, struct tile *tile);
 
 /* schedule_tile_loops.c: the order of the tile's sums; false where it cannot run them. */

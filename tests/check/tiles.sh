@@ -3,7 +3,7 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 turn=0 tiles=0 panels=0 asked=0 added=0 both=0 adding=0 across=0 strips=0 stripped=0
+count=0 turn=0 tiles=0 panels=0 asked=0 added=0 whole=0 copied=0 adding=0 across=0 strips=0 stripped=0
 
 write_model() { # NUMBER
 	local n batch
@@ -14,7 +14,7 @@ write_model() { # NUMBER
 		net="a: conv2d($(draw 3 9), $(draw 2 3), stride=$(draw 1 2), pad=$(draw 0 1)) -> relu -> b: conv2d($(draw 2 6), 3, pad=1)" ;;
 	2) input="$(draw 5 19), $((n * $(draw 4 9)))" net="a: attention($n, causal=yes)" ;;
 	3) input="$(draw 3 6), $(draw 5 20)" net="a: gru($(draw 17 40)) -> b: started($(draw 40 60))" ;;
-	4) input="$(draw 513 540)" batch="$(draw 33 50)" # operands are copied into panels, turned and not, weights are far
+	4) input="$(draw 513 540)" batch="$(draw 97 110)" # operands are copied into panels, turned and not, weights are far
 		net="a: dense(256) -> tanh -> b: dense($(draw 60 130))" ;;
 	5) input="3, 18, $(draw 17 19)" batch=$(draw 11 13) # channels come last, sums run around tiles, samples go in strips
 		net="a: conv2d(32, 3, pad=1) -> relu -> maxpool2d(2) -> b: conv2d($(draw 17 32), 3, pad=1)" ;;
@@ -51,7 +51,8 @@ for i in $(seq 1 $((6 + 0${SLOW:+40}))); do
 		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
 		asked=$((asked + $(grep -c '\.ask = ' m.c || true)))
 		added=$((added + $(grep -c "^	*add_" m.c || true)))
-		both=$((both + $(grep -c '^	if (both)' m.c || true)))
+		whole=$((whole + $(grep -c '^	if (copied)' m.c || true)))
+		copied=$((copied + $(grep -c '^		if (copied)' m.c || true)))
 		across=$((across + $(grep -c "^	*across_" m.c || true)))
 		strips=$((strips + $(grep -c '^static .*_in_strips[0-9]*(' m.c || true)))
 		stripped=$((stripped + $(grep -c '^	[a-z].*_in_strips[0-9]*(' m.c || true)))
@@ -91,7 +92,8 @@ done
 [ $adding -gt 0 ] || fail "no sums run around their tiles"
 [ $tiles -gt 2 ] || fail "only $tiles sums were tiled"
 [ $added -gt 0 ] || fail "only $added sums were added to params"
-[ $both -gt 0 ] || fail "no machine copies both operands"
+[ $whole -gt 0 ] || fail "no machine copies both operands"
+[ $copied -gt 0 ] || fail "no machine copies what others read in place"
 [ $across -gt 0 ] || fail "no vectors lie along the samples"
 [ $asked -gt 0 ] || fail "no tile asks for what the next ones read"
 [ $strips -gt 0 ] || fail "no samples go in strips"
