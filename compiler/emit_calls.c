@@ -23,8 +23,11 @@ static struct invocation make_invocation(struct public_call *c, struct group *gr
 	}
 	if (is_step_call(c->call))
 		call.sweep = group->sweep;
-	if (c->call == CALL_TEAM_STEP)
+	if (c->call == CALL_TEAM_STEP) {
 		call.cut = group->cut;
+		call.phase = group->phase;
+		call.thread = group->cut == CUT_NOTHING ? group->thread : -1;
+	}
 	call.strip = c->strip;
 	return call;
 }
@@ -51,7 +54,7 @@ static void add_invocation(struct public_call *c, int at)
 static bool continues(const struct invocation *a, const struct invocation *b)
 {
 	if (a->function != b->function || !a->function->takes_count || a->rows || b->rows || a->sites.n || a->sweep ||
-	    b->sweep || a->strip != b->strip)
+	    b->sweep || a->strip != b->strip || a->cut != b->cut || a->phase != b->phase || a->thread != b->thread)
 		return false;
 	for (int i = 0; i < a->n_args; i++) {
 		struct storage next = a->args[i].storage;
@@ -89,7 +92,9 @@ static const char *count_text(struct public_call *c, const struct invocation *ca
 	const char *rows = call->place ? call->place->rows : "n";
 
 	if (call->place && !samples)
-		return call->row == 1 ? rows : arena_printf(arena, "%s * %lld", rows, (long long)call->row);
+		return call->row == 1 ? rows
+				      : arena_printf(arena, strchr(rows, ' ') ? "(%s) * %lld" : "%s * %lld", rows,
+						     (long long)call->row);
 	if (!samples && !call->rows)
 		return arena_printf(arena, "%lld", (long long)call->count);
 	return call->count == 1 ? rows : arena_printf(arena, "%s * %lld", rows, (long long)call->count);
@@ -115,6 +120,8 @@ void write_invocation(struct public_call *c, const struct invocation *call)
 		add_parameter(&out, count_text(c, call));
 	if (f->takes_n)
 		add_parameter(&out, is_one_row(c->call) ? "1" : samples ? call->place->rows : "n");
+	if (f->takes_batch)
+		add_parameter(&out, is_one_row(c->call) ? "1" : "n");
 	for (int d = 0; call->steps && d <= call->steps->scan->depth; d++)
 		if (f->takes_step[d])
 			add_parameter(&out, c->step_name[d]);

@@ -24,7 +24,8 @@ struct invocation {
 	const struct strip *strip;	 /* it is for a strip of samples, or NULL */
 	const struct block_place *place; /* it is for a block, a strip or a share, or NULL */
 	int64_t row;			 /* of a block: elements of a row of a flat function */
-	enum cut_along cut;		 /* how a team shares it */
+	enum cut_along cut;		 /* how a team shares it, */
+	int phase, thread;		 /* how often it has met before, and which thread does it alone, or -1 */
 };
 
 /* A pointer variable of a public function. */

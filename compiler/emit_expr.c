@@ -162,8 +162,11 @@ static void print_run(struct body *b, struct text *out, enum run run)
 					     [RUN_STEPS_PER_EPOCH] = "steps_per_epoch"};
 
 	if (run == RUN_ROWS) {
-		b->takes_n |= !b->one_row;
-		text_add(out, b->one_row ? "1" : "n");
+		bool part = b->group->cut == CUT_SAMPLES; /* a team has each thread make some samples of them */
+
+		b->takes_n |= !b->one_row && !part;
+		b->takes_batch |= !b->one_row && part;
+		text_add(out, b->one_row ? "1" : part ? "nrows" : "n");
 		return;
 	}
 	if (run == RUN_DATA) {

@@ -143,6 +143,8 @@ static const char *parameters(struct body *b, const struct function *function)
 		text_add(&out, "int count");
 	if (b->takes_n)
 		text_add(&out, out.n ? ", int n" : "int n");
+	if (b->takes_batch)
+		text_add(&out, out.n ? ", int nrows" : "int nrows");
 	for (int d = 0; d < count_steps(b->group); d++)
 		if (function->takes_step[d])
 			text_printf(&out, out.n ? ", int %s" : "int %s", b->step_name[d]);
@@ -168,7 +170,7 @@ static const char *write_body(struct body *b)
 {
 	struct emitter *e = b->e;
 	struct text text = {.arena = e->arena}, *out = e->out;
-	static const char *const params[] = {"n", "ndata", "count", "run"};
+	static const char *const params[] = {"n", "nrows", "ndata", "count", "run"};
 
 	for (size_t i = 0; i < sizeof params / sizeof *params; i++)
 		use_name(e, &b->scope, params[i]);
@@ -326,6 +328,7 @@ struct function *find_function(struct emitter *e, struct group *group, enum call
 	*n_args = b.args.n;
 	function->group = group;
 	function->takes_n = b.takes_n;
+	function->takes_batch = b.takes_batch;
 	function->takes_data = b.takes_data;
 	function->takes_run = b.takes_run;
 	function->takes_count = group->flat;

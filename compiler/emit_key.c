@@ -94,7 +94,7 @@ static void add_expr(struct key *k, const struct expr *e)
 	else if (e->op == EX_INDEX)
 		add_number(k, e->slot);
 	else if (e->op == EX_RUN)
-		add_number(k, e->run);
+		add_number(k, e->run * 2 + (e->run == RUN_ROWS && k->b->group->cut == CUT_SAMPLES));
 	else if (e->op == EX_DRAW)
 		add_number(k, find_site(&k->b->sites, e->site) * 2 + (int)e->draw);
 	else if (e->op == EX_READ)

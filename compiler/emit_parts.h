@@ -22,6 +22,7 @@ struct function {
 	const char *name;
 	struct group *group;
 	bool takes_n, takes_data, takes_run, takes_count;
+	bool takes_batch; /* where n is a part of the rows: how many they are in all */
 	bool takes_rows; /* how many of a block it makes */
 	bool takes_step[MAX_SCAN_DEPTH]; /* of the scans around it, from the outermost */
 	bool *keeps;			 /* for each parameter that a body like it could use: whether it does */
@@ -190,7 +191,7 @@ struct body {
 	const char *block_index;	       /* of one that goes by blocks, within the block */
 	LIST(struct drawn) drawn;
 	LIST(struct declared) declared; /* constants of code that is written out */
-	bool takes_n, takes_data, takes_run;
+	bool takes_n, takes_batch, takes_data, takes_run;
 	bool in_blocks; /* it is told how many rows to make */
 	bool goes_on; /* sums are added to what the strips of samples before have left */
 	text_list sites; /* where its draws stand: parameters, so that equal layers share a function */

@@ -3,7 +3,8 @@
  *
  * Threads meet before a call that touches memory which another thread has written since they met last, or writes what
  * another may still read. Two calls on the samples of a thread touch nothing of another one's, where rows are as long
- * and lie in the same place; neither do two calls that one thread does alone. */
+ * and lie in the same place; neither do two calls that the same thread does alone. The plan
+ * has put calls into phases for which that is so; here it is seen in the memory as well. */
 #include "emit_calls.h"
 
 #include <string.h>
@@ -13,20 +14,23 @@ struct touched {
 	struct storage storage;
 	const struct tensor *root;
 	int64_t size, row; /* row: of the samples, of which each thread has its own; 0: any thread any element */
-	bool written, alone;
+	int thread;	   /* that alone has touched it, or -1 */
+	bool written;
 };
 struct sharing {
 	struct public_call *c;
 	LIST(struct touched) touched;
 	struct block_place samples;
-	bool open; /* a block for one thread alone */
+	int phase; /* of the plan */
+	int open;  /* the thread that a block is open for, or -1 */
 };
 
 /* ---- when to meet ---- */
 
 static bool may_clash(const struct touched *a, const struct touched *b)
 {
-	if ((!a->written && !b->written) || a->storage.memory != b->storage.memory || (a->alone && b->alone))
+	if ((!a->written && !b->written) || a->storage.memory != b->storage.memory ||
+	    (a->thread >= 0 && a->thread == b->thread))
 		return false;
 	if (a->storage.memory == MEM_STATE)
 		return a->root == b->root;
@@ -47,15 +51,15 @@ static struct touched touch(const struct sharing *w, const struct invocation *ca
 		.root = owner,
 		.size = memory_size(root),
 		.row = call->cut == CUT_SAMPLES && root->rank && root->axis[0].rows ? memory_sample_size(root) : 0,
-		.written = arg->written,
-		.alone = call->cut == CUT_NOTHING};
+		.thread = call->thread,
+		.written = arg->written};
 }
 
 static void close_alone(struct sharing *w)
 {
-	if (w->open)
+	if (w->open >= 0)
 		close_block(w->c->e, "}");
-	w->open = false;
+	w->open = -1;
 }
 
 static void meet(struct sharing *w)
@@ -68,7 +72,7 @@ static void meet(struct sharing *w)
 /* Meet if n calls, which follow each other without, need it. */
 static void meet_before(struct sharing *w, const struct invocation *call, int n)
 {
-	bool clash = false;
+	bool clash = call->phase > w->phase;
 
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < call[i].n_args; k++) {
@@ -77,6 +81,7 @@ static void meet_before(struct sharing *w, const struct invocation *call, int n)
 			for (int t = 0; t < w->touched.n; t++)
 				clash |= now.storage.memory != MEM_OWN && may_clash(&w->touched.item[t], &now);
 		}
+	w->phase = call->phase;
 	if (clash)
 		meet(w);
 	for (int i = 0; i < n; i++)
@@ -93,9 +98,16 @@ static const char *bound(struct emitter *e, int next, const char *n, const char 
 
 static void write_alone(struct sharing *w, const struct invocation *call)
 {
-	if (!w->open)
-		open_block(w->c->e, "if (team->part == 0) {");
-	w->open = true;
+	int thread = call->thread;
+
+	if (w->open != thread) {
+		close_alone(w);
+		if (thread)
+			open_block(w->c->e, "if (team->part == %d %% team->parts) {", thread);
+		else
+			open_block(w->c->e, "if (team->part == 0) {");
+		w->open = thread;
+	}
 	write_invocation(w->c, call);
 }
 
@@ -136,12 +148,12 @@ static int write_share(struct sharing *w, struct invocation *call)
 	enum { FLAT_UNIT = 64, LEAST_COUNT = 4096 };
 	struct emitter *e = w->c->e;
 	const struct group *group = call->group;
-	bool sweeps = makes_blocks(group);
+	bool sweeps = call->cut == CUT_ROWS && group->sweep && group->sweep->make == group;
 
-	if (sweeps)
-		call[1].cut = CUT_ELEMENTS;
-	if (call->cut == CUT_ELEMENTS && call->count < LEAST_COUNT)
+	if (call->cut == CUT_ELEMENTS && call->count < LEAST_COUNT) {
 		call->cut = CUT_NOTHING;
+		call->thread = group->thread;
+	}
 	meet_before(w, call, sweeps ? 2 : 1);
 	if (call->cut == CUT_NOTHING) {
 		write_alone(w, call);
@@ -159,7 +171,7 @@ static int write_share(struct sharing *w, struct invocation *call)
 		write_cut(w, call, 1, call->count, arena_printf(e->arena, "%d", (int)FLAT_UNIT), NULL);
 	else
 		write_cut(w, call, sweeps ? 2 : 1, group->stages.item[0]->eq->index[0].extent,
-			  pick_block(e, group->unit), sweeps ? pick_block(e, group->sweep->block) : NULL);
+			  pick_block(e, group->unit), makes_blocks(group) ? pick_block(e, group->sweep->block) : NULL);
 	return sweeps ? 2 : 1;
 }
 
@@ -217,7 +229,7 @@ static void declare_samples(struct sharing *w)
 
 void write_shares(struct public_call *c)
 {
-	struct sharing w = {.c = c};
+	struct sharing w = {.c = c, .open = -1};
 
 	declare_samples(&w);
 	for (int i = 0; i < c->invocations.n;)

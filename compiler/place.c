@@ -56,6 +56,13 @@ static struct storage *storage_of(const struct placing *w, const struct tensor *
 static int end_of(const struct placing *w) { return w->plan->groups.n; }
 
 /* ---- in place ---- */
+
+/* Whether other threads may be using what group `at` is about to overwrite. */
+static bool is_shared(const struct placing *w, int at, const struct tensor *old)
+{
+	return w->call == CALL_TEAM_STEP && !is_touched_apart(w->plan, at, old);
+}
+
 /* Two groups make different elements of one tensor. */
 static bool is_cut_of(const struct group *other, const struct group *group)
 {
@@ -84,7 +91,8 @@ static void place_next(struct placing *w, const struct group *group, int at, int
 		return;
 	while (position + 1 < w->plan->groups.n && is_cut_of(w->plan->groups.item[position + 1], group))
 		position++;
-	if (group->stages.item[at]->adds || (layout_of(old)->dies <= position && may_overwrite(group, at, old))) {
+	if (group->stages.item[at]->adds ||
+	    (layout_of(old)->dies <= position && may_overwrite(group, at, old) && !is_shared(w, position, old))) {
 		*storage_of(w, t) = *storage_of(w, old);
 		return;
 	}
@@ -96,7 +104,8 @@ static void place_next(struct placing *w, const struct group *group, int at, int
 
 /* The buffer of a value that stage `at` reads for the last time and may overwrite, or NULL. One that an earlier stage
  * of the nest has taken over holds that one's value now. */
-static struct buffer *buffer_to_reuse(const struct group *group, int at, const struct buffer *target)
+static struct buffer *buffer_to_reuse(const struct placing *w, const struct group *group, int at,
+				      const struct buffer *target)
 {
 	const struct stage *stage = group->stages.item[at];
 	expr_list reads = stage->reads;
@@ -107,7 +116,8 @@ static struct buffer *buffer_to_reuse(const struct group *group, int at, const s
 		struct buffer *b = layout->buffer && !layout->buffer->joined ? layout->buffer : NULL;
 
 		if (b && b != target && !b->fixed && layout->dies == target->born && b->dies == target->born &&
-		    b->size == target->size && b->integer == target->integer && may_overwrite(group, at, root))
+		    b->size == target->size && b->integer == target->integer && may_overwrite(group, at, root) &&
+		    !is_shared(w, target->born, root))
 			return b;
 	}
 	return NULL;
@@ -116,7 +126,7 @@ static struct buffer *buffer_to_reuse(const struct group *group, int at, const s
 /* Gradients are buffers like any others, not one block that lives all the time. */
 static bool apart(const struct placing *w)
 {
-	return w->call == CALL_STEP && (w->p->g->early_updates || w->plan->sweeps);
+	return is_step_call(w->call) && (w->p->g->early_updates || w->plan->sweeps);
 }
 
 static void add_value(struct placing *w, const struct group *group, int at, int position)
@@ -139,7 +149,7 @@ static void add_value(struct placing *w, const struct group *group, int at, int 
 	b->fixed = given.memory != MEM_NONE && !(given.memory == MEM_GRADS && apart(w));
 	layout->buffer = b;
 	list_add(w->arena, &w->values, t);
-	if (given.memory == MEM_GRADS && w->call == CALL_STEP &&
+	if (given.memory == MEM_GRADS && is_step_call(w->call) &&
 	    !apart(w)) { /* all gradients are one block, as in the struct */
 		struct buffer *grads = w->grads;
 
@@ -149,7 +159,7 @@ static void add_value(struct placing *w, const struct group *group, int at, int 
 		return;
 	}
 	list_add(w->arena, &w->buffers, b);
-	reused = buffer_to_reuse(group, at, b);
+	reused = buffer_to_reuse(w, group, at, b);
 	if (reused) {
 		reused->joined = b;
 		b->born = reused->born;
@@ -162,7 +172,7 @@ static void add_panel(struct placing *w, const struct stage *stage, int position
 	const struct tile *tile = tile_of(stage, is_one_row(w->call));
 	struct buffer *b;
 
-	if (!tile || !tile->memory)
+	if (!tile || !tile->memory || w->call == CALL_TEAM_STEP)
 		return;
 	b = arena_alloc(w->arena, sizeof *b);
 	*b = (struct buffer){.size = tensor_size(tile->memory),
@@ -268,7 +278,7 @@ static void prepare_results(struct placing *w)
 
 	if (w->call == CALL_LOSS)
 		layout_of(root_of(g->inference_loss))->dies = end_of(w);
-	if (w->call == CALL_BACKWARD || w->call == CALL_STEP)
+	if (w->call == CALL_BACKWARD || is_step_call(w->call))
 		layout_of(root_of(g->loss))->dies = end_of(w);
 	if (w->call == CALL_FORWARD || is_one_row(w->call))
 		for (int i = 0; i < g->outputs.n; i++)
@@ -319,6 +329,16 @@ static void note_state(struct placing *w)
 	w->plan->reads_state |= w->plan->writes_state;
 }
 
+static void live_whole_phases(struct placing *w)
+{
+	for (int i = 0; i < w->buffers.n; i++) {
+		struct buffer *b = w->buffers.item[i];
+
+		b->born = first_of_phase(w->plan, b->born);
+		b->dies = b->dies < end_of(w) ? last_of_phase(w->plan, b->dies) : b->dies;
+	}
+}
+
 static void place_call(struct program *p, enum call call)
 {
 	struct placing w = {.p = p, .arena = &p->g->ctx->arena, .call = call, .plan = &p->call[call]};
@@ -339,6 +359,8 @@ static void place_call(struct program *p, enum call call)
 	find_lifetimes(plan, call);
 	prepare_results(&w);
 	add_totals(&w);
+	if (call == CALL_TEAM_STEP)
+		find_touching(plan);
 	for (int at = 0; at < plan->groups.n; at++)
 		for (int i = 0; i < plan->groups.item[at]->stages.n; i++) {
 			struct group *group = plan->groups.item[at];
@@ -367,6 +389,8 @@ static void place_call(struct program *p, enum call call)
 	}
 	if (grads.dies >= 0)
 		list_add(w.arena, &w.buffers, &grads);
+	if (call == CALL_TEAM_STEP)
+		live_whole_phases(&w);
 	if (call == CALL_INIT || call == CALL_UPDATE) {
 		place_scratch(&w);
 	} else {
@@ -415,6 +439,7 @@ static struct space share_space(struct program *p, bool one_row)
 void place(struct program *p)
 {
 	place_fixed(p);
+	place_own(p);
 	for (enum call c = 0; c < CALL_COUNT; c++) {
 		struct call_plan *plan = &p->call[c];
 

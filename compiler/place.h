@@ -15,6 +15,14 @@ void find_lifetimes(const struct call_plan *plan, enum call call);
 int first_round(const struct call_plan *plan, int at);
 int last_round(const struct call_plan *plan, int at);
 
+/* place_team.c: memory of each thread; the first and last group of a phase; who touches what in the last phase that needs
+ * it (layout.number), and whether that is nobody but who makes group `at`. */
+void place_own(struct program *p);
+int first_of_phase(const struct call_plan *plan, int at);
+int last_of_phase(const struct call_plan *plan, int at);
+void find_touching(const struct call_plan *plan);
+bool is_touched_apart(const struct call_plan *plan, int at, const struct tensor *old);
+
 /* pack.c: offsets of pieces that live from position `born` to `dies`, both included; returns the elements that they take
  * together. *alive: the largest set that lives at once, which is the least that they can take; *when: at which
  * position it does. */

@@ -70,7 +70,7 @@ struct layout {
 	int64_t strip_rows[CALL_COUNT]; /* samples that have memory; 0: all of the call */
 	struct buffer *buffer; /* place.c: in the call that is being placed */
 	int dies;	       /* place.c: the last of the call's groups that uses it */
-	int number;	       /* early_updates.c, schedule_strips.c, keep.c: scratch */
+	int number;	       /* early_updates.c, schedule_strips.c, schedule_team.c, place_team.c, keep.c: scratch */
 	int pointer;	       /* emit: number of its variable in the public function that is being written */
 	const char *c_name;    /* emit: the identifier for it; NULL before it is asked for */
 };

@@ -91,7 +91,9 @@ struct group {
 	bool alone;	     /* for one sample, whose row is 0 */
 	bool backwards;	     /* the outermost loop runs from its end */
 	struct expr *zero;   /* or NULL: where this is 0, the outermost loop has nothing to do */
-	enum cut_along cut;  /* CALL_TEAM_STEP */
+	enum cut_along cut;  /* CALL_TEAM_STEP; and: */
+	int phase;	     /* how often threads have met before */
+	int thread;	     /* that makes all of it: CUT_NOTHING, or CUT_ELEMENTS where they are few */
 	int64_t unit[TARGET_COUNT]; /* CUT_ROWS: so many are made together on each machine */
 };
 typedef LIST(struct group *) group_list;
@@ -113,6 +115,8 @@ static inline bool makes_blocks(const struct group *group)
 	return group->sweep && group->sweep->make == group &&
 	       group->sweep->room < group->stages.item[0]->eq->index[0].extent;
 }
+/* The update behind the gradient of a sweep. */
+static inline bool is_swept(const struct group *group) { return group->sweep && group->sweep->use == group; }
 /* CALL_STEP: the sweep that goes through a gradient, or NULL. */
 struct sweep *sweep_of(const struct tensor *grad);
 

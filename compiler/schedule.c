@@ -373,7 +373,7 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 	finish_groups(p, &p->average);
 	make_calls(p);
 	plan_strips(p);
-	place(p);
 	plan_team(p);
+	place(p);
 	return p;
 }

@@ -94,7 +94,12 @@ int samples_of(const struct equation *eq);
 /* Whether an expression depends on which sample it is by nothing but what it reads of that sample, and draws for it. */
 bool reads_own_sample(const struct expr *e, int samples);
 
-/* schedule_team.c: the step shared by threads, where that pays. After place(). */
+/* schedule_cut.c: along what threads can share a group; sets group.unit. */
+enum cut_along cut_of(const struct program *p, struct group *group);
+/* Multiply-adds of a group for a whole batch. */
+double group_work(const struct group *group);
+bool has_many_elements(const struct group *group);
+/* schedule_team.c: the step shared by threads, where that pays. */
 void plan_team(struct program *p);
 /* Whether threads are to share steps, not the batch. */
 bool is_for_team(const struct program *p);

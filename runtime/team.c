@@ -1,6 +1,6 @@
 /* team.c - threads that do one thing together, again and again.
  *
- * A step takes a millisecond, and within it threads meet some ten times; to wake a thread that sleeps takes tens of
+ * A step takes a millisecond, and within it threads meet; to wake a thread that sleeps takes tens of
  * microseconds, on a virtual machine more. So a thread that waits looks a few hundred times, some 0.1 ms in all,
  * letting others have the processor in between, before it goes to sleep. All that is looked at is read and written with
  * the lock held, which is tried rather than waited for: who waits for a lock in Linux sleeps too. */

@@ -23,6 +23,11 @@ for net in shared split; do
 	cmp 1.w cc.w || fail "$net, threads and another compiler, other bits"
 done
 "$NNC" shared.nn --fp=strict --threads=3 -o - | grep -q 'meet(team)' || fail "the step is not shared"
+# threads meet between what is made of samples and what is made of all of them, and at the end
+for net in "$ROOT/tests/bench/W3.nn" "$ROOT/tests/run/team.nn"; do
+	met=$("$NNC" "$net" --threads=3 -o - | grep -c 'meet(team)')
+	[ "$met" = 2 ] || fail "threads meet $met times in a step of $net"
+done
 "$NNC" split.nn --fp=strict --threads=3 -o - | grep -q 'meet(team)' && fail "the batch is not split"
 "$NNC" train shared.nn --data "$data" --fp=strict --quiet -o alone.w >result
 "$NNC" train shared.nn --data "$data" --fp=strict --quiet --threads=3 -o 3.w >result
