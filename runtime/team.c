@@ -1,15 +1,17 @@
 /* team.c - threads that do one thing together, again and again.
  *
- * A step takes a millisecond, and within it threads meet; to wake a thread that sleeps takes tens of
- * microseconds, on a virtual machine more. So a thread that waits looks a few hundred times, some 0.1 ms in all,
- * letting others have the processor in between, before it goes to sleep. All that is looked at is read and written with
- * the lock held, which is tried rather than waited for: who waits for a lock in Linux sleeps too. */
+ * A step takes a millisecond, and within it threads meet; to wake a thread that sleeps takes tens of microseconds, on a
+ * virtual machine more. So a thread that waits looks at a number a few hundred times, some 0.1 ms in all, letting
+ * others have the processor in between, before it goes to sleep. It looks without the lock, which those need who are
+ * still to come; everything else is read and written with the lock held. That is tried rather than waited for: who
+ * waits for a lock in Linux sleeps too. */
 #define _GNU_SOURCE
 #include "team.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum {
@@ -31,8 +33,8 @@ struct team {
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t moved; /* a number that someone waits for, asleep */
 	int asleep;
-	unsigned jobs, meetings, done; /* how many there have been */
-	int parts, met, finished;      /* of the job; threads that have come to its next meeting, or to its end */
+	atomic_uint jobs, meetings, done; /* how many there have been; written with the lock held */
+	int parts, met, finished;	  /* of the job; threads that have come to its next meeting, or to its end */
 	bool stop;
 	void (*work)(void *user, const nn_team *member);
 	void *user;
@@ -62,14 +64,14 @@ static void lock(struct team *team)
 
 static void unlock(struct team *team) { pthread_mutex_unlock(&team->lock); }
 
-/* Until the number is another one. The lock is held before and after. */
-static void wait_for(struct team *team, const unsigned *number, unsigned old)
+/* Until the number is another one. The lock is held before and after, but not by who looks: those who are to come have
+ * it for themselves. */
+static void wait_for(struct team *team, const atomic_uint *number, unsigned old)
 {
-	for (int look = 0; look < LOOKS && *number == old; look++) {
-		unlock(team);
+	unlock(team);
+	for (int look = 0; look < LOOKS && atomic_load_explicit(number, memory_order_relaxed) == old; look++)
 		pause_a_little(look);
-		lock(team);
-	}
+	lock(team);
 	while (*number == old) {
 		team->asleep++;
 		pthread_cond_wait(&team->moved, &team->lock);
@@ -77,7 +79,7 @@ static void wait_for(struct team *team, const unsigned *number, unsigned old)
 	}
 }
 
-static void move_on(struct team *team, unsigned *number)
+static void move_on(struct team *team, atomic_uint *number)
 {
 	++*number;
 	if (team->asleep)
