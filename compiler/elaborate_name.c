@@ -11,20 +11,23 @@ const char *join_path(struct elaborator *E, const char *path, const char *name)
 	return *path ? arena_printf(&E->ctx->arena, "%s.%s", path, name) : name;
 }
 
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+
 /* Whether a path can be read back: names or numbers between dots, the first a name. */
 static bool is_path(const char *path)
 {
-	bool first = true;
-	for (const char *at = path;; first = false) {
-		size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
-		bool digit = *at >= '0' && *at <= '9';
-		if (n == 0 || (digit && (first || strspn(at, "0123456789") != n)))
+	for (const char *at = path;; at++) {
+		const char *first = at;
+		bool letters = false;
+		for (; is_letter(*at) || is_digit(*at); at++)
+			letters |= is_letter(*at);
+		if (at == first || (is_digit(*first) && (letters || first == path)))
 			return false;
-		if (!at[n])
+		if (!*at)
 			return true;
-		if (at[n] != '.')
+		if (*at != '.')
 			return false;
-		at += n + 1;
 	}
 }
 

@@ -222,20 +222,33 @@ static const char *bytes_text(struct public_call *c, const struct tensor *t)
 			    elem_type(c->e, t->elem));
 }
 
+/* The gradient of a param, looked for from *next on: mostly they stand in the same order. NULL: there is none. */
+static struct tensor *find_grad(const struct graph *g, const struct tensor *param, int *next)
+{
+	for (int k = 0; k < g->grads.n; k++) {
+		int at = (*next + k) % g->grads.n;
+
+		if (g->grads.item[at]->of == param) {
+			*next = at + 1;
+			return g->grads.item[at];
+		}
+	}
+	return NULL;
+}
+
 /* Gradients that no equation gives are 0. */
 static void clear_missing_grads(struct public_call *c)
 {
 	struct program *p = c->e->p;
+	int next = 0;
 
 	for (int i = 0; i < p->params.n; i++) {
-		struct tensor *param = p->params.item[i], *grad = NULL;
+		struct tensor *param = p->params.item[i], *grad;
 		struct pointer at = {.storage = {.memory = MEM_GRADS}, .root = param};
 
 		if (param->role != ROLE_PARAM)
 			continue;
-		for (int k = 0; k < c->e->g->grads.n; k++)
-			if (c->e->g->grads.item[k]->of == param)
-				grad = c->e->g->grads.item[k];
+		grad = find_grad(c->e->g, param, &next);
 		if (grad && layout_of(grad)->group)
 			continue;
 		if (!grad && is_step_call(c->call))
