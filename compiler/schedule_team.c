@@ -18,6 +18,9 @@
  * are all gradients of weights, and updates. Values live to the end of a phase (place_team.c), so that nothing else
  * keeps groups apart.
  *
+ * It does not matter whether rows meet, as in batch normalisation: the mean of a batch is one more thing that needs all
+ * samples.
+ *
  * Threads may also take a part of the batch each through backward and average their gradients (../runtime/shards.c).
  * That costs to write and read every gradient once more for each thread, but no waiting, and what a thread makes it
  * finds in its own cache. It is the better way where params are used many times, as those of a convolution.
@@ -220,7 +223,6 @@ static bool has_all_gradients(const struct graph *g)
 bool is_for_team(const struct program *p)
 {
 	const struct graph *g = p->g;
-	const char *coupling;
 
 	if (!g->ctx->options->threads || !p->call[CALL_STEP].present || g->batch < 2 || !has_all_gradients(g))
 		return false;
@@ -228,8 +230,7 @@ bool is_for_team(const struct program *p)
 		for (int i = 0; i < g->part[part].n; i++)
 			if (g->part[part].item[i]->kind == EQ_SCAN && part != PART_INFERENCE)
 				return false;
-	coupling = find_row_coupling(p->g);
-	return coupling && !*coupling && training_cost(g) < (double)MOST_USES * (double)p->n_trained;
+	return find_row_coupling(p->g) && training_cost(g) < (double)MOST_USES * (double)p->n_trained;
 }
 
 /* Along what all groups are cut; false: too much is left to one thread. */

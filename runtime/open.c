@@ -72,7 +72,7 @@ static nnr_status split_batches(nnr_model *model, const nnc_options *options)
 	bool small = model->n_kind[NN_INPUT] <= MAX_TENSORS && model->n_kind[NN_TARGET] <= MAX_TENSORS;
 	if (threads < 1 || (threads == 1 && !strict) || !nn->backward)
 		return NNR_OK;
-	if (nn->coupling && !nn->coupling[0] && small) {
+	if (small && (nn->team_step || (nn->coupling && !nn->coupling[0]))) {
 		model->shards = shards_start(model, threads, strict);
 		return model->shards ? NNR_OK : NNR_MEMORY;
 	}

@@ -220,7 +220,7 @@ nnr_status nnr_backward(nnr_model *model, const void *const *input, const void *
 		status = need_functions(model, CODE_BACKWARD);
 	if (status != NNR_OK)
 		return status;
-	if (model->shards) {
+	if (model->shards && nn->coupling && !nn->coupling[0]) {
 		double mean = shards_backward(model->shards, input, target, n);
 		if (loss)
 			*loss = mean;

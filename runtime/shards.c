@@ -11,7 +11,8 @@
  *
  * Threads must have something to do: of a step with fewer multiply-adds fewer of them take part, or one alone.
  *
- * Only for models whose descriptor says that backward gives the gradient of the whole batch (nn_model.coupling). */
+ * Only for models whose descriptor says that the gradients of a batch are averages of those of its parts
+ * (nn_model.coupling); a step is shared whatever that says. */
 #include "shards.h"
 
 #include <pthread.h>

@@ -32,7 +32,14 @@ done
 "$NNC" train shared.nn --data "$data" --fp=strict --quiet -o alone.w >result
 "$NNC" train shared.nn --data "$data" --fp=strict --quiet --threads=3 -o 3.w >result
 cmp alone.w 3.w || fail "a shared step, other bits than alone"
-sed 's/tanh/batchnorm/' net.nn >norm.nn
+# rows meet: a step can be shared, a batch not be split
+sed 's/tanh/batchnorm/' shared.nn >normed.nn
+for n in '' --threads=1 --threads=3; do
+	"$NNC" train normed.nn --data "$data" --fp=strict --quiet $n -o "normed$n.w" >result 2>messages || fail "$(cat messages)"
+	[ ! -s messages ] || fail "normed.nn $n: $(cat messages)"
+	cmp normed.w "normed$n.w" || fail "$n and batch normalisation, other bits"
+done
+sed '/ a: /s/tanh/batchnorm/' split.nn >norm.nn
 "$NNC" train norm.nn --data "$data" --quiet --threads=2 -o norm.w >result 2>messages || fail "$(cat messages)"
 grep -q "norm.nn: note: trained by one thread: rows of a batch meet in 'batchnorm" messages || fail "$(cat messages)"
 "$NNC" train norm.nn --data "$data" --quiet -o plain.w >result

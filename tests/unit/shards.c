@@ -273,7 +273,7 @@ START_TEST(share)
 }
 END_TEST
 
-/* Rows meet: the value through which they do. */
+/* Rows meet, in a step that cannot be shared: the value through which they do. */
 static const struct {
 	const char *body, *value;
 } meetings[] = {
@@ -289,7 +289,10 @@ START_TEST(meet)
 {
 	char text[MAX_TEXT];
 	struct pair p;
-	snprintf(text, sizeof text, "input x[3]\ntarget t[2]\n%s\noutput y\ntrain sgd(lr=0.1)\n", meetings[_i].body);
+	snprintf(text, sizeof text,
+		 "input w[3]\ntarget t[2]\nx = w -> turns\n%s\noutput y\ntrain sgd(lr=0.1)\n"
+		 "def turns(z[n]) {\n  scan t < 2, h[n] = 0 { h'[i] = tanh(z[i] + h[i]) }\n  return h\n}\n",
+		 meetings[_i].body);
 	ck_assert_msg(!open_pair(&p, text, 2, NNC_FP_FAST), "%s\nis split", text);
 	const char *note = strstr(p.messages[1], "trained by one thread: rows of a batch meet in ");
 	ck_assert_msg(note && strstr(note, meetings[_i].value), "%s\n%s", text, p.messages[1]);
