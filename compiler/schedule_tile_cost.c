@@ -280,6 +280,8 @@ static double bring_cost(const struct problem *p, const struct around *around, c
 	a = c->panel == PANEL_A || a_span * real > a ? a : a_span * real;
 	b = c->panel == PANEL_B || b_span * real > b ? b : b_span * real;
 	room = !adds_up(c) || a + b <= BOTH; /* parts of sums are as short as it takes */
+	if (conflict_b) /* each step is another line, whatever a tile takes of it */
+		b = larger(b, around->b.steps * LINE);
 	keep_a = a <= KEPT && room && !conflict_a && c->panel != PANEL_B;
 	keep_b = b <= KEPT && room && !conflict_b && c->panel != PANEL_A;
 	far = a + b > L2_BYTES;
