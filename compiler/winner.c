@@ -39,12 +39,11 @@ struct winning {
 static bool is_same_here(const struct winning *w, const struct expr *term, const struct expr *sub, const int64_t *at)
 {
 	const struct equation *arg = w->arg;
-	int64_t inside[MAX_SLOTS] = {0}, place;
+	int64_t inside[MAX_SLOTS], place;
 	int left = MOST_OPERATORS;
 
 	for (int d = 0; d < arg->nfree; d++)
-		if (term->slots >> d & 1)
-			inside[d] = compute_integer(w->choice->arg[d], at, &left);
+		inside[d] = term->slots >> d & 1 ? compute_integer(w->choice->arg[d], at, &left) : 0;
 	place = compute_integer(w->place, at, &left);
 	for (int s = arg->n - 1; s >= arg->nfree; s--) {
 		inside[s] = floor_modulo(place, arg->index[s].extent);
@@ -52,6 +51,19 @@ static bool is_same_here(const struct winning *w, const struct expr *term, const
 	}
 	return left >= 0 && (place != 0 || compute_integer(term, inside, &left) == compute_integer(sub, at, &left)) &&
 	       left >= 0;
+}
+
+/* The next values of these indices; false after the last ones. */
+static bool next_values(const struct equation *eq, uint64_t used, int64_t *at)
+{
+	for (int s = 0; s < eq->n; s++) {
+		if (!(used >> s & 1))
+			continue;
+		if (++at[s] < eq->index[s].extent)
+			return true;
+		at[s] = 0;
+	}
+	return false;
 }
 
 static bool is_same(const struct winning *w, const struct expr *term, const struct expr *sub)
@@ -68,17 +80,10 @@ static bool is_same(const struct winning *w, const struct expr *term, const stru
 			if (values > MOST_VALUES)
 				return false;
 		}
-	for (int64_t v = 0; v < values; v++) {
-		int64_t rest = v;
-
-		for (int s = 0; s < eq->n; s++)
-			if (used >> s & 1) {
-				at[s] = rest % eq->index[s].extent;
-				rest /= eq->index[s].extent;
-			}
+	do
 		if (!is_same_here(w, term, sub, at))
 			return false;
-	}
+	while (next_values(eq, used, at));
 	return true;
 }
 
