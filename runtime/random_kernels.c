@@ -39,10 +39,15 @@ INLINE lanes multiply(lanes a, lanes b)
 #endif
 }
 
+#define MULTIPLIER0 0xD2511F53u
+#define MULTIPLIER1 0xCD9E8D57u
+#define KEY_STEP0 0x9E3779B9u
+#define KEY_STEP1 0xBB67AE85u
+
 /* One round: w0 .. w3 of each vector. */
 INLINE void mix(lanes w0[], lanes w1[], lanes w2[], lanes w3[], uint32_t key0, uint32_t key1)
 {
-	const lanes zero = {0}, multiplier0 = zero + 0xD2511F53u, multiplier1 = zero + 0xCD9E8D57u;
+	const lanes zero = {0}, multiplier0 = zero + MULTIPLIER0, multiplier1 = zero + MULTIPLIER1;
 	UNROLL for (int v = 0; v < SIDE_BY_SIDE; v++)
 	{
 		lanes a = multiply(w0[v], multiplier0), b = multiply(w2[v], multiplier1);
@@ -53,11 +58,25 @@ INLINE void mix(lanes w0[], lanes w1[], lanes w2[], lanes w3[], uint32_t key0, u
 	}
 }
 
+/* The first two rounds: at first only w0 differs from element to element, so one product of each is the same for all.
+ */
+INLINE void begin(lanes element, uint32_t row, uint32_t step, uint32_t key0, uint32_t key1, lanes *w0, lanes *w1,
+		  lanes *w2, lanes *w3)
+{
+	const lanes zero = {0};
+	const uint64_t b = (uint64_t)step * MULTIPLIER1, a = (uint64_t)((uint32_t)(b >> 32) ^ row ^ key0) * MULTIPLIER0;
+	lanes first = multiply(element, zero + MULTIPLIER0);
+	lanes second = multiply((first >> 32) ^ (zero + key1), zero + MULTIPLIER1);
+	*w0 = (second >> 32) ^ (zero + ((uint32_t)b ^ (key0 + KEY_STEP0)));
+	*w1 = second;
+	*w2 = first ^ (zero + ((uint32_t)(a >> 32) ^ (key1 + KEY_STEP1)));
+	*w3 = zero + a;
+}
+
 /* What the last round leaves unused is not computed. */
 INLINE void make_words(uint64_t key, uint32_t row, uint32_t step, uint32_t first, int n, uint32_t *word0,
 		       uint32_t *word1, bool both)
 {
-	const lanes zero = {0};
 	lanes element;
 	UNROLL for (int i = 0; i < LANES; i++) element[i] = first + (uint32_t)i;
 	for (int at = 0; at < n; at += AT_ONCE) {
@@ -65,16 +84,15 @@ INLINE void make_words(uint64_t key, uint32_t row, uint32_t step, uint32_t first
 		lanes w0[SIDE_BY_SIDE], w1[SIDE_BY_SIDE], w2[SIDE_BY_SIDE], w3[SIDE_BY_SIDE];
 		UNROLL for (int v = 0; v < SIDE_BY_SIDE; v++)
 		{
-			w0[v] = element;
-			w1[v] = zero + row;
-			w2[v] = zero + step;
-			w3[v] = zero;
+			begin(element, row, step, key0, key1, &w0[v], &w1[v], &w2[v], &w3[v]);
 			element += (uint64_t)LANES;
 		}
-		for (int round = 0; round < 9; round++) {
+		key0 += 2 * KEY_STEP0;
+		key1 += 2 * KEY_STEP1;
+		for (int round = 2; round < 9; round++) {
 			mix(w0, w1, w2, w3, key0, key1);
-			key0 += 0x9E3779B9u;
-			key1 += 0xBB67AE85u;
+			key0 += KEY_STEP0;
+			key1 += KEY_STEP1;
 		}
 		mix(w0, w1, w2, w3, key0, key1);
 		UNROLL for (int v = 0; v < SIDE_BY_SIDE; v++)
