@@ -2,8 +2,9 @@
  *
  * Plain gradient descent moves a param by a multiple of its gradient, which is a sum of products. Where tiles make that
  * sum, a tile's results need no memory: they are multiplied and added to the param where they belong, which is read and
- * written once. So a training step has no such gradient. It takes sums whose order does not matter to the bit: the
- * loops for compilers without vectors multiply before they add. */
+ * written once, or once for each of the sums that run around the tile. So a training step has no such gradient. It
+ * takes sums whose order does not matter to the bit: the loops for compilers without vectors multiply before they add.
+ */
 #include "schedule.h"
 
 /* What e is a multiple of the gradient by, the same for all elements; or NULL. */

@@ -498,7 +498,7 @@ double best_size(const struct problem *p, const struct choice *c, const struct m
 					continue;
 				if (steps * least_step(c, cols, rows, target) + copied > least)
 					break;
-				if ((adds_up(c) || p->once) && !divides(p, c, &size))
+				if (((adds_up(c) && !p->stage->adds) || p->once) && !divides(p, c, &size))
 					continue;
 				cost = tile_cost(&around, p, c, &size, target);
 				if (cost * tiles * row0.tiles[r0] + copied >=

@@ -181,7 +181,7 @@ void order_loops(const struct problem *p, const struct choice *c, struct tile *t
 	for (int i = 0; i < p->n; i++)
 		if (!is_inside(p, c, i) || extent_inside(p, c, i) < p->axis[i].extent)
 			add_loop(p, c, tile, i);
-	tile->adds = adds_up(c);
+	tile->adds = adds_up(c) && !p->scale;
 	if (tile->n_loop > 1 && tile->n_loop <= MOST_ORDERED) {
 		struct search search = start_search(p, tile);
 

@@ -439,6 +439,21 @@ START_TEST(updates_ask_for_rows)
 }
 END_TEST
 
+/* Where rows of samples lie far apart, a tile of an update takes one sample after the other, and adds to the param for
+ * each. */
+START_TEST(updates_go_by_samples)
+{
+	const char *text;
+
+	options.real = NNC_FLOAT;
+	text = function(c_of(build("input x[64, 128]\ny = x -> a: dense(512) -> gelu -> b: dense(128)\noutput y\n"
+				   "loss sum(y^2)\ntrain sgd(lr=0.1) batch=8\n")),
+			"update_b_weight");
+	ck_assert_ptr_nonnull(strstr(text, "for (int batch = 0; batch < n; batch++)"));
+	ck_assert_ptr_nonnull(strstr(text, "columns, 64, "));
+}
+END_TEST
+
 /* The largest of many in lanes; and what is one number for a row stands before the loop over its elements. */
 START_TEST(rows_run_in_vectors)
 {
@@ -608,6 +623,7 @@ int main(void)
 	tcase_add_test(tests, products_of_slices_are_tiles);
 	tcase_add_test(tests, calls_stand_side_by_side);
 	tcase_add_test(tests, updates_ask_for_rows);
+	tcase_add_test(tests, updates_go_by_samples);
 	tcase_add_test(tests, rows_run_in_vectors);
 	tcase_add_test(tests, inference_only);
 	tcase_add_test(tests, weights_embedded);
