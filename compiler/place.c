@@ -102,13 +102,12 @@ static void place_next(struct placing *w, const struct group *group, int at, int
 
 /* ---- buffers ---- */
 
-/* The buffer of a value that stage `at` reads for the last time and may overwrite, or NULL. One that an earlier stage
- * of the nest has taken over holds that one's value now. */
-static struct buffer *buffer_to_reuse(const struct placing *w, const struct group *group, int at,
-				      const struct buffer *target)
+/* Of what stage `read_at` reads: the buffer of a value that dies here, and that stage `at` may overwrite; or NULL. One
+ * that an earlier stage of the nest has taken over holds that one's value now. */
+static struct buffer *dying_buffer(const struct placing *w, const struct group *group, int read_at, int at,
+				   const struct buffer *target)
 {
-	const struct stage *stage = group->stages.item[at];
-	expr_list reads = stage->reads;
+	expr_list reads = group->stages.item[read_at]->reads;
 
 	for (int k = 0; k < reads.n; k++) {
 		struct tensor *root = root_of(reads.item[k]->tensor);
@@ -121,6 +120,18 @@ static struct buffer *buffer_to_reuse(const struct placing *w, const struct grou
 			return b;
 	}
 	return NULL;
+}
+
+/* Of what the stage reads, or one before it in its nest. */
+static struct buffer *buffer_to_reuse(const struct placing *w, const struct group *group, int at,
+				      const struct buffer *target)
+{
+	for (int read_at = at;; read_at--) {
+		struct buffer *b = dying_buffer(w, group, read_at, at, target);
+
+		if (b || read_at == 0 || !group->stages.item[read_at]->joins)
+			return b;
+	}
 }
 
 /* Gradients are buffers like any others, not one block that lives all the time. */
