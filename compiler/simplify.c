@@ -4,8 +4,8 @@
  * disappear in their readers (propagate.c), element-wise producers in their only reader (inline.c), what no row changes
  * in weights (absorb.c), and equations that no result depends on are removed. Each step is one walk over the equations
  * in order; they are repeated until nothing changes. At last what the place of a maximum chooses is read from the
- * maximum (winner.c), sums of sums become one (join.c), and factors that all elements share are gathered (uniform.c).
- */
+ * maximum (winner.c), sums of sums become one (join.c), factors that all elements share are gathered (uniform.c), and
+ * slopes are found where their functions are (slope.c). */
 #include "simplify.h"
 
 #include "chain.h"
@@ -195,6 +195,8 @@ static void run(struct graph *g, bool known)
 	find_usage(g);
 	remove_dead(g);
 	gather_uniform_factors(g);
+	find_usage(g);
+	find_slopes_early(g);
 }
 
 void simplify_known(struct graph *g) { run(g, true); }

@@ -1,7 +1,7 @@
 /* simplify.h - what the files of the simplifier share: simplify.c (the order, dead equations), propagate.c (copies,
  * constants, equal equations), inline.c (element-wise producers into their only reader), absorb.c (scales into weights),
  * join.c (sums of sums), uniform.c (what the elements of an update share), winner.c (what the place of a maximum
- * chooses). */
+ * chooses), slope.c (slopes beside their functions). */
 #ifndef NNC_SIMPLIFY_H
 #define NNC_SIMPLIFY_H
 
@@ -34,6 +34,12 @@ void join_sums(struct graph *g);
 void gather_uniform_factors(struct graph *g);
 /* Requires: find_usage. */
 void read_winners(struct graph *g);
+/* Of a value of the forward pass: whether one equation of the backward pass alone reads it, and no view. */
+bool is_kept_for_one(struct graph *g, const struct tensor *t);
+/* Into the forward pass. */
+void insert_behind(struct graph *g, const struct equation *behind, struct equation *eq);
+/* Requires: find_usage. Tensors that it makes have none. */
+void find_slopes_early(struct graph *g);
 /* The same as simplify, of part inference where the params are known. */
 void simplify_known(struct graph *g);
 /* absorb.c. Sets usage.of_params. known: what changes between calls counts as the row's. */

@@ -229,8 +229,7 @@ static void count_read(void *user, struct expr *read)
 	r->n += read->tensor == r->of;
 }
 
-/* Whether the backward pass reads a value of the forward pass in one equation only, and in no view of it. */
-static bool is_read_once(struct graph *g, const struct tensor *t)
+bool is_kept_for_one(struct graph *g, const struct tensor *t)
 {
 	const equation_list *backward = &g->part[PART_BACKWARD];
 	struct reading r = {t, 0};
@@ -246,7 +245,7 @@ static bool is_read_once(struct graph *g, const struct tensor *t)
 	return r.n == 1;
 }
 
-static void insert_behind(struct graph *g, const struct equation *behind, struct equation *eq)
+void insert_behind(struct graph *g, const struct equation *behind, struct equation *eq)
 {
 	equation_list *forward = &g->part[PART_FORWARD];
 	int at = forward->n;
@@ -265,7 +264,7 @@ static void find_places_early(struct graph *g)
 	for (int i = 0; i < backward->n; i++) {
 		struct equation *eq = backward->item[i], *best = is_place(eq) ? find_best(g, eq) : NULL;
 
-		if (best && is_read_once(g, eq->value->tensor))
+		if (best && is_kept_for_one(g, eq->value->tensor))
 			insert_behind(g, best, eq);
 		else
 			backward->item[kept++] = eq;

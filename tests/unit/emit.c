@@ -454,6 +454,19 @@ START_TEST(updates_go_by_samples)
 }
 END_TEST
 
+/* A result may lie where a value was that only what stands before it in the loop reads. */
+START_TEST(results_replace_what_is_read_before)
+{
+	const char *text = function(c_of(build("input x[40]\nh = x -> a: dense(50) -> gelu\ny = h -> b: dense(3)\noutput y\n"
+					       "loss sum(y^2)\ntrain sgd(lr=0.1) batch=4\n")),
+				    "compute_a_y_slope");
+
+	ck_assert_ptr_nonnull(strstr(text, "const double y = h["));
+	ck_assert_ptr_null(strstr(text, "y_sum"));
+	ck_assert_int_eq(count(text, " = erf("), 1);
+}
+END_TEST
+
 /* The largest of many in lanes; and what is one number for a row stands before the loop over its elements. */
 START_TEST(rows_run_in_vectors)
 {
@@ -624,6 +637,7 @@ int main(void)
 	tcase_add_test(tests, calls_stand_side_by_side);
 	tcase_add_test(tests, updates_ask_for_rows);
 	tcase_add_test(tests, updates_go_by_samples);
+	tcase_add_test(tests, results_replace_what_is_read_before);
 	tcase_add_test(tests, rows_run_in_vectors);
 	tcase_add_test(tests, inference_only);
 	tcase_add_test(tests, weights_embedded);
