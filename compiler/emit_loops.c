@@ -130,6 +130,17 @@ bool read_later(struct body *b, int at, int end)
 	return false;
 }
 
+/* Whether another stage of the nest stores where `at` does, so that a variable is enough. */
+static bool overwritten_later(struct body *b, int at, int end)
+{
+	const struct arg *mine = find_arg(b, b->group->stages.item[at]->eq->tensor);
+	bool later = false;
+
+	for (int i = at + 1; i < end; i++)
+		later |= !b->group->stages.item[i]->local && find_arg(b, b->group->stages.item[i]->eq->tensor) == mine;
+	return later && read_later(b, at, end);
+}
+
 void write_nest_body(struct body *b, int at, int end, int n_open)
 {
 	struct pending *pending = arena_array(b->e->arena, (size_t)(end - at) + 1, sizeof *pending);
@@ -157,7 +168,7 @@ void write_nest_body(struct body *b, int at, int end, int n_open)
 		if (named || late || stage->form == FORM_DOT)
 			list_add(b->e->arena, &b->locals, (struct local){eq->tensor, -1, value});
 		start_stage(b, eq, n_open);
-		if (stage->local)
+		if (stage->local || overwritten_later(b, i, end))
 			continue;
 		if (late)
 			pending[n_pending++] = (struct pending){target_text(b, eq), value};

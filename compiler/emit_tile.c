@@ -394,8 +394,12 @@ void write_tiles(struct body *b, const struct tile *tile)
 			name_asked(b, tile, &names);
 	}
 	write_tile(b, tile, &names, shape);
-	for (int k = 0; k < loops; k++)
-		close_block(e, "}");
+	for (int k = loops; k >= 0; k--) {
+		if (k == tile->followed && b->group->stages.n > 1)
+			write_epilogue(b, tile, &names);
+		if (k > 0)
+			close_block(e, "}");
+	}
 	if (tile->scale)
 		forget(b, m, true);
 }

@@ -1,5 +1,5 @@
 /* emit_tile.h - what the files that write tiles share: emit_tile.c the loops around calls of one routine, emit_panel.c
- * operands in the order in which tiles read them, emit_tile_call.c calls of the runtime's routine, emit_tile_routine.c
+ * operands in the order in which tiles read them, emit_epilogue.c what follows them, emit_tile_call.c calls of the runtime's routine, emit_tile_routine.c
  * the routine for files of C. */
 #ifndef NNC_EMIT_TILE_H
 #define NNC_EMIT_TILE_H
@@ -60,6 +60,11 @@ const char *ask_step(struct body *b, const struct tile *tile, const struct tile_
 void name_asked(struct body *b, const struct tile *tile, struct tile_names *names);
 /* What a tile asks for: each of an inner loop for its part; NULL: nothing. */
 const char *ask_text(struct body *b, const struct tile *tile, const struct tile_names *names);
+
+/* ---- emit_epilogue.c ---- */
+
+/* The maps that follow the tile in its group, over what the loops within tile->followed have stored. */
+void write_epilogue(struct body *b, const struct tile *tile, const struct tile_names *names);
 
 /* ---- emit_tile_call.c ---- */
 

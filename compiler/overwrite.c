@@ -24,6 +24,15 @@ static bool reads_own_element(const struct stage *stage, const struct tensor *ro
 	return true;
 }
 
+/* Whether a map makes some elements again (schedule_epilogue.c), of what was there before the group. */
+static bool is_made_again(const struct group *group, int at, const struct tensor *old)
+{
+	for (int i = 0; i < at; i++)
+		if (root_of(group->stages.item[i]->eq->tensor) == old)
+			return false;
+	return at > 0 && group->stages.item[0]->tile;
+}
+
 bool may_overwrite(const struct group *group, int at, const struct tensor *old)
 {
 	const struct stage *stage = group->stages.item[at];
@@ -31,7 +40,7 @@ bool may_overwrite(const struct group *group, int at, const struct tensor *old)
 
 	if (group->steps || /* other steps still read it */
 	    accumulates_in_memory(group, stage) || tensor_size(old) != tensor_size(stage->eq->tensor) ||
-	    old->elem != stage->eq->tensor->elem)
+	    old->elem != stage->eq->tensor->elem || is_made_again(group, at, old))
 		return false;
 	while (nest_end < group->stages.n && group->stages.item[nest_end]->joins)
 		nest_end++;

@@ -61,6 +61,7 @@ struct tile {
 	enum panel panel;
 	int ahead;	       /* steps of the innermost sum by which B is asked for before it is read, or 0 */
 	int asks;	       /* the loop whose next round reads what is asked for at each step of the sums, or -1 */
+	int followed;	       /* the loops within which the maps stand that follow it in its group; 0: behind all */
 	int outside;	       /* the first loops, which move the operand of the panel: it is filled inside of them */
 	bool turned;	       /* while it is: what lies side by side are elements of the innermost sum */
 	struct tensor *memory; /* for it */
@@ -76,5 +77,8 @@ int64_t panel_places(const struct tile *tile, bool of_b, int target);
 int64_t tile_steps(const struct tile *tile);
 /* Elements of its index by which a loop goes on. */
 int64_t loop_step(const struct tile *tile, const struct tile_loop *loop, int target);
+
+/* schedule_epilogue.c: whether a loop of the sum's tile goes along a free index: it may be one for several. */
+bool moves_along(const struct tile_axis *x, const struct equation *sum, int slot);
 
 #endif

@@ -365,6 +365,8 @@ struct program *schedule(struct graph *g, const nnc_tiles *tiles)
 	group_equations(p, PART_UPDATE, &g->part[PART_UPDATE], &p->update);
 	group_equations(p, PART_FORWARD, &p->stream->equations, &p->streaming);
 	group_equations(p, PART_AVERAGE, &g->part[PART_AVERAGE], &p->average);
+	add_epilogues(p, &p->inference);
+	add_epilogues(p, &p->training);
 	finish_groups(p, &p->init);
 	finish_groups(p, &p->inference);
 	finish_groups(p, &p->training);

@@ -30,6 +30,9 @@ void group_equations(struct program *p, enum part part, const equation_list *lis
 void split_loops(struct group *group);
 double group_cost(const struct group *group);
 
+/* schedule_epilogue.c: maps of what tiles make join their groups. */
+void add_epilogues(struct program *p, group_list *list);
+
 /* schedule_shape.c: the shape of every group, and the local values. */
 void finish_groups(struct program *p, group_list *list);
 

@@ -350,7 +350,8 @@ static void find_locals(struct program *p, struct group *group)
 		struct layout *layout = layout_of(t);
 		bool sums_rows = false;
 
-		if (t->role != ROLE_VALUE || layout->kept || layout->readers != 1 || layout->reader != group)
+		if (t->role != ROLE_VALUE || layout->kept || layout->readers != 1 || layout->reader != group ||
+		    stage->tile)
 			continue;
 		for (int s = stage->eq->nfree; s < stage->eq->n; s++)
 			sums_rows |= is_rows(stage, s);

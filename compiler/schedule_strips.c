@@ -238,13 +238,13 @@ static void add_group(struct stripping *w, struct group *group)
 {
 	struct arena *arena = &w->p->g->ctx->arena;
 	int64_t own, shared;
-	bool sums, fits;
+	bool sums = false, fits;
 
 	count_bytes(w->p, group, &own, &shared);
 	fits = shared <= SHARED_BYTES && takes_samples(w, group, &sums);
 	if (needs(group, fits ? MADE_BEHIND : MADE_INSIDE))
 		close_strip(w);
-	if (!fits && !w->inside.n) {
+	if ((!fits || sums) && !w->inside.n) { /* a sum that finds nothing near begins no strip */
 		list_add(arena, &w->out, group);
 		return;
 	}

@@ -3,12 +3,12 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 turn=0 tiles=0 panels=0 asked=0 added=0 whole=0 copied=0 adding=0 across=0 strips=0 stripped=0
+count=0 turn=0 tiles=0 panels=0 asked=0 added=0 whole=0 copied=0 adding=0 across=0 strips=0 stripped=0 followed=0
 
 write_model() { # NUMBER
 	local n batch
 	n=$(draw 1 3) batch=$(draw 1 9)
-	case $(($1 % 6)) in
+	case $(($1 % 7)) in
 	0) input="$(draw 20 70)" net="a: dense($(draw 17 60)) -> tanh -> b: dense($(draw 5 40))" ;;
 	1) input="$(draw 1 3), $(draw 9 24), $(draw 9 24)"
 		net="a: conv2d($(draw 3 9), $(draw 2 3), stride=$(draw 1 2), pad=$(draw 0 1)) -> relu -> b: conv2d($(draw 2 6), 3, pad=1)" ;;
@@ -18,8 +18,13 @@ write_model() { # NUMBER
 		net="a: dense(256) -> tanh -> b: dense($(draw 60 130))" ;;
 	5) input="3, 18, $(draw 17 19)" batch=$(draw 11 13) # channels come last, sums run around tiles, samples go in strips
 		net="a: conv2d(32, 3, pad=1) -> relu -> maxpool2d(2) -> b: conv2d($(draw 17 32), 3, pad=1)" ;;
+	6) input="$(draw 20 40)" batch=$(draw 30 50) # maps stand behind tiles, and may store over no more than these do
+		net="a: dense($(draw 200 300)) -> tanh -> b: added($(draw 17 40))" ;;
 	esac
 	write_net "$input" "$net" 'sgd(lr=0.01)' "$batch" <<-END
+		def added(x[n], units) {
+		  return x + (x -> dense(units) -> tanh -> dense(n))
+		}
 		def started(x[T, n], units) {
 		  param w[units, units] ~ glorot
 		  first = x[0] -> dense(units)
@@ -40,7 +45,7 @@ machines=('-march=x86-64')
 ! grep -q ' fma .* avx2 ' /proc/cpuinfo || machines+=('-march=x86-64-v3')
 ! grep -q ' avx512vl' /proc/cpuinfo || machines+=('-march=x86-64-v4')
 gcc -O1 -DMODEL=m_model -I"$ROOT/runtime" -c "$ROOT/tests/check/steps.c"
-for i in $(seq 1 $((6 + 0${SLOW:+40}))); do
+for i in $(seq 1 $((7 + 0${SLOW:+42}))); do
 	write_model "$i"
 	reals=(float double)
 	[ -n "${SLOW-}" ] || reals=("${reals[(i + seed) % 2]}")
@@ -54,6 +59,7 @@ for i in $(seq 1 $((6 + 0${SLOW:+40}))); do
 		whole=$((whole + $(grep -c '^	if (copied)' m.c || true)))
 		copied=$((copied + $(grep -c '^		if (copied)' m.c || true)))
 		across=$((across + $(grep -c "^	*across_" m.c || true)))
+		followed=$((followed + $(grep -c '^	*for (int [a-z0-9]* = [a-z0-9]*_at; ' m.c || true)))
 		strips=$((strips + $(grep -c '^static .*_in_strips[0-9]*(' m.c || true)))
 		stripped=$((stripped + $(grep -c '^	[a-z].*_in_strips[0-9]*(' m.c || true)))
 		tcc -DNN_PLAIN_LOOPS -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
@@ -96,6 +102,7 @@ done
 [ $copied -gt 0 ] || fail "no machine copies what others read in place"
 [ $across -gt 0 ] || fail "no vectors lie along the samples"
 [ $asked -gt 0 ] || fail "no tile asks for what the next ones read"
+[ $followed -gt 2 ] || fail "only $followed blocks of tiles have maps behind them"
 [ $strips -gt 0 ] || fail "no samples go in strips"
 [ $stripped -gt $strips ] || fail "a step and its gradients share no strips"
 echo "$count models (seed $seed): tiles give the numbers of plain loops on: ${machines[*]}"
