@@ -165,6 +165,17 @@ static uint64_t fingerprint(struct graph *g)
 	return print;
 }
 
+/* Copies, constants and equals disappear in their readers, producers in their only one. */
+static void merge(struct graph *g)
+{
+	propagate(g);
+	find_usage(g);
+	remove_dead(g);
+	inline_producers(g);
+	find_usage(g);
+	remove_dead(g);
+}
+
 static void run(struct graph *g, bool known)
 {
 	enum { MAX_ROUNDS = 8 };
@@ -176,12 +187,7 @@ static void run(struct graph *g, bool known)
 	remove_dead(g);
 	for (int round = 0; round < MAX_ROUNDS; round++) {
 		before = fingerprint(g);
-		propagate(g);
-		find_usage(g);
-		remove_dead(g);
-		inline_producers(g);
-		find_usage(g);
-		remove_dead(g);
+		merge(g);
 		if (fingerprint(g) == before && (strict || !absorb(g, known)))
 			break;
 		find_usage(g);
@@ -196,7 +202,10 @@ static void run(struct graph *g, bool known)
 	remove_dead(g);
 	gather_uniform_factors(g);
 	find_usage(g);
-	find_slopes_early(g);
+	if (find_slopes_early(g)) { /* what they are of may have one reader left */
+		find_usage(g);
+		merge(g);
+	}
 }
 
 void simplify_known(struct graph *g) { run(g, true); }

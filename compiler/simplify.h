@@ -38,8 +38,8 @@ void read_winners(struct graph *g);
 bool is_kept_for_one(struct graph *g, const struct tensor *t);
 /* Into the forward pass. */
 void insert_behind(struct graph *g, const struct equation *behind, struct equation *eq);
-/* Requires: find_usage. Tensors that it makes have none. */
-void find_slopes_early(struct graph *g);
+/* Requires: find_usage. Tensors that it makes have none. Whether there were any. */
+bool find_slopes_early(struct graph *g);
 /* The same as simplify, of part inference where the params are known. */
 void simplify_known(struct graph *g);
 /* absorb.c. Sets usage.of_params. known: what changes between calls counts as the row's. */

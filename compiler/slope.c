@@ -168,7 +168,7 @@ static struct expr *add_value(struct graph *g, const struct equation *like, cons
 	return ex_read(g, t, slot, NULL);
 }
 
-static void move_slope(struct graph *g, struct equation *eq)
+static bool move_slope(struct graph *g, struct equation *eq)
 {
 	struct sloping w = {.g = g, .eq = eq, .left = MOST_OPERATORS};
 	const struct tensor *of;
@@ -179,21 +179,23 @@ static void move_slope(struct graph *g, struct equation *eq)
 	ex_visit_reads(g, eq->value, sort_read, &w);
 	if (w.failed || w.n_gradient != 1 || w.n_of != 1 || ex_has(eq->value, EX_DRAW) ||
 	    !is_kept_for_one(g, w.of->tensor) || !find_slope(&w, eq->value, &slope) || !slope)
-		return;
+		return false;
 	of = w.of->tensor;
 	function = find_function(g, eq, slope, &shared);
 	if (!function)
-		return;
+		return false;
 	naming.what = shared;
 	naming.by = add_value(g, eq, of, ex_name(shared->op), shared, usage_of(of)->definition);
 	function->value = ex_rewrite(g, function->value, call_by_name, NULL, &naming);
 	slope = ex_rewrite(g, slope, call_by_name, NULL, &naming);
 	eq->value = ex2(g, EX_MUL, (struct expr *)w.gradient, add_value(g, eq, of, "slope", slope, function));
+	return true;
 }
 
-void find_slopes_early(struct graph *g)
+bool find_slopes_early(struct graph *g)
 {
 	const equation_list *backward = &g->part[PART_BACKWARD];
+	bool moved = false;
 
 	for (int i = 0; i < backward->n; i++) {
 		struct equation *eq = backward->item[i];
@@ -201,6 +203,7 @@ void find_slopes_early(struct graph *g)
 		if (eq->kind == EQ_MAP && eq->red == RED_NONE && eq->tensor->elem == ELEM_REAL &&
 		    (ex_has(eq->value, EX_ERF) || ex_has(eq->value, EX_EXP) || ex_has(eq->value, EX_TANH) ||
 		     ex_has(eq->value, EX_LOG)))
-			move_slope(g, eq);
+			moved |= move_slope(g, eq);
 	}
+	return moved;
 }
