@@ -79,10 +79,14 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 	/* where there is but one sum, it is the outermost */
 	const int inner = tile->trips[0] * tile->trips[1] * tile->trips[2] > 1 || tile->tail ? 0 : 3;
 	const int trips = inner ? repeat : tile->trips[0];
-	int k1 = 0, k2 = 0, k3 = 0;
+	int k3 = 0;
 
-	do /* each at least once: compilers see sooner which are no loops */
-		do
+	do { /* each at least once: compilers see at once which are no loops */
+		int k2 = 0;
+
+		do {
+			int k1 = 0;
+
 			do {
 				const REAL *pa = a + k3 * tile->a_sum[3] + k2 * tile->a_sum[2] + k1 * tile->a_sum[1];
 				const REAL *pb = b + k3 * tile->b_sum[3] + k2 * tile->b_sum[2] + k1 * tile->b_sum[1];
@@ -96,8 +100,8 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 					tail_NUMBER(tile, rows, cols, pa + trips * tile->a_sum[0],
 						    pb + trips * tile->b_sum[0], sum);
 			} while (++k1 < tile->trips[1]);
-		while (k1 = 0, ++k2 < tile->trips[2]);
-	while (k2 = 0, ++k3 < (inner ? 1 : repeat));
+		} while (++k2 < tile->trips[2]);
+	} while (++k3 < (inner ? 1 : repeat));
 }
 
 TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
