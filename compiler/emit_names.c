@@ -129,6 +129,7 @@ const char *help(struct emitter *e, enum helper helper)
 		[HELP_SMALLER] = "smaller", [HELP_LARGER] = "larger",	    [HELP_DIVIDE] = "divide",
 		[HELP_MODULO] = "modulo",   [HELP_RANDOM] = "random_words", [HELP_UNIFORM] = "uniform",
 		[HELP_NORMAL] = "normal",   [HELP_ERFINV] = "inverse_erf",  [HELP_SHARE] = "share_start",
+		[HELP_ADD_LANES] = "add_lanes",
 	};
 
 	e->helps[helper] = true;

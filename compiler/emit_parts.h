@@ -39,6 +39,7 @@ enum helper {
 	HELP_NORMAL,
 	HELP_ERFINV,
 	HELP_SHARE,
+	HELP_ADD_LANES,
 	HELP_COUNT
 };
 
@@ -315,6 +316,7 @@ void declare_words(struct emitter *e);
 /* ---- the rest of the file ---- */
 
 void write_helpers(struct emitter *e); /* emit_random.c: routines that were asked for */
+void write_add_lanes(struct emitter *e); /* emit_reduce.c: one of them */
 void write_public(struct emitter *e);  /* emit_calls.c */
 
 /* A public function's result and parameters, and what its pointers to rows are called. */

@@ -1,5 +1,5 @@
-/* emit_random.c - the routines that generated code may need: small integers, shares of threads, random numbers,
- * inverse_erf.
+/* emit_random.c - the routines that generated code may need: small integers, shares of threads, totals of lanes, random
+ * numbers, inverse_erf.
  *
  * Only what is called is written. Random numbers are Philox4x32-10 (Salmon et al., Parallel random numbers: as easy as
  * 1, 2, 3, 2011): a keyed function of (row, element, step), so that any draw can be made without the others, by any
@@ -187,6 +187,8 @@ void write_helpers(struct emitter *e)
 {
 	write_integers(e);
 	write_share(e);
+	if (e->helps[HELP_ADD_LANES])
+		write_add_lanes(e);
 	if (e->helps[HELP_UNIFORM] || e->helps[HELP_NORMAL])
 		write_words(e);
 	write_draws(e);

@@ -76,16 +76,27 @@ void write_accumulate(struct body *b, const struct equation *eq, const char *nam
 }
 
 /* The sum of n of the lanes, the first and every (lanes/n)th after it: in pairs, halves apart. */
-static const char *lane_total(struct body *b, const char *sums, int first, int n, int lanes)
+static const char *lane_total(struct emitter *e, const char *sums, int first, int n, int lanes)
 {
 	int apart = lanes / n;
 	const char *left, *right;
 
 	if (n == 1)
-		return arena_printf(b->e->arena, "%s[%d]", sums, first);
-	left = lane_total(b, sums, first, n / 2, lanes);
-	right = lane_total(b, sums, first + apart, n / 2, lanes);
-	return arena_printf(b->e->arena, n == lanes ? "%s + %s" : "(%s + %s)", left, right);
+		return arena_printf(e->arena, "%s[%d]", sums, first);
+	left = lane_total(e, sums, first, n / 2, lanes);
+	right = lane_total(e, sums, first + apart, n / 2, lanes);
+	return arena_printf(e->arena, n == lanes ? "%s + %s" : "(%s + %s)", left, right);
+}
+
+/* Its text is long, and compilers take long over each copy. */
+void write_add_lanes(struct emitter *e)
+{
+	write_blank(e);
+	write_comment(e, "The total of sums that ran side by side: halves of them are added, as vectors are.");
+	write_line(e, "static %s add_lanes(const %s lane[%d])", e->real, e->real, (int)SUM_LANES);
+	open_block(e, "{");
+	write_line(e, "return %s;", lane_total(e, "lane", 0, SUM_LANES, SUM_LANES));
+	close_block(e, "}");
 }
 
 /* The lanes start as the whole does. */
@@ -132,11 +143,18 @@ static const char *write_pair_of_lanes(struct body *b, const struct equation *eq
 	return name;
 }
 
-static void write_lane_end(struct body *b, const struct equation *eq, const char *name, const char *values,
-			   const char *lane, int lanes)
+static void write_lane_end(struct body *b, const struct stage *stage, const char *name, const char *values,
+			   const char *lane)
 {
+	const struct equation *eq = stage->eq;
+	bool behind_else = tile_of(stage, b->one_row); /* a routine would have no use where there are tiles */
+	int lanes = stage->lanes;
+
 	if (eq->red == RED_SUM) {
-		write_line(b->e, "%s += %s;", name, lane_total(b, values, 0, lanes, lanes));
+		write_line(b->e, "%s += %s;", name,
+			   lanes == SUM_LANES && !behind_else
+				   ? arena_printf(b->e->arena, "%s(%s)", help(b->e, HELP_ADD_LANES), values)
+				   : lane_total(b->e, values, 0, lanes, lanes));
 		return;
 	}
 	open_block(b->e, "for (int %s = 0; %s < %d; %s++) {", lane, lane, lanes > 8 ? lanes / 4 : lanes, lane);
@@ -187,7 +205,7 @@ static void write_lanes(struct body *b, struct accumulation *acc, const char *na
 		forget(b, m, true);
 		close_block(e, "}");
 	}
-	write_lane_end(b, eq, name, sums, lane, lanes);
+	write_lane_end(b, stage, name, sums, lane);
 }
 
 /* One loop makes as many terms as there are lanes: their sum. */
@@ -213,7 +231,7 @@ static const char *write_round(struct body *b, struct stage *stage)
 	write_line(e, "%s[%s] = %s;", terms, b->slot_name[slot], term_text(b, stage));
 	close_block(e, "}");
 	forget(b, m, true);
-	declare_constant(b, ELEM_REAL, name, lane_total(b, terms, 0, stage->lanes, stage->lanes));
+	declare_constant(b, ELEM_REAL, name, lane_total(b->e, terms, 0, stage->lanes, stage->lanes));
 	return name;
 }
 

@@ -8,7 +8,7 @@
 
 /* Keywords of C99 and C++, macros and functions that a declaration of ours must not hide, and our own. */
 static const char reserved[][17] = {
-	"INFINITY", "NAN", "NULL", "_Bool", "_Complex", "_Imaginary", "alignas", "alignof", "and", "and_eq", "asm",
+	"INFINITY", "NAN", "NULL", "_Bool", "_Complex", "_Imaginary", "add_lanes", "alignas", "alignof", "and", "and_eq", "asm",
 	"assert", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char", "char16_t", "char32_t",
 	"char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept", "const", "const_cast", "consteval",
 	"constexpr", "constinit", "continue", "decltype", "default", "delete", "divide", "do", "double", "double_t",

@@ -35,6 +35,8 @@ struct cut {
 	int whole, high; /* high: the slot of q, and behind it that of r */
 };
 
+enum { SUM_LANES = 16 };
+
 /* An equation within a group. Its loops are the group's shared ones and then `loop`, outermost first. */
 struct stage {
 	struct equation *eq;
@@ -50,7 +52,7 @@ struct stage {
 	int n_free;	      /* the first n_free of loop are free indices that run outside of the accumulation */
 	struct tile *tile;    /* NULL, or how a machine with vectors computes it; and where there is but one row: */
 	struct tile *row_tile; /* the same pointer where tiles do not care */
-	int lanes;	  /* DOT: partial sums that run side by side in the innermost loop; 1: none */
+	int lanes;	  /* DOT: partial results, of sums up to SUM_LANES, side by side in the innermost loop; 1: none */
 	int64_t from, to; /* written out: this range of elements of a row; to 0: all */
 	struct cut cut[MOST_CUTS]; /* of the nest of loops that begins here, outermost first */
 	int n_cut;

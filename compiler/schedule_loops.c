@@ -256,8 +256,8 @@ enum {
 static int lanes_for(const struct index *index)
 {
 	if (index->extent >= LONG_SUM)
-		return index->extent >= LONGER_SUM ? 16 : 8;
-	for (int lanes = 16; lanes >= 4 && !index->rows; lanes /= 2)
+		return index->extent >= LONGER_SUM ? SUM_LANES : 8;
+	for (int lanes = SUM_LANES; lanes >= 4 && !index->rows; lanes /= 2)
 		if (index->extent % lanes == 0)
 			return lanes;
 	return 1;
