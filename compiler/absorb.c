@@ -137,7 +137,8 @@ struct tensor *new_tensor(struct absorbing *w, const char *base, const char *rol
 
 	for (int d = 0; d < rank; d++)
 		axis[d] = (struct axis){index[d].extent, false};
-	t = graph_tensor(g, ROLE_VALUE, arena_printf(arena, "%s.%s", base, role), ELEM_REAL, false, rank, axis, w->eq->at);
+	t = graph_tensor(g, ROLE_VALUE, arena_printf(arena, "%s.%s", base, role), ELEM_REAL, false, rank, axis,
+			 w->eq->at);
 	t->layer = layer;
 	t->pass = arena_alloc(arena, sizeof(struct usage));
 	usage_of(t)->of_params = true;

@@ -78,9 +78,8 @@ struct expr *fold_ints(struct graph *g, enum ex op, const struct expr *a, const 
 {
 	int64_t value;
 
-	return a->op == EX_INT && b->op == EX_INT && compute_ints(op, a->integer, b->integer, &value)
-		       ? ex_int(g, value)
-		       : NULL;
+	return a->op == EX_INT && b->op == EX_INT && compute_ints(op, a->integer, b->integer, &value) ? ex_int(g, value)
+												      : NULL;
 }
 
 int64_t compute_integer(const struct expr *e, const int64_t *at, int *left)

@@ -126,9 +126,9 @@ const char *math_name(struct emitter *e, const char *name, int n_args)
 const char *help(struct emitter *e, enum helper helper)
 {
 	static const char *const names[] = {
-		[HELP_SMALLER] = "smaller", [HELP_LARGER] = "larger",	    [HELP_DIVIDE] = "divide",
-		[HELP_MODULO] = "modulo",   [HELP_RANDOM] = "random_words", [HELP_UNIFORM] = "uniform",
-		[HELP_NORMAL] = "normal",   [HELP_ERFINV] = "inverse_erf",  [HELP_SHARE] = "share_start",
+		[HELP_SMALLER] = "smaller",	[HELP_LARGER] = "larger",	[HELP_DIVIDE] = "divide",
+		[HELP_MODULO] = "modulo",	[HELP_RANDOM] = "random_words", [HELP_UNIFORM] = "uniform",
+		[HELP_NORMAL] = "normal",	[HELP_ERFINV] = "inverse_erf",	[HELP_SHARE] = "share_start",
 		[HELP_ADD_LANES] = "add_lanes",
 	};
 

@@ -1,6 +1,6 @@
 /* emit_tile.h - what the files that write tiles share: emit_tile.c the loops around calls of one routine, emit_panel.c
- * operands in the order in which tiles read them, emit_epilogue.c what follows them, emit_tile_call.c calls of the runtime's routine, emit_tile_routine.c
- * the routine for files of C. */
+ * operands in the order in which tiles read them, emit_epilogue.c what follows them, emit_tile_call.c calls of the
+ * runtime's routine, emit_tile_routine.c the routine for files of C. */
 #ifndef NNC_EMIT_TILE_H
 #define NNC_EMIT_TILE_H
 

@@ -2,8 +2,8 @@
  *
  * Equations become groups (schedule_groups.c), groups get their shape (schedule_shape.c), and every public function
  * of the generated C runs those that it needs, in order. */
-#include "place.h"
 #include "schedule.h"
+#include "place.h"
 
 #include <string.h>
 

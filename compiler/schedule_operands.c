@@ -257,8 +257,7 @@ static bool has_tile(struct operands *w, const struct equation *last)
 		struct equation *eq = i < 0 ? (struct equation *)last : w->added.item[i];
 
 		if (eq->red == RED_SUM &&
-		    tile_cycles(w->p, make_term(w->g, eq, w->steps), w->part, 0, false, INFINITY, &dot) <
-			    INFINITY)
+		    tile_cycles(w->p, make_term(w->g, eq, w->steps), w->part, 0, false, INFINITY, &dot) < INFINITY)
 			return true;
 	}
 	return false;

@@ -19,10 +19,10 @@
 #include <string.h>
 
 enum {
-	MOST_VALUES = 64,  /* at which the tests on an index may change */
-	MOST_TRIED = 2048, /* values of an index with which a test is tried */
+	MOST_VALUES = 64,    /* at which the tests on an index may change */
+	MOST_TRIED = 2048,   /* values of an index with which a test is tried */
 	MOST_OPERATORS = 64, /* of a test, to be computed directly */
-	MOST_PARTS = 27	   /* pieces of all loops of a nest together */
+	MOST_PARTS = 27	     /* pieces of all loops of a nest together */
 };
 
 /* ---- tests ---- */

@@ -74,7 +74,8 @@ struct reach {
 	bool conflict; /* they are too many for the sets of the cache that they share */
 };
 
-/* Sets that addresses so many lines apart come to. SETS is a power of 2, and so is what it has in common with any number.
+/* Sets that addresses so many lines apart come to. SETS is a power of 2, and so is what it has in common with any
+ * number.
  */
 static int64_t sets_met(int64_t lines)
 {
@@ -280,7 +281,7 @@ static double bring_cost(const struct problem *p, const struct around *around, c
 	a = c->panel == PANEL_A || a_span * real > a ? a : a_span * real;
 	b = c->panel == PANEL_B || b_span * real > b ? b : b_span * real;
 	room = !adds_up(c) || a + b <= BOTH; /* parts of sums are as short as it takes */
-	if (conflict_b) /* each step is another line, whatever a tile takes of it */
+	if (conflict_b)			     /* each step is another line, whatever a tile takes of it */
 		b = larger(b, around->b.steps * LINE);
 	keep_a = a <= KEPT && room && !conflict_a && c->panel != PANEL_B;
 	keep_b = b <= KEPT && room && !conflict_b && c->panel != PANEL_A;
@@ -412,8 +413,7 @@ static double least_step(const struct choice *c, int cols, int most, const struc
 	const double rounding = 1 - 1e-9;
 	double share = (double)cols / most, adds = cols * (target->fused ? 0.5 : 1);
 
-	return rounding *
-	       (larger(adds, 0.5 + 0.5 * share) + column_cost(target) * share + row_cost(target, c->dot));
+	return rounding * (larger(adds, 0.5 + 0.5 * share) + column_cost(target) * share + row_cost(target, c->dot));
 }
 
 double find_rate(const struct machine *target)

@@ -457,9 +457,10 @@ END_TEST
 /* A result may lie where a value was that only what stands before it in the loop reads. */
 START_TEST(results_replace_what_is_read_before)
 {
-	const char *text = function(c_of(build("input x[40]\nh = x -> a: dense(50) -> gelu\ny = h -> b: dense(3)\noutput y\n"
-					       "loss sum(y^2)\ntrain sgd(lr=0.1) batch=4\n")),
-				    "compute_a_y_slope");
+	const char *text =
+		function(c_of(build("input x[40]\nh = x -> a: dense(50) -> gelu\ny = h -> b: dense(3)\noutput y\n"
+				    "loss sum(y^2)\ntrain sgd(lr=0.1) batch=4\n")),
+			 "compute_a_y_slope");
 
 	ck_assert_ptr_nonnull(strstr(text, "const double y = h["));
 	ck_assert_ptr_null(strstr(text, "y_sum"));
