@@ -9,17 +9,16 @@ TILE_INLINE void add_NUMBER(const struct tile *tile, int rows, int cols, int rep
 	const int n = rows * cols, first = TILE_STEPS == 1 && tile->ask && repeat >= rows ? rows : 0;
 	vector_NUMBER sum[32], factor[28];
 
-	TILE_UNROLL
-	for (int i = 0; i < n; i++)
-		sum[i] = (vector_NUMBER){0};
-	if (first) {
-		sums_NUMBER(tile, 0, rows, cols, first, a, b, sum, t, cols);
-	} else {
+	if (!first) {
 		TILE_UNROLL
 		for (int i = 0; i < n; i++)
 			__builtin_prefetch(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
 					   TILE_AT(tile->t_col, i % cols, tile->split[1]), 1);
 	}
+	TILE_UNROLL
+	for (int i = 0; i < 32; i++)
+		sum[i] = (vector_NUMBER){0};
+	sums_NUMBER(tile, 0, rows, cols, first, a, b, sum, t, cols);
 	sums_NUMBER(tile, 0, rows, cols, repeat - first, a + first * tile->a_sum[3], b + first * tile->b_sum[3], sum, NULL, 0);
 	TILE_UNROLL
 	for (int c = 0; c < cols; c++)

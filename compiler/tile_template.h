@@ -72,22 +72,17 @@ TILE_INLINE void tail_NUMBER(const struct tile *tile, int rows, int cols, const 
 }
 
 /* The sums of rows x cols results, added to what sum is. At each step of them lines are asked for, a vector apart, that
- * will be read later; at many steps at a time, all that lies side by side. More sums than one: all have values. */
+ * will be read later; at many steps at a time, all that lies side by side. */
 TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
 			    const REAL *restrict b, vector_NUMBER sum[32], const REAL *ask, int lines)
 {
 	/* where there is but one sum, it is the outermost */
 	const int inner = tile->trips[0] * tile->trips[1] * tile->trips[2] > 1 || tile->tail ? 0 : 3;
 	const int trips = inner ? repeat : tile->trips[0];
-	int k3 = 0;
 
-	do { /* each at least once: compilers see at once which are no loops */
-		int k2 = 0;
-
-		do {
-			int k1 = 0;
-
-			do {
+	for (int k3 = 0; k3 < (inner ? 1 : repeat); k3++)
+		for (int k2 = 0; k2 < tile->trips[2]; k2++)
+			for (int k1 = 0; k1 < tile->trips[1]; k1++) {
 				const REAL *pa = a + k3 * tile->a_sum[3] + k2 * tile->a_sum[2] + k1 * tile->a_sum[1];
 				const REAL *pb = b + k3 * tile->b_sum[3] + k2 * tile->b_sum[2] + k1 * tile->b_sum[1];
 				int k = 0;
@@ -99,9 +94,7 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 				if (dot && tile->tail)
 					tail_NUMBER(tile, rows, cols, pa + trips * tile->a_sum[0],
 						    pb + trips * tile->b_sum[0], sum);
-			} while (++k1 < tile->trips[1]);
-		} while (++k2 < tile->trips[2]);
-	} while (++k3 < (inner ? 1 : repeat));
+			}
 }
 
 TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
@@ -110,11 +103,10 @@ TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int col
 	const int n = rows * cols;
 	/* of a dot product: results that lie side by side, in vectors */
 	const int whole = cols == 1 && tile->t_row[0] == 1 && tile->split[0] >= rows ? n / lanes_NUMBER : 0;
-	const int set = dot ? 32 : n; /* pairs of sums may need some more */
 	vector_NUMBER sum[32];
 
 	TILE_UNROLL
-	for (int i = 0; i < set; i++)
+	for (int i = 0; i < 32; i++)
 		sum[i] = (vector_NUMBER){0};
 	if (tile->adds) {
 		TILE_UNROLL
