@@ -128,6 +128,10 @@ printf 'input x[37]\ntarget q[5]\ny = x -> a: dense(29) -> relu -> b: dense(5) -
 gcc -O2 -fno-trapping-math -c flat.c -fopt-info-vec 2>&1 | sed -n 's/^flat.c:\([0-9]*\):.*/\1/p' | sort -u >vectors
 grep -n 'lane < 64' flat.c | cut -d: -f1 | sort | comm -13 vectors - >plain
 [ ! -s plain ] && grep -q 'lane < 64' flat.c || fail "no vectors at these lines: $(cat plain)"
+# No loop that a tile does not run worries gcc, which follows it all the way.
+printf 'input x[512]\ntarget q[10]\ny = x -> dense(10)\nloss mse(y, q)\noutput y\ntrain sgd(lr=0.1) batch=1\n' >deep.nn
+"$NNC" --target=avx2 deep.nn -o deep.c
+[ "$(uname -m)" != x86_64 ] || gcc -O3 -march=haswell -Werror -c deep.c || fail "gcc -O3 warns of a tile"
 # clang makes no scatters of a flat loop, as it does where it can unroll what runs in a round.
 [ "$(uname -m)" != x86_64 ] || clang -O3 -mavx512f -S flat.c -o flat.s
 ! grep -s vscatter flat.s || fail "clang scatters the elements of a flat loop"
