@@ -3,8 +3,8 @@
  *
  * Threads meet before a call that touches memory which another thread has written since they met last, or writes what
  * another may still read. Two calls on the samples of a thread touch nothing of another one's, where rows are as long
- * and lie in the same place; neither do two calls that the same thread does alone. The plan
- * has put calls into phases for which that is so; here it is seen in the memory as well. */
+ * and lie in the same place; neither do two calls that the same thread does alone. The plan has put calls into phases
+ * for which that is so; here it is seen in the memory as well. */
 #include "emit_calls.h"
 
 #include <string.h>

@@ -96,7 +96,7 @@ static bool makes(const struct group *group, const struct expr *read)
 /* Bytes that memory for all samples takes. */
 static double bytes_of(const struct program *p, const struct tensor *t)
 {
-	return (double)memory_size(root_of(t)) * (p->g->ctx->options->real == NNC_FLOAT ? 4 : 8);
+	return (double)(memory_size(root_of(t)) * real_size(p->g));
 }
 
 /* Whether maps touch what is larger than half of the second cache, the sum apart, of which the last takes the place. */
@@ -120,7 +120,6 @@ static bool is_good_block(const struct program *p, const struct tile *tile, int 
 			  bool far)
 {
 	const struct equation *eq = sum->eq;
-	int real_size = p->g->ctx->options->real == NNC_FLOAT ? 4 : 8;
 
 	for (int t = 0; t < p->n_machine; t++) {
 		int64_t run = block_extent(tile, level, eq, eq->nfree - 1, t), block = 1;
@@ -128,7 +127,7 @@ static bool is_good_block(const struct program *p, const struct tile *tile, int 
 		for (int s = 0; s < eq->nfree; s++)
 			block *= is_step(eq, sum->n_steps, s) ? 1 : block_extent(tile, level, eq, s, t);
 		if ((run % p->machine[t].lanes && run < LEAST_RUN) || (far && run < LONG_RUN) || block < LEAST_BLOCK ||
-		    block * real_size > MOST_BYTES)
+		    block * real_size(p->g) > MOST_BYTES)
 			return false;
 	}
 	return true;
