@@ -95,6 +95,8 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 					tail_NUMBER(tile, rows, cols, pa + trips * tile->a_sum[0],
 						    pb + trips * tile->b_sum[0], sum);
 			}
+	/* what is read behind the sums stays behind them: held in registers from before, it would take theirs */
+	__asm__ volatile("" ::: "memory");
 }
 
 TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
