@@ -162,7 +162,7 @@ static size_t visit_states(struct embedding *m, struct graph *g, char *at, numbe
 	for (int pass = 0; pass < 2; pass++)
 		for (int i = 0; i < g->tensors.n; i++) {
 			struct tensor *t = g->tensors.item[i];
-			size_t element = t->elem == ELEM_REAL ? m->real : 4;
+			size_t element = t->elem == ELEM_REAL ? m->real : INTEGER_SIZE;
 
 			if (t->role != (pass ? ROLE_STATE : ROLE_SETTING) || is_optimiser_state(t))
 				continue;
@@ -254,7 +254,7 @@ static void drop_unused(struct embedding *m)
 struct graph *embed_weights(struct graph *g, const void **weights, const void **state)
 {
 	const nnc_options *options = g->ctx->options;
-	struct embedding m = {.from = g, .arena = &g->ctx->arena, .real = options->real == NNC_FLOAT ? 4 : 8};
+	struct embedding m = {.from = g, .arena = &g->ctx->arena, .real = (size_t)real_size(g)};
 	char *blob;
 
 	if (!*weights || !*state || !options->inference_only || options->no_simplify || options->real == NNC_QUAD ||

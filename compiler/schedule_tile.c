@@ -36,7 +36,7 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 		[TARGET_SSE2] = {16, 16, false},
 		[TARGET_NEON] = {16, 32, true},
 	};
-	int real_size = p->g->ctx->options->real == NNC_FLOAT ? 4 : 8;
+	int bytes = (int)real_size(p->g);
 	int only = (int)p->g->ctx->options->target - NNC_TARGET_AVX512;
 
 	if (tiles) {
@@ -55,7 +55,7 @@ void find_machines(struct program *p, const nnc_tiles *tiles)
 	}
 	for (int t = 0; t < TARGET_COUNT && !tiles; t++)
 		if (only < 0 || only == t)
-			p->machine[p->n_machine++] = (struct machine){.lanes = known[t].bytes / real_size,
+			p->machine[p->n_machine++] = (struct machine){.lanes = known[t].bytes / bytes,
 								      .registers = known[t].registers,
 								      .fused = known[t].fused,
 								      .rows = LARGEST_SIDE,
@@ -415,7 +415,7 @@ static double choose_tile(struct problem *p, uint64_t open, bool one_row, double
 	const struct tile_memo *memo;
 	double work = 1;
 
-	p->real_size = p->g->ctx->options->real == NNC_FLOAT ? 4 : 8;
+	p->real_size = (int)real_size(p->g);
 	p->strict = p->g->ctx->options->fp == NNC_FP_STRICT;
 	if (!find_problem(p, open, one_row))
 		return INFINITY;

@@ -1,5 +1,6 @@
 /* schedule_tile.h - what the files that plan tiles share: schedule_tile.c finds the problem and goes through the
- * choices, schedule_tile_cost.c says what one costs, schedule_tile_loops.c puts the loops around it. */
+ * choices, schedule_tile_size.c the sizes of one, schedule_tile_cost.c says what they cost, schedule_tile_loops.c puts
+ * the loops around it. */
 #ifndef NNC_SCHEDULE_TILE_H
 #define NNC_SCHEDULE_TILE_H
 
@@ -77,18 +78,18 @@ static inline int64_t sum_rank(const struct problem *p, const struct choice *c, 
 	return x->rows ? INT64_MAX : llabs(x->a) + llabs(x->b);
 }
 
-/* schedule_tile_cost.c: the best sizes for a choice on a target, if all its tiles take less than so many cycles; what they
- * take, or INFINITY where there are none. */
+/* schedule_tile_size.c: the best sizes for a choice on a target, if all its tiles take less than so many cycles; what
+ * they take, or INFINITY where there are none. */
 double best_size(const struct problem *p, const struct choice *c, const struct machine *target, double least,
 		 struct tile_size *best);
 /* machine.rate of a machine that has all else. */
 double find_rate(const struct machine *target);
-/* Whether the copy of B turns it: the innermost sum lies side by side there, columns do not. */
+/* schedule_tile_cost.c: whether the copy of B turns it: the innermost sum lies side by side there, columns do not. */
 bool is_turned(const struct problem *p, const struct choice *c);
 /* Whether vectors may lie along the samples. */
 bool may_cross(const struct problem *p, const struct choice *c);
-/* Steps of the innermost sum by which a tile asks for B before it reads it, where these are long, or share few sets of the
- * cache, half of which they fill at most; else 0. */
+/* Steps of the innermost sum by which a tile asks for B before it reads it, where these are long, or share few sets of
+ * the cache, half of which they fill at most; else 0. */
 int steps_ahead(const struct problem *p, const struct choice *c);
 
 /* Whether the innermost loop's tiles read the same of B, so little of it that it stays in the first cache. */
@@ -101,8 +102,8 @@ struct tensor *make_panel(const struct problem *p, struct tile *tile);
 
 /* schedule_tile_loops.c: the order of the tile's sums; false where it cannot run them. */
 bool order_sums(const struct problem *p, const struct choice *c, struct tile *tile);
-/* The loop whose next round reads from far what lies side by side: rows that vectors across samples read in place, or what
- * is copied into the next panel. -1: there is none. */
+/* The loop whose next round reads from far what lies side by side: rows that vectors across samples read in place, or
+ * what is copied into the next panel. -1: there is none. */
 int asked_loop(const struct problem *p, const struct tile *tile);
 /* The loops around the tile of a choice, whose sizes it has, in the best order. */
 void order_loops(const struct problem *p, const struct choice *c, struct tile *tile);
