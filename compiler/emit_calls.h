@@ -66,8 +66,10 @@ const char *field_text(struct public_call *c, const char *base, const struct ten
 /* Where a storage is, as C. */
 const char *storage_text(struct public_call *c, const struct pointer *pointer);
 
-/* emit_calls.c */
+/* emit_invocation.c: the calls of a public function; one of them, and all in the loops of their scans, as C. */
+void collect_invocations(struct public_call *c);
 void write_invocation(struct public_call *c, const struct invocation *call);
+void write_invocations(struct public_call *c);
 
 /* emit_strip.c */
 int write_strip(struct public_call *c, const struct invocation *call); /* how many invocations it is */
@@ -79,7 +81,8 @@ int write_sweep(struct public_call *c, const struct invocation *call); /* how ma
 /* What a call for a block is given as an argument. */
 const char *block_start(struct public_call *c, const struct invocation *call, const struct arg *arg);
 
-/* emit_team.c: what a thread does of the step, and when it waits for the others; the start of what one does at the end. */
+/* emit_team.c: what a thread does of the step, and when it waits for the others; the start of what one does at the end.
+ */
 void write_shares(struct public_call *c);
 void open_finish(struct public_call *c);
 /* What a call for a share is given as an argument. */

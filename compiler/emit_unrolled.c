@@ -2,9 +2,8 @@
  *
  * Indices are replaced by numbers, so that the expressions simplify themselves: guards that hold vanish, terms that
  * are 0 are left out. Within the loop over rows the pointers move on, so that subscripts are plain numbers. */
-#include "emit_parts.h"
+#include "emit_unrolled.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { LINES_TO_CLEAR = 8 /* elements; more are cleared by memset */ };
@@ -14,51 +13,9 @@ struct text_list {
 	int n, room;
 };
 
-/* The values of a stage's slots, NULL where a slot stays an index (rows, steps of scans). */
-struct place_values {
-	struct expr *slot[64];
-	int64_t value[64];
-};
-
-static bool is_row(const struct body *b, const struct equation *eq, int slot)
-{
-	return eq->index[slot].rows && !b->one_row;
-}
-
-static bool stays_index(const struct body *b, const struct equation *eq, int slot)
-{
-	return is_row(b, eq, slot) || is_step(eq, count_steps(b->group), slot);
-}
-
 static const char *rows_text(const struct body *b)
 {
 	return has_run_time_rows(b->group) ? "n" : arena_printf(b->e->arena, "%lld", (long long)b->e->g->batch);
-}
-
-static void set_value(struct body *b, struct place_values *v, const struct equation *eq, int slot, int64_t value)
-{
-	v->value[slot] = value;
-	v->slot[slot] = stays_index(b, eq, slot) ? NULL : ex_int(b->e->g, value);
-}
-
-static int64_t rounds(const struct index *index) { return index->rows ? 1 : index->extent; }
-
-/* The next combination of the slots listed, the last one fastest; false after the last. */
-static bool advance(struct body *b, struct place_values *v, const struct equation *eq, const int *slots, int n)
-{
-	for (int k = n - 1; k >= 0; k--) {
-		if (v->value[slots[k]] + 1 < rounds(&eq->index[slots[k]])) {
-			set_value(b, v, eq, slots[k], v->value[slots[k]] + 1);
-			return true;
-		}
-		set_value(b, v, eq, slots[k], 0);
-	}
-	return false;
-}
-
-static struct expr *value_at(struct body *b, const struct equation *eq, const struct place_values *v)
-{
-	return ex_substitute(b->e->g, eq->value, v->slot, eq->n);
 }
 
 static int64_t element_at(const struct equation *eq, const struct place_values *v)
@@ -84,167 +41,9 @@ static const char *target_at(struct body *b, const struct equation *eq, const st
 static bool sums_rows(const struct body *b, const struct equation *eq)
 {
 	for (int s = eq->nfree; s < eq->n; s++)
-		if (is_row(b, eq, s))
+		if (is_row_slot(b, eq, s))
 			return true;
 	return false;
-}
-
-/* The bound slots but rows, in the order of the stage's loops. */
-static int bound_slots(const struct body *b, const struct stage *stage, int *slots)
-{
-	int n = 0;
-
-	for (int k = 0; k < stage->n_loop; k++)
-		if (stage->loop[k] >= stage->eq->nfree && !is_row(b, stage->eq, stage->loop[k]))
-			slots[n++] = stage->loop[k];
-	return n;
-}
-
-static bool is_neutral_value(enum reducer red, const struct expr *e)
-{
-	return (red == RED_SUM && ex_is_num(e, 0)) || (red == RED_PROD && ex_is_num(e, 1));
-}
-
-/* The function that each of the terms is, where compilers can make vectors of its calls; NULL: there is none. */
-static const char *shared_function(struct body *b, const expr_list *terms)
-{
-	enum { PAYS = 8 /* terms from which on an array is no detour */ };
-	const struct expr *first = terms->item[0];
-
-	if (terms->n < PAYS || b->e->options->tiles || first->elem != ELEM_REAL || first->n != 1)
-		return NULL;
-	for (int i = 1; i < terms->n; i++)
-		if (terms->item[i]->op != first->op)
-			return NULL;
-	return fast_math_name(b->e, ex_name(first->op));
-}
-
-/* The terms, one function of different values, which is computed in a loop over them. */
-static const char *called_terms(struct body *b, const struct equation *eq, const expr_list *terms, const char *function)
-{
-	struct emitter *e = b->e;
-	const char *name = new_name(e, &b->scope, arena_printf(e->arena, "%s_term", base_name(b, eq->tensor)));
-	const char *k = new_name(e, &b->scope, "k");
-	struct text values = {.arena = e->arena}, out = {.arena = e->arena};
-	expr_list args = {0};
-
-	for (int i = 0; i < terms->n; i++)
-		list_add(e->arena, &args, terms->item[i]->arg[0]);
-	write_temps(b, args.item, args.n, TEMPS_HERE);
-	for (int i = 0; i < args.n; i++) {
-		text_printf(&values, "%s%s", i ? ", " : "", expr_text(b, args.item[i]));
-		text_printf(&out, "%s%s[%d]", i == 0 ? "" : eq->red == RED_SUM ? " + " : " * ", name, i);
-	}
-	write_line(e, "%s %s[%d] = {%s};", e->real, name, args.n, values.at);
-	open_block(e, "for (int %s = 0; %s < %d; %s++) {", k, k, args.n, k);
-	write_line(e, "%s[%s] = %s(%s[%s]);", name, k, function, name, k);
-	close_block(e, "}");
-	return out.at;
-}
-
-/* The terms of one element of a sum or product, joined; NULL: there are none. */
-static const char *joined_terms(struct body *b, const struct stage *stage, struct place_values *v)
-{
-	const struct equation *eq = stage->eq;
-	struct text out = {.arena = b->e->arena};
-	expr_list terms = {0};
-	int slots[64], n = bound_slots(b, stage, slots);
-	bool sum = eq->red == RED_SUM;
-	const char *function;
-
-	for (int k = 0; k < n; k++)
-		set_value(b, v, eq, slots[k], 0);
-	do {
-		struct expr *term = value_at(b, eq, v);
-
-		if (!is_neutral_value(eq->red, term))
-			list_add(b->e->arena, &terms, term);
-	} while (advance(b, v, eq, slots, n));
-	if (!terms.n)
-		return NULL;
-	if ((function = shared_function(b, &terms)))
-		return called_terms(b, eq, &terms, function);
-	write_temps(b, terms.item, terms.n, TEMPS_HERE);
-	for (int i = 0; i < terms.n; i++) {
-		struct expr *term = terms.item[i];
-		bool minus = sum && i > 0 && term->op == EX_NEG;
-
-		if (i > 0)
-			text_add(&out, minus ? " - " : sum ? " + " : " * ");
-		print_c(b, &out, minus ? term->arg[0] : term, terms.n == 1 ? 0 : !sum ? 13 + (i > 0) : i > 0 ? 13 : 12);
-	}
-	return out.at;
-}
-
-/* "_3_0": which element, for names. */
-static const char *element_suffix(struct body *b, const struct equation *eq, const struct place_values *v)
-{
-	struct text out = {.arena = b->e->arena};
-
-	for (int s = 0; s < eq->nfree; s++)
-		if (!eq->index[s].rows && eq->index[s].extent > 1 && !is_step(eq, count_steps(b->group), s))
-			text_printf(&out, "_%lld", (long long)v->value[s]);
-	return out.at;
-}
-
-static const char *element_name(struct body *b, const struct stage *stage, const struct place_values *v)
-{
-	const char *suffix = element_suffix(b, stage->eq, v);
-	const char *base = base_name(b, stage->eq->tensor);
-
-	return new_name(b->e, &b->scope, suffix ? arena_printf(b->e->arena, "%s%s", base, suffix) : base);
-}
-
-/* Statements for the largest of the terms of one element, and which it is. */
-static const char *extreme_term(struct body *b, const struct stage *stage, struct place_values *v)
-{
-	const struct equation *eq = stage->eq;
-	int slots[64], n = bound_slots(b, stage, slots);
-	bool which = eq->red == RED_ARGMAX || eq->red == RED_ARGMIN, first = true;
-	const char *name = element_name(b, stage, v), *best = which ? new_name(b->e, &b->scope, "best") : name;
-	int winner = 0;
-
-	for (int k = 0; k < n; k++)
-		set_value(b, v, eq, slots[k], 0);
-	do {
-		struct expr *term = value_at(b, eq, v);
-		const char *text;
-
-		write_temps(b, &term, 1, TEMPS_HERE);
-		text = expr_text(b, term);
-		if (first) {
-			if (which)
-				write_line(b->e, "int32_t %s = 0;", name);
-			write_line(b->e, "%s %s = %s;", eq->value->elem == ELEM_REAL ? b->e->real : "int32_t", best,
-				   text);
-		} else {
-			write_accumulate(b, eq, name, best, text,
-					 which ? arena_printf(b->e->arena, "%d", winner) : NULL);
-		}
-		first = false;
-		winner++;
-	} while (advance(b, v, eq, slots, n));
-	return name;
-}
-
-static bool is_joined(const struct equation *eq) { return eq->red == RED_SUM || eq->red == RED_PROD; }
-
-/* Its value is made in a variable of its own. */
-static bool is_variable(const struct equation *eq) { return eq->red != RED_NONE && !is_joined(eq); }
-
-/* The value of one element as text that can stand on the right of an assignment; what it needs is written before. */
-static const char *element_value(struct body *b, const struct stage *stage, struct place_values *v)
-{
-	struct expr *value;
-	const char *text;
-
-	if (is_joined(stage->eq))
-		return (text = joined_terms(b, stage, v)) ? text : neutral_start(b, stage->eq);
-	if (stage->eq->red != RED_NONE)
-		return extreme_term(b, stage, v);
-	value = value_at(b, stage->eq, v);
-	write_temps(b, &value, 1, TEMPS_HERE);
-	return expr_text(b, value);
 }
 
 struct pending {
@@ -293,12 +92,12 @@ static int start_elements(struct body *b, const struct stage *stage, struct plac
 
 	memset(v, 0, sizeof *v);
 	for (int s = 0; s < eq->n; s++)
-		set_value(b, v, eq, s, 0);
+		set_place(b, v, eq, s, 0);
 	for (int s = 0; s < eq->nfree; s++)
 		if (!eq->index[s].rows && !is_step(eq, count_steps(b->group), s))
 			slots[n++] = s;
 	for (int k = n - 1; k >= 0; k--) {
-		set_value(b, v, eq, slots[k], at % eq->index[slots[k]].extent);
+		set_place(b, v, eq, slots[k], at % eq->index[slots[k]].extent);
 		at /= eq->index[slots[k]].extent;
 	}
 	return n;
@@ -330,7 +129,7 @@ static void start_row_sums(struct body *b, const struct stage *stage, struct tex
 			write_line(b->e, "%s = %s;", name, neutral_start(b, eq));
 		}
 		list_add(b->e->arena, targets, name);
-	} while (++element != stage->to && advance(b, &v, eq, slots, n));
+	} while (++element != stage->to && advance_place(b, &v, eq, slots, n));
 }
 
 /* A sum over the rows: every element starts at 0 and takes in each row. */
@@ -346,7 +145,7 @@ static void write_row_sums(struct body *b, int at)
 	struct mark m;
 
 	b->eq = eq;
-	while (!is_row(b, eq, rows))
+	while (!is_row_slot(b, eq, rows))
 		rows++;
 	start_row_sums(b, stage, &targets);
 	hoist_terms(b, at, at + 1);
@@ -362,7 +161,7 @@ static void write_row_sums(struct body *b, int at)
 		if (!terms) /* every one is 0 */
 			continue;
 		write_accumulate(b, eq, target, target, terms, NULL);
-	} while (++element != stage->to && advance(b, &v, eq, slots, n));
+	} while (++element != stage->to && advance_place(b, &v, eq, slots, n));
 	close_block(e, "}");
 	forget(b, m, true);
 	b->slot_name[rows] = NULL;
@@ -380,7 +179,7 @@ static void write_elements(struct body *b, int at, int end)
 		struct place_values here = v;
 
 		write_element(b, at, end, &here);
-	} while (++element != stage->to && advance(b, &v, stage->eq, slots, n));
+	} while (++element != stage->to && advance_place(b, &v, stage->eq, slots, n));
 }
 
 /* Pointers to rows may move on if every access is to the row of the loop. */
@@ -428,7 +227,7 @@ void write_unrolled(struct body *b)
 
 	start_stage(b, first, 0);
 	hoist_terms(b, 0, group->stages.n);
-	if (group->depth > 0 && is_row(b, first, 0))
+	if (group->depth > 0 && is_row_slot(b, first, 0))
 		blocks = open_rows(b, first);
 	for (int at = 0; at < group->stages.n;) {
 		int end = at + 1;
