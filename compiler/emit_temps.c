@@ -118,8 +118,7 @@ bool is_safe(const struct body *b, const struct expr *e)
 
 static bool own_cost(const struct expr *e)
 {
-	return e->op == EX_DIV || e->op == EX_POW || (e->op >= EX_EXP && e->op <= EX_SQRT) || e->op == EX_FLOORDIV ||
-	       e->op == EX_MOD;
+	return is_slow_function(e->op) || e->op == EX_DIV || e->op == EX_POW || e->op == EX_FLOORDIV || e->op == EX_MOD;
 }
 
 /* How often the text of argument i of e stands in the text of e. */

@@ -30,6 +30,12 @@ void ex_visit_reads(struct graph *g, struct expr *e, void (*fn)(void *user, stru
 
 _Static_assert(EX_COUNT <= 64, "expr.ops has a bit for each");
 static inline bool ex_has(const struct expr *e, enum ex op) { return e->ops >> op & 1; }
+/* A function of a real number that takes longer than arithmetic; and whether one is in e. */
+static inline bool is_slow_function(enum ex op) { return op >= EX_EXP && op <= EX_SQRT; }
+static inline bool has_slow_function(const struct expr *e)
+{
+	return e->ops >> EX_EXP & (((uint64_t)2 << (EX_SQRT - EX_EXP)) - 1);
+}
 
 /* Functions and arithmetic of real numbers; false where op is neither. */
 bool compute1(enum ex op, double x, double *out);

@@ -27,11 +27,6 @@ struct sloping {
 	int left; /* operators that may still be looked at */
 };
 
-static bool takes_long(const struct expr *e)
-{
-	return e->elem == ELEM_REAL && e->op >= EX_EXP && e->op <= EX_SQRT && e->slots;
-}
-
 static void sort_read(void *user, struct expr *read)
 {
 	struct sloping *w = user;
@@ -103,7 +98,7 @@ static void note_function(void *user, struct expr *e)
 {
 	struct functions *f = user;
 
-	if (takes_long(e))
+	if (is_slow_function(e->op) && e->slots)
 		list_add(&f->g->ctx->arena, &f->met, e);
 }
 
@@ -201,8 +196,7 @@ bool find_slopes_early(struct graph *g)
 		struct equation *eq = backward->item[i];
 
 		if (eq->kind == EQ_MAP && eq->red == RED_NONE && eq->tensor->elem == ELEM_REAL &&
-		    (ex_has(eq->value, EX_ERF) || ex_has(eq->value, EX_EXP) || ex_has(eq->value, EX_TANH) ||
-		     ex_has(eq->value, EX_LOG)))
+		    has_slow_function(eq->value))
 			moved |= move_slope(g, eq);
 	}
 	return moved;
