@@ -77,6 +77,7 @@ const char *describe_library(struct context *ctx, const char *name)
 		return text.at;
 	const char *near = name ? nearest_name(name, names.item, names.n) : NULL;
 	report_error(ctx, (struct span){0}, "the standard library has no '%s'%s%s%s", name ? name : "",
-		     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+		     near ? "; did you mean '" : "; --help=std prints all that it has", near ? near : "",
+		     near ? "'?" : "");
 	return NULL;
 }

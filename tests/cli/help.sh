@@ -14,3 +14,7 @@ for name in $(sed -n 's/^\(def\|optimizer\|init\) *\([A-Za-z_0-9]*\)(.*/\2/p' "$
 done
 grep -q 'dense(\[1, 2\], 1' std || fail "--help=std shows no examples"
 "$NNC" --help=softmax | grep -q softmax || fail "--help=softmax"
+"$NNC" --help=softmx 2>err && fail "--help=softmx succeeds"
+grep -q "did you mean 'softmax'" err || fail "--help=softmx: $(cat err)"
+"$NNC" --help=nothing_like_it 2>err && fail "--help of what there is not succeeds"
+grep -q -e '--help=std' err || fail "--help of what there is not: $(cat err)"
