@@ -61,31 +61,14 @@ static void check_rows(run_float *run, int rows, int n, int from_step, int to_st
 {
 	enum { FROM, TO, MOST = 60 * 40 * 3 };
 	const int apart = n * from_step + 3, to_apart = n * to_step + 1;
-	const int32_t program[] = {1,
-				   0,
-				   NN_MAP_SPACE | 13 << 8,
-				   2,
-				   0,
-				   10,
-				   rows,
-				   n,
-				   2,
-				   FROM,
-				   apart,
-				   from_step,
-				   TO,
-				   to_apart,
-				   to_step,
-				   NN_MAP_LOAD | 5 << 8,
-				   NN_MAP_REGISTER,
-				   FROM,
-				   apart,
-				   from_step,
-				   NN_MAP_STORE | 5 << 8,
-				   NN_MAP_REGISTER,
-				   TO,
-				   to_apart,
-				   to_step};
+	const struct {
+		int32_t slots[2], space[13], load[5], store[5];
+	} program = {
+		{1, 0},
+		{NN_MAP_SPACE | 13 << 8, 2, 0, 10, rows, n, 2, FROM, apart, from_step, TO, to_apart, to_step},
+		{NN_MAP_LOAD | 5 << 8, NN_MAP_REGISTER, FROM, apart, from_step},
+		{NN_MAP_STORE | 5 << 8, NN_MAP_REGISTER, TO, to_apart, to_step},
+	};
 	float *from = malloc(MOST * sizeof *from), *to = malloc(MOST * sizeof *to), *want = malloc(MOST * sizeof *want);
 	for (int i = 0; i < MOST; i++) {
 		from[i] = (float)i;
@@ -94,7 +77,7 @@ static void check_rows(run_float *run, int rows, int n, int from_step, int to_st
 	for (int i = 0; i < rows; i++)
 		for (int k = 0; k < n; k++)
 			want[i * to_apart + k * to_step] = from[i * apart + k * from_step];
-	run(program, 0, 0, NULL, 2, (float *[]){from, to});
+	run((const int32_t *)&program, 0, 0, NULL, 2, (float *[]){from, to});
 	int at = 0; /* an assertion writes to a pipe: one, not thousands */
 	while (at < MOST && to[at] == want[at])
 		at++;
