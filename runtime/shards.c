@@ -24,7 +24,7 @@ enum {
 	STRICT_SHARDS = 8,
 	LEAST_SPLIT = 2000000, /* multiply-adds of a batch for a thread: a few of the times that it takes to meet */
 	LEAST_SHARE = 6000000, /* of a shared step, in which they meet more often */
-	LEAST_ROWS = 16	       /* and rows: each reads all weights, whatever its rows */
+	LEAST_USES = 32	       /* and of each param, all of which a thread reads: some 13 rows of a dense net */
 };
 
 struct worker {
@@ -160,12 +160,15 @@ static const nn_model *whole_code(const nnr_model *model)
 
 static int threads_for(const struct shards *shards, int n)
 {
+	const nn_model *nn = shards->model->nn;
 	bool share = whole_code(shards->model)->team_step;
-	double cost = shards->model->nn->row_cost; /* 0: a descriptor that does not say */
-	double work = cost * n / (share ? LEAST_SHARE : LEAST_SPLIT);
-	int most = share ? n / LEAST_ROWS : n;
-	most = most < 1 ? 1 : most < shards->n_worker ? most : shards->n_worker;
-	return work >= most || cost <= 0 ? most : work < 1 ? 1 : (int)work;
+	double work = nn->row_cost * n; /* 0: a descriptor that does not say */
+	double worth = work / (share ? LEAST_SHARE : LEAST_SPLIT);
+	double uses = work / (double)(nn->params_size / nn->real_size + 1);
+	int most = n < shards->n_worker ? n : shards->n_worker;
+	if (share && uses < worth * LEAST_USES)
+		worth = uses / LEAST_USES;
+	return worth >= most || work <= 0 ? most : worth < 1 ? 1 : (int)worth;
 }
 
 unsigned shards_functions(const struct shards *shards, int n)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "handle.h"
+#include "shards.h"
 #include "suite.h"
 #include "team.h"
 
@@ -314,6 +315,28 @@ START_TEST(linear)
 }
 END_TEST
 
+/* What makes threads worth their while is how often a step uses each param, be it for many rows or within few. */
+static const struct {
+	const char *inner; /* indices of the input */
+	int batch;
+	bool shared;
+} uses[] = {{"", 64, true}, {"", 8, false}, {"32, ", 2, true}, {"2, ", 2, false}};
+
+START_TEST(worth)
+{
+	char text[MAX_TEXT], messages[2000];
+	snprintf(text, sizeof text,
+		 "input x[%s400]\ntarget t[%s400]\ny = x -> dense(400) -> tanh -> dense(400)\n"
+		 "loss mse(y, t)\noutput y\ntrain sgd(lr=0.1)\n",
+		 uses[_i].inner, uses[_i].inner);
+	nnr_model *model = open_model(text, uses[_i].batch, 2, NNC_FP_FAST, messages);
+	ck_assert_ptr_nonnull(model);
+	ck_assert_msg(model->nn->team_step, "%s\n%s", text, messages);
+	ck_assert_int_eq(shards_functions(model->shards, uses[_i].batch) != CODE_STEP, uses[_i].shared);
+	nnr_close(model);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *all = tcase_create("all");
@@ -322,5 +345,6 @@ int main(void)
 	tcase_add_loop_test(all, meet, 0, (int)(sizeof meetings / sizeof meetings[0]));
 	tcase_add_loop_test(all, share, 0, (int)(sizeof shares / sizeof shares[0]));
 	tcase_add_test(all, linear);
+	tcase_add_loop_test(all, worth, 0, (int)(sizeof uses / sizeof uses[0]));
 	return run_tests("shards", (TCase *[]){all, NULL});
 }
