@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "processor.h"
 #include "random_kernels.h"
 
 void random_words(const nn_run *run, uint64_t place, int row, int element, uint32_t word[4])
@@ -35,10 +36,9 @@ void random_words(const nn_run *run, uint64_t place, int row, int element, uint3
 static random_block *select_kernel(void)
 {
 #if defined(__x86_64__)
-	__builtin_cpu_init();
-	if (__builtin_cpu_supports("avx512f"))
+	if (processor_runs("avx512"))
 		return random_block_avx512;
-	if (__builtin_cpu_supports("avx2"))
+	if (processor_runs("avx2"))
 		return random_block_avx2;
 #endif
 	return random_block_base;

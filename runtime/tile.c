@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "processor.h"
+
 #define DECLARE(set, real)                                                                                             \
 	void tile_run_##set##_##real(const nn_tile *t, const real *a, const real *b, real *result, int n, int block,   \
 				     real scale);                                                                      \
@@ -36,23 +38,10 @@ static const struct tile_set sets[][2] = {
 	{SET(base, float, 16, 16, false), SET(base, double, 16, 16, false)},
 };
 
-static bool can_run(const char *instructions)
-{
-#if defined(__x86_64__)
-	__builtin_cpu_init();
-	if (strcmp(instructions, "avx512") == 0)
-		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-		       __builtin_cpu_supports("fma");
-	if (strcmp(instructions, "avx2") == 0)
-		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#endif
-	return strcmp(instructions, "base") == 0;
-}
-
 const struct tile_set *find_tile_set(size_t real_size, const char *instructions)
 {
 	for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
-		if (can_run(sets[i][0].instructions) &&
+		if (processor_runs(sets[i][0].instructions) &&
 		    (!instructions || strcmp(sets[i][0].instructions, instructions) == 0))
 			return &sets[i][real_size == sizeof(double)];
 	return NULL;

@@ -1,0 +1,34 @@
+/* processor.c - what this processor can run.
+ *
+ * The C library has asked it when the program started, and is asked here where it tells: the instruction that asks
+ * takes some microseconds in a virtual machine, and the compiler's own support needs ten of them. */
+#include "processor.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+#if defined(__has_include)
+#if __has_include(<sys/platform/x86.h>)
+#include <sys/platform/x86.h>
+#endif
+#endif
+#ifdef CPU_FEATURE_ACTIVE
+#define HAS(LIBRARY, compiler) CPU_FEATURE_ACTIVE(LIBRARY)
+#else
+#define HAS(LIBRARY, compiler) __builtin_cpu_supports(compiler)
+#endif
+#endif
+
+bool processor_runs(const char *instructions)
+{
+#if defined(__x86_64__)
+#ifndef CPU_FEATURE_ACTIVE
+	__builtin_cpu_init();
+#endif
+	if (strcmp(instructions, "avx512") == 0)
+		return HAS(AVX512F, "avx512f") && HAS(AVX512VL, "avx512vl") && HAS(FMA, "fma");
+	if (strcmp(instructions, "avx2") == 0)
+		return HAS(AVX2, "avx2") && HAS(FMA, "fma");
+#endif
+	return strcmp(instructions, "base") == 0;
+}
