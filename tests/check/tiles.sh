@@ -8,7 +8,7 @@ count=0 turn=0 tiles=0 panels=0 asked=0 added=0 whole=0 copied=0 adding=0 across
 write_model() { # NUMBER
 	local n batch
 	n=$(draw 1 3) batch=$(draw 1 9)
-	case $(($1 % 7)) in
+	case $(($1 % 8)) in
 	0) input="$(draw 20 70)" net="a: dense($(draw 17 60)) -> tanh -> b: dense($(draw 5 40))" ;;
 	1) input="$(draw 1 3), $(draw 9 24), $(draw 9 24)"
 		net="a: conv2d($(draw 3 9), $(draw 2 3), stride=$(draw 1 2), pad=$(draw 0 1)) -> relu -> b: conv2d($(draw 2 6), 3, pad=1)" ;;
@@ -20,10 +20,17 @@ write_model() { # NUMBER
 		net="a: conv2d(32, 3, pad=1) -> relu -> maxpool2d(2) -> b: conv2d($(draw 17 32), 3, pad=1)" ;;
 	6) input="$(draw 20 40)" batch=$(draw 30 50) # maps stand behind tiles, and may store over no more than these do
 		net="a: dense($(draw 200 300)) -> tanh -> b: added($(draw 17 40))" ;;
+	7) input="$((12 * $(draw 2 5))), $(draw 17 60)" # of tiles that add, a side has two indices, and one overlaps
+		net="a: joined($(draw 17 70))" ;;
 	esac
 	write_net "$input" "$net" 'sgd(lr=0.01)' "$batch" <<-END
 		def added(x[n], units) {
 		  return x + (x -> dense(units) -> tanh -> dense(n))
+		}
+		def joined(x[m, n], units) {
+		  param w[m, units, n] ~ normal(0.1)
+		  y[k < units] = sum[i, j] x[i, j] * w[i, k, j]
+		  return y
 		}
 		def started(x[T, n], units) {
 		  param w[units, units] ~ glorot
@@ -45,7 +52,7 @@ machines=('-march=x86-64')
 ! grep -q ' fma .* avx2 ' /proc/cpuinfo || machines+=('-march=x86-64-v3')
 ! grep -q ' avx512vl' /proc/cpuinfo || machines+=('-march=x86-64-v4')
 gcc -O1 -DMODEL=m_model -I"$ROOT/runtime" -c "$ROOT/tests/check/steps.c"
-for i in $(seq 1 $((7 + 0${SLOW:+42}))); do
+for i in $(seq 1 $((8 + 0${SLOW:+48}))); do
 	write_model "$i"
 	reals=(float double)
 	[ -n "${SLOW-}" ] || reals=("${reals[(i + seed) % 2]}")
