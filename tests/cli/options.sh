@@ -57,5 +57,6 @@ for machine in 'avx512 -mavx512f' 'avx2 -mavx2 -mfma' 'sse2 -msse2'; do
 done
 "$NNC" -I parts --target=scalar wide.nn -o plain.c
 ! grep -q 'tile' plain.c || fail "--target=scalar has tiles"
+grep -q 'march=native' auto.h && ! grep -q 'march' one.h plain.h || fail "a header tells of wider vectors where there are none, or not"
 tcc -Wall -Werror -c plain.c
 code 2 "$NNC" -I parts --target=avx wide.nn -o plain.c
