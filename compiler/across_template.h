@@ -9,7 +9,7 @@ TILE_INLINE void columns_NUMBER(const struct tile *tile, int rows, int cols, int
 	TILE_UNROLL
 	for (int i = 0; i < 32; i++)
 		sum[i] = (vector_NUMBER){0};
-	sums_NUMBER(tile, 0, rows, cols, repeat, a, b, sum, ask, tile->ask != 0);
+	sums_NUMBER(tile, 0, rows, cols, repeat, a, b, sum, ask, tile->ask, tile->ask != 0);
 	TILE_UNROLL
 	for (int i = 0; i < rows * cols; i++)
 		result[i % cols * rows + i / cols] = sum[i];

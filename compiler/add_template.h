@@ -7,7 +7,7 @@
 TILE_INLINE void add_NUMBER(const struct tile *tile, int rows, int cols, int repeat, const REAL *restrict a,
 			    const REAL *restrict b, REAL *restrict t, REAL scale, int done_rows, int done)
 {
-	const int n = rows * cols, first = TILE_STEPS == 1 && tile->ask && repeat >= rows ? rows : 0;
+	const int n = rows * cols, first = TILE_STEPS == 1 && tile->far && repeat >= rows ? rows : 0;
 	vector_NUMBER sum[32], factor[28];
 
 	if (!first) {
@@ -19,8 +19,9 @@ TILE_INLINE void add_NUMBER(const struct tile *tile, int rows, int cols, int rep
 	TILE_UNROLL
 	for (int i = 0; i < 32; i++)
 		sum[i] = (vector_NUMBER){0};
-	sums_NUMBER(tile, 0, rows, cols, first, a, b, sum, t, cols);
-	sums_NUMBER(tile, 0, rows, cols, repeat - first, a + first * tile->a_sum[3], b + first * tile->b_sum[3], sum, NULL, 0);
+	sums_NUMBER(tile, 0, rows, cols, first, a, b, sum, t, tile->t_row[0], cols);
+	sums_NUMBER(tile, 0, rows, cols, repeat - first, a + first * tile->a_sum[3], b + first * tile->b_sum[3], sum, NULL, 0,
+		    0);
 	TILE_UNROLL
 	for (int c = 0; c < cols; c++)
 		factor[c] = (vector_NUMBER)((mask_NUMBER)((vector_NUMBER){0} + scale) &

@@ -170,9 +170,8 @@ static const char *write_shape(struct body *b, const struct tile *tile, const st
 		text_printf(&out, ", .ahead = %s", if_copied(b, names, "0", number(b->e, tile->ahead)));
 	if (tile->asks >= 0)
 		text_printf(&out, ", .ask = %s", ask_step(b, tile, names));
-	else if (tile->scale && tile->n_sum == 1 && tile->row[1].slot < 0) /* for rows of T, one at a step */
-		text_printf(&out, ", .ask = %s", number(b->e, row[0].t));
 	text_add(&out, tile->adds ? ", .adds = 1" : "");
+	text_add(&out, tile->far ? ", .far = 1" : "");
 	write_line(b->e, "static const struct tile %s = {%s};", name, out.at);
 	return name;
 }

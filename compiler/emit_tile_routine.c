@@ -60,6 +60,7 @@ static const char *const head[] = {
 	"\tint ask;                    /* elements by which a step goes on in what is read later, or 0 */",
 	"\tint tail;                   /* dot products: elements beyond whole vectors */",
 	"\tint adds;                   /* to what T was */",
+	"\tint far;                    /* T is: it is asked for while the sums run */",
 	"};",
 	"#define TILE_AT(step, i, split) ((i) % (split) * (step)[0] + (i) / (split) * (step)[1])",
 	"#if defined(__clang__)",

@@ -52,14 +52,15 @@ struct tile {
 	struct expr *scale;	  /* NULL, or T is not set but moved by so many times the sum */
 	bool dot;
 	bool across; /* vectors lie along the samples: results are turned as they are stored */
-	bool adds; /* to the result, which is 0 at first: some sums are loops around it */
-	bool rests; /* at the end of an index there are smaller ones, and none overlap */
+	bool adds;   /* to the result, which is 0 at first: some sums are loops around it */
+	bool rests;  /* at the end of an index there are smaller ones, and none overlap */
 	struct tile_axis row[2], col[2];
 	struct tile_axis sum[TILE_SUMS]; /* innermost first */
 	int n_sum;
 	struct tile_size size[TARGET_COUNT];
 	enum panel panel;
 	int ahead;	       /* steps of the innermost sum by which B is asked for before it is read, or 0 */
+	bool far;	       /* T is, so that the tile asks for it before it comes to it */
 	int asks;	       /* the loop whose next round reads what is asked for at each step of the sums, or -1 */
 	int followed;	       /* the loops within which the maps stand that follow it in its group; 0: behind all */
 	int outside;	       /* the first loops, which move the operand of the panel: it is filled inside of them */

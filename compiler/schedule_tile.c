@@ -262,6 +262,7 @@ static struct tile *make_tile(struct problem *p, const struct choice *c)
 	tile->rests = p->program->own_code && (tile->adds || tile->scale);
 	tile->ahead = stays_near(p, c, tile) ? 0 : steps_ahead(p, c);
 	tile->asks = asked_loop(p, tile);
+	tile->far = asks_for_result(p, tile);
 	tile->turned = is_turned(p, c);
 	if (choose_copies(p, tile) || tile->panel)
 		tile->memory = make_panel(p, tile);
@@ -299,8 +300,8 @@ static bool same_loops(const struct tile *a, const struct tile *b)
 bool same_but_for_rows(const struct tile *a, const struct tile *b)
 {
 	bool same = a->a == b->a && a->b == b->b && a->dot == b->dot && a->across == b->across &&
-		    a->n_sum == b->n_sum && a->panel == b->panel && a->asks == b->asks && a->turned == b->turned &&
-		    memcmp(a->size, b->size, sizeof a->size) == 0;
+		    a->n_sum == b->n_sum && a->panel == b->panel && a->asks == b->asks && a->far == b->far &&
+		    a->turned == b->turned && memcmp(a->size, b->size, sizeof a->size) == 0;
 
 	for (int k = 0; k < 2 && same; k++)
 		same = a->row[k].slot == b->row[k].slot && a->col[k].slot == b->col[k].slot && !a->row[k].rows &&

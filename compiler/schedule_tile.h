@@ -105,6 +105,8 @@ bool order_sums(const struct problem *p, const struct choice *c, struct tile *ti
 /* The loop whose next round reads from far what lies side by side: rows that vectors across samples read in place, or
  * what is copied into the next panel. -1: there is none. */
 int asked_loop(const struct problem *p, const struct tile *tile);
+/* Whether each row of T is asked for at a step of the sum: what is set, if it leaves the first cache; params. */
+bool asks_for_result(const struct problem *p, const struct tile *tile);
 /* The loops around the tile of a choice, whose sizes it has, in the best order. */
 void order_loops(const struct problem *p, const struct choice *c, struct tile *tile);
 

@@ -210,3 +210,11 @@ int asked_loop(const struct problem *p, const struct tile *tile)
 	return (of_a ? sum->a == 1 && loop->axis.a == sum->extent : sum->b == 1 && loop->axis.b == sum->extent) ? at
 														: -1;
 }
+
+bool asks_for_result(const struct problem *p, const struct tile *tile)
+{
+	if (tile->n_sum > 1 || tile->row[1].slot >= 0)
+		return false;
+	return tile->scale || (!tile->dot && !tile->across && !tile->adds && !tile->sum[0].rows &&
+			       (double)tensor_size(p->stage->eq->tensor) * p->real_size > L1_BYTES);
+}

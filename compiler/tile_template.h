@@ -11,13 +11,13 @@ typedef INTEGER mask_NUMBER __attribute__((vector_size(lanes_NUMBER * sizeof(REA
 
 /* Steps of the innermost sum from k on, `by` at a time while so many are left; returns the first that is not done. */
 TILE_INLINE int steps_NUMBER(const struct tile *tile, int dot, int rows, int cols, int by, int k, int trips, int inner,
-			    const REAL *restrict a, const REAL *restrict b, vector_NUMBER sum[32], const REAL *ask, int lines)
+			    const REAL *restrict a, const REAL *restrict b, vector_NUMBER sum[32], const REAL *ask, int ask_step,
+			    int lines)
 {
 	const int n = rows * cols, a_step = tile->a_sum[inner], b_step = tile->b_sum[inner];
 	/* behind the last step: where the next sum begins, or the tile to the right */
 	const int next = inner ? cols * lanes_NUMBER : tile->b_sum[1];
-	const int near = by > 1 ? TILE_LINE(REAL) : lanes_NUMBER; /* from line to line that is asked for */
-	const int asks = by > 1 && lines ? (by * tile->ask + near - 1) / near : lines;
+	const int asks = by > 1 && lines ? (by * ask_step + TILE_LINE(REAL) - 1) / TILE_LINE(REAL) : lines;
 	const REAL *pa = a + k * a_step, *pb = b + k * b_step;
 	vector_NUMBER held[28];
 
@@ -27,7 +27,8 @@ TILE_INLINE int steps_NUMBER(const struct tile *tile, int dot, int rows, int col
 
 		TILE_UNROLL
 		for (int i = 0; i < asks; i++)
-			__builtin_prefetch(ask + k * tile->ask + i * near);
+			__builtin_prefetch(ask + k * ask_step +
+					   (by > 1 ? i * TILE_LINE(REAL) : TILE_AT(tile->t_col, i, tile->split[1])));
 		TILE_UNROLL_4 /* not all: compilers would mix the steps, and run out of registers */
 		for (int s = 0; s < by; s++) {
 			TILE_UNROLL
@@ -71,10 +72,10 @@ TILE_INLINE void tail_NUMBER(const struct tile *tile, int rows, int cols, const 
 			  held[i % cols];
 }
 
-/* The sums of rows x cols results, added to what sum is. At each step of them lines are asked for, a vector apart, that
- * will be read later; at many steps at a time, all that lies side by side. */
+/* The sums of rows x cols results, added to what sum is. At each step of them lines are asked for, as far apart as columns
+ * of T, ask_step from the step before; at many steps at a time, all that lies side by side. */
 TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
-			    const REAL *restrict b, vector_NUMBER sum[32], const REAL *ask, int lines)
+			    const REAL *restrict b, vector_NUMBER sum[32], const REAL *ask, int ask_step, int lines)
 {
 	/* where there is but one sum, it is the outermost */
 	const int inner = tile->trips[0] * tile->trips[1] * tile->trips[2] > 1 || tile->tail ? 0 : 3;
@@ -89,8 +90,8 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 
 				if (TILE_STEPS > 1)
 					k = steps_NUMBER(tile, dot, rows, cols, TILE_STEPS, k, trips, inner, pa, pb, sum,
-							 ask, lines);
-				steps_NUMBER(tile, dot, rows, cols, 1, k, trips, inner, pa, pb, sum, ask, lines);
+							 ask, ask_step, lines);
+				steps_NUMBER(tile, dot, rows, cols, 1, k, trips, inner, pa, pb, sum, ask, ask_step, lines);
 				if (dot && tile->tail)
 					tail_NUMBER(tile, rows, cols, pa + trips * tile->a_sum[0],
 						    pb + trips * tile->b_sum[0], sum);
@@ -99,10 +100,11 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 	__asm__ volatile("" ::: "memory");
 }
 
+/* T that is far away is asked for before it is written, a row at each of the first steps. */
 TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
 			    const REAL *restrict b, REAL *restrict t, const REAL *ask)
 {
-	const int n = rows * cols;
+	const int n = rows * cols, first = TILE_STEPS == 1 && tile->far && repeat >= 4 * rows ? rows : 0;
 	/* of a dot product: results that lie side by side, in vectors */
 	const int whole = cols == 1 && tile->t_row[0] == 1 && tile->split[0] >= rows ? n / lanes_NUMBER : 0;
 	vector_NUMBER sum[32];
@@ -116,7 +118,9 @@ TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int col
 			sum[i] = *(const any_vector_NUMBER *)(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
 							     TILE_AT(tile->t_col, i % cols, tile->split[1]));
 	}
-	sums_NUMBER(tile, dot, rows, cols, repeat, a, b, sum, ask, tile->ask != 0);
+	sums_NUMBER(tile, dot, rows, cols, first, a, b, sum, t, tile->t_row[0], cols);
+	sums_NUMBER(tile, dot, rows, cols, repeat - first, a + first * tile->a_sum[3], b + first * tile->b_sum[3], sum, ask,
+		    tile->ask, tile->ask != 0);
 	if (!dot) {
 		TILE_UNROLL
 		for (int i = 0; i < n; i++)
