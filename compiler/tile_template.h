@@ -91,7 +91,8 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 				if (TILE_STEPS > 1)
 					k = steps_NUMBER(tile, dot, rows, cols, TILE_STEPS, k, trips, inner, pa, pb, sum,
 							 ask, ask_step, lines);
-				steps_NUMBER(tile, dot, rows, cols, 1, k, trips, inner, pa, pb, sum, ask, ask_step, lines);
+				if (TILE_STEPS == 1 || inner || trips % TILE_STEPS) /* gcc does not see that none are left */
+					steps_NUMBER(tile, dot, rows, cols, 1, k, trips, inner, pa, pb, sum, ask, ask_step, lines);
 				if (dot && tile->tail)
 					tail_NUMBER(tile, rows, cols, pa + trips * tile->a_sum[0],
 						    pb + trips * tile->b_sum[0], sum);
