@@ -215,6 +215,9 @@ bool asks_for_result(const struct problem *p, const struct tile *tile)
 {
 	if (tile->n_sum > 1 || tile->row[1].slot >= 0)
 		return false;
-	return tile->scale || (!tile->dot && !tile->across && !tile->adds && !tile->sum[0].rows &&
-			       (double)tensor_size(p->stage->eq->tensor) * p->real_size > L1_BYTES);
+	if (tile->scale)
+		return true;
+	return !tile->dot && !tile->across && !tile->adds && !tile->sum[0].rows &&
+	       tile->sum[0].extent >= 4 * tile->size[0].row[0] &&
+	       (double)tensor_size(p->stage->eq->tensor) * p->real_size > L1_BYTES;
 }

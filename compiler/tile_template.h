@@ -105,7 +105,7 @@ TILE_INLINE void sums_NUMBER(const struct tile *tile, int dot, int rows, int col
 TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int cols, int repeat, const REAL *restrict a,
 			    const REAL *restrict b, REAL *restrict t, const REAL *ask)
 {
-	const int n = rows * cols, first = TILE_STEPS == 1 && tile->far && repeat >= 4 * rows ? rows : 0;
+	const int n = rows * cols, first = TILE_STEPS == 1 && tile->far && repeat >= rows ? rows : 0;
 	/* of a dot product: results that lie side by side, in vectors */
 	const int whole = cols == 1 && tile->t_row[0] == 1 && tile->split[0] >= rows ? n / lanes_NUMBER : 0;
 	vector_NUMBER sum[32];

@@ -422,8 +422,8 @@ START_TEST(calls_stand_side_by_side)
 }
 END_TEST
 
-/* Tiles of an update ask for a row of the param at each of their first steps, and not for what the first cache holds.
- */
+/* Tiles of an update ask for a row of the param at each of their first steps, and those of what they set where that
+ * does not stay in the first cache. */
 START_TEST(updates_ask_for_rows)
 {
 	const char *model = "input x[784]\ntarget y: class[10]\nz = x -> a: dense(128) -> relu -> b: dense(10)\n"
@@ -432,10 +432,14 @@ START_TEST(updates_ask_for_rows)
 
 	options.real = NNC_FLOAT;
 	text = function(c_of(build(arena_printf(&ctx.arena, model, 32))), "update_a_weight2");
-	ck_assert_ptr_nonnull(strstr(text, ".ask = 784}"));
+	ck_assert_ptr_nonnull(strstr(text, ".far = 1}"));
 	ck_assert_ptr_null(strstr(text, ".ahead"));
 	text = function(c_of(build(arena_printf(&ctx.arena, model, 128))), "update_a_weight2");
-	ck_assert_ptr_nonnull(strstr(text, ".ahead = 8, .ask = 784}"));
+	ck_assert_ptr_nonnull(strstr(text, ".ahead = 8, .far = 1}"));
+	text = c_of(build("param a[128, 256] = 1\nparam b[128, 16] = 1\ninput x[4, 128]\ny = x @ a\nz = x @ b\n"
+			  "output y\noutput z\n"));
+	ck_assert_ptr_nonnull(strstr(function(text, "compute_y"), ".far = 1}"));
+	ck_assert_ptr_null(strstr(function(text, "compute_z"), ".far"));
 }
 END_TEST
 
