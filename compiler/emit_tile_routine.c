@@ -143,7 +143,8 @@ static void write_template(struct emitter *e, const char *template, int routine)
 	}
 }
 
-/* Steps of a sum at a time: with few registers they are so short that to count them is a tenth of the work. */
+/* Steps of a sum at a time: with few registers they are so short that to count them is a tenth of the work. And where
+ * gcc unrolls a short sum whole, it mixes the steps, and moves their results from register to register and to memory. */
 static void define_steps(struct emitter *e)
 {
 	int64_t steps[TARGET_COUNT];
@@ -151,6 +152,11 @@ static void define_steps(struct emitter *e)
 	for (int t = 0; t < e->p->n_machine; t++)
 		steps[t] = is_narrow(&e->p->machine[t]) ? 16 : 1;
 	text_printf(e->out, "#define TILE_STEPS %s /* of a sum at a time */\n", pick(e, steps));
+	text_add(e->out, "#if TILE_STEPS > 1 && !defined(__clang__)\n"
+			 "#define TILE_ROLL _Pragma(\"GCC unroll 1\")\n"
+			 "#else\n"
+			 "#define TILE_ROLL\n"
+			 "#endif\n");
 }
 
 static void write_head(struct emitter *e, bool all)

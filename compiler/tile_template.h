@@ -21,6 +21,7 @@ TILE_INLINE int steps_NUMBER(const struct tile *tile, int dot, int rows, int col
 	const REAL *pa = a + k * a_step, *pb = b + k * b_step;
 	vector_NUMBER held[28];
 
+	TILE_ROLL
 	for (; k + by <= trips; k += by, pa += by * a_step, pb += by * b_step) {
 		const REAL *at = pb + (k + tile->ahead < trips ? tile->ahead : tile->ahead - trips) * b_step +
 				 (k + tile->ahead < trips ? 0 : next);
