@@ -2,7 +2,8 @@
  *
  * What lies there will be run, so the folder and the files must be this user's and writable to nobody else; otherwise
  * they are not used. An object is made in a folder of its own and then renamed, so that it is there as a whole or not
- * at all, whatever else runs at the same time. The folder is kept within a size: objects that were not used for the
+ * at all, whatever else runs at the same time. It ends with a seal, a hash of its bytes and its key, which loaders pass
+ * over: damaged code is not run. The folder is kept within a size: objects that were not used for the
  * longest time go first. A running program keeps what it has loaded even then. */
 #define _XOPEN_SOURCE 700
 #include "object_cache.h"
@@ -114,16 +115,46 @@ static void name_object(const struct object_cache *cache, const struct object_ke
 		 (unsigned long long)key->word[0], (unsigned long long)key->word[1], suffix);
 }
 
+/* The seal of the next `size` bytes of a file; false if there are fewer. */
+static bool make_seal(FILE *stream, off_t size, const struct object_key *key, struct object_key *seal)
+{
+	char block[4096];
+	*seal = *key;
+	while (size > 0) {
+		size_t n = size < (off_t)sizeof block ? (size_t)size : sizeof block;
+		if (fread(block, 1, n, stream) != n)
+			return false;
+		add_to_key(seal, block, n);
+		size -= (off_t)n;
+	}
+	return true;
+}
+
+/* Whether an open file is an object as it was kept. */
+static bool is_sealed(FILE *stream, const struct object_key *key)
+{
+	struct object_key seal, found;
+	struct stat about;
+	return fstat(fileno(stream), &about) == 0 && S_ISREG(about.st_mode) && is_ours(&about) &&
+	       make_seal(stream, about.st_size - (off_t)sizeof seal, key, &seal) &&
+	       fread(&found, 1, sizeof found, stream) == sizeof found && memcmp(&found, &seal, sizeof seal) == 0;
+}
+
 bool find_object(const struct object_cache *cache, const struct object_key *key, char path[PATH_MAX])
 {
-	struct stat about;
 	if (!cache->folder[0])
 		return false;
 	name_object(cache, key, path);
-	if (lstat(path, &about) < 0 || !S_ISREG(about.st_mode) || !is_ours(&about))
-		return false;
-	utimensat(AT_FDCWD, path, NULL, 0); /* used now */
-	return true;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	FILE *stream = fd < 0 ? NULL : fdopen(fd, "r");
+	bool found = stream && is_sealed(stream, key);
+	if (stream)
+		fclose(stream);
+	else if (fd >= 0)
+		close(fd);
+	if (found)
+		utimensat(AT_FDCWD, path, NULL, 0); /* used now */
+	return found;
 }
 
 /* ---- its size ---- */
@@ -232,11 +263,15 @@ bool keep_object(const struct object_cache *cache, const struct object_key *key,
 	if (!cache->folder[0])
 		return false;
 	name_object(cache, key, path);
-	int fd = open(from, O_RDONLY | O_CLOEXEC);
+	struct object_key seal;
+	struct stat about;
+	FILE *stream = fopen(from, "r+e");
 	/* whole on the disk before it has the name, and without rights for others whatever the umask */
-	bool whole = fd >= 0 && fchmod(fd, 0700) == 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
+	bool whole = stream && fstat(fileno(stream), &about) == 0 && make_seal(stream, about.st_size, key, &seal) &&
+		     fseeko(stream, 0, SEEK_END) == 0 && fwrite(&seal, 1, sizeof seal, stream) == sizeof seal &&
+		     fflush(stream) == 0 && fchmod(fileno(stream), 0700) == 0 && fsync(fileno(stream)) == 0;
+	if (stream && fclose(stream) != 0)
+		whole = false;
 	if (!whole || rename(from, path) < 0)
 		return false;
 	trim_cache(cache);

@@ -21,7 +21,7 @@ struct object_cache {
 /* option: a folder (created if need be), "none", or NULL: nnc in $XDG_CACHE_HOME or in ~/.cache. False if it cannot be
  * used, with the reason (of errno's kind) in *why; nothing is kept then. */
 bool open_cache(struct object_cache *cache, const char *option, const char **why);
-/* The path of the object of a key, in path; true if it is there and this user's. */
+/* The path of the object of a key, in path; true if it is there as it was kept, and this user's. */
 bool find_object(const struct object_cache *cache, const struct object_key *key, char path[PATH_MAX]);
 /* Give a new object, which lies in the cache's folder, its name; older ones go if they have become too many. False:
  * it stays where it is. */
