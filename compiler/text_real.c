@@ -2,6 +2,7 @@
  * decimal point is. */
 #include "memory.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,25 @@ static void find_decimal_point(char point[POINT_SIZE])
 	point[n - 2] = 0;
 }
 
+/* No fewer digits than these give the same double. Its nearest decimal of 15 is the one of fewer, if there is one, with
+ * zeros behind. */
+static int fewest_digits(double value)
+{
+	char digits[32];
+	if (!isfinite(value) || fabs(value) < DBL_MIN)
+		return 1;
+	snprintf(digits, sizeof digits, "%.*e", DBL_DIG - 1, value);
+	if (strtod(digits, NULL) != value) /* both in the current locale, so they agree */
+		return DBL_DIG + 1;
+	size_t n = strcspn(digits, "e");
+	while (digits[n - 1] == '0')
+		n--;
+	int count = 0;
+	while (n-- > 0)
+		count += digits[n] >= '0' && digits[n] <= '9';
+	return count > 0 ? count : 1;
+}
+
 void text_add_real(struct text *text, double value)
 {
 	char digits[64];
@@ -32,9 +52,9 @@ void text_add_real(struct text *text, double value)
 		text_printf(text, "%s%d", signbit(value) ? "-" : "", (int)fabs(value));
 		return;
 	}
-	for (int precision = 1; precision <= 17; precision++) {
+	for (int precision = fewest_digits(value); precision <= 17; precision++) {
 		snprintf(digits, sizeof digits, "%.*g", precision, value);
-		if (strtod(digits, NULL) == value) /* both in the current locale, so they agree */
+		if (strtod(digits, NULL) == value)
 			break;
 	}
 	size_t whole = strspn(digits, "-0123456789");
