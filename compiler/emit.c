@@ -123,10 +123,13 @@ static void write_declarations(struct emitter *e)
 			 "typedef unsigned long long uint64_t;\n"
 			 "typedef __SIZE_TYPE__ size_t;\n"
 			 "typedef __PTRDIFF_TYPE__ ptrdiff_t;\n"
-			 "#define NULL ((void *)0)\n"
-			 "#define INFINITY (1.0f / 0.0f)\n"
-			 "void *memcpy(void *to, const void *from, size_t size);\n"
-			 "void *memset(void *at, int value, size_t size);\n");
+			 "#define NULL ((void *)0)\n");
+	if (e->uses_infinity)
+		text_add(e->out, "#define INFINITY (1.0f / 0.0f)\n");
+	if (e->uses_memcpy)
+		text_add(e->out, "void *memcpy(void *to, const void *from, size_t size);\n");
+	if (e->uses_memset)
+		text_add(e->out, "void *memset(void *at, int value, size_t size);\n");
 	for (int i = 0; i < e->libm.entries.n; i++) {
 		const struct table_entry *entry = &e->libm.entries.item[i];
 		bool two = strcmp(entry->value, "2") == 0;
@@ -170,7 +173,8 @@ static void start_part(struct emitter *e, unsigned functions)
 	e->bodies = (struct text){.arena = e->arena};
 	e->functions = e->libm = e->strips = (struct table){.arena = e->arena};
 	memset(e->helps, 0, sizeof e->helps);
-	e->uses_memcpy = e->uses_memset = e->uses_infinity = e->draws_ahead = false;
+	e->uses_memcpy = e->uses_memset = e->uses_infinity = false;
+	e->draws_ahead[DRAW_UNIFORM] = e->draws_ahead[DRAW_NORMAL] = false;
 	e->fast_math = 0;
 	e->uses_tiles = e->uses_panels = e->uses_adds = e->uses_across = false;
 	e->tile_lanes.n = e->tile_shapes.n = 0;

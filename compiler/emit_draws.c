@@ -19,7 +19,7 @@ static void write_draws(struct body *b, const struct expr *draw, const char *row
 			const char *scale, const char *shift, const char *to)
 {
 	b->takes_run = true;
-	b->e->draws_ahead = true;
+	b->e->draws_ahead[draw->draw] = true;
 	write_line(b->e, "nn_%s%s(run, %s, %s, %s, %s, %s, %s, %s);", draw->draw == DRAW_NORMAL ? "normal" : "uniform",
 		   b->e->suffix, b->site_names.item[find_site(&b->sites, draw->site)], row, first, count, scale, shift,
 		   to);

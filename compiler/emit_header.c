@@ -202,10 +202,12 @@ static void write_prototypes(struct emitter *e)
 }
 
 /* In process there is nothing to include and nobody to read comments, and no descriptor: of the shared text nn_run is
- * used, and of the structs those that the functions take. */
+ * used, perhaps nn_team, and of the structs those that the functions take. */
 void write_types(struct emitter *e)
 {
-	const char *text = strstr(model_header_text(), "typedef struct nn_run"), *end = strstr(text, "enum nn_kind");
+	bool team = writes_call(e, CALL_TEAM_STEP);
+	const char *text = strstr(model_header_text(), "typedef struct nn_run");
+	const char *end = strstr(text, team ? "enum nn_kind" : "typedef struct nn_team");
 
 	while (text < end) {
 		const char *comment = strstr(text, "/*");

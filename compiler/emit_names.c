@@ -62,8 +62,12 @@ void use_name(struct emitter *e, struct scope *scope, const char *name)
 
 void release_names(struct scope *scope, int n)
 {
-	while (scope->names.n > n)
-		table_set(&scope->used, scope->names.item[--scope->names.n], NULL);
+	while (scope->names.n > n) {
+		const char *name = scope->names.item[--scope->names.n];
+
+		if (name)
+			table_set(&scope->used, name, NULL);
+	}
 }
 
 static const char *numbered_name(struct emitter *e, const char *base, int i)
@@ -78,11 +82,21 @@ static bool is_taken(const struct emitter *e, const struct scope *scope, const c
 	return table_get(&scope->used, name) || table_get(&e->globals.used, name) || is_reserved_in_c(name);
 }
 
+/* In process nobody reads them: the same few names in all functions, which no model has. */
+static const char *new_number(struct emitter *e, struct scope *scope)
+{
+	list_add(e->arena, &scope->names, NULL);
+	return arena_printf(e->arena, "_%d", scope->names.n);
+}
+
 const char *new_name(struct emitter *e, struct scope *scope, const char *want)
 {
-	const char *base = identifier(e, want), *name;
+	const char *base, *name;
 	int taken = 0, free = 1;
 
+	if (e->options->freestanding && scope != &e->globals)
+		return new_number(e, scope);
+	base = identifier(e, want);
 	scope->used.arena = e->arena;
 	/* by leaps, then halving the gap: there may be thousands */
 	while (is_taken(e, scope, numbered_name(e, base, free))) {

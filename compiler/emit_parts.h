@@ -77,7 +77,8 @@ struct emitter {
 	struct table strips;			 /* names of loops over strips, by their text */
 	struct table libm; /* names of libm's functions that are called; value: number of arguments */
 	bool helps[HELP_COUNT];
-	bool uses_memcpy, uses_memset, uses_infinity, draws_ahead;
+	bool uses_memcpy, uses_memset, uses_infinity;
+	bool draws_ahead[2]; /* by enum draw */
 	bool computed;	     /* the params are what embed.c made of those of the model */
 	unsigned fast_math;  /* routines of emit_math.c in use, a bit each */
 	bool uses_maps;

@@ -94,13 +94,15 @@ static void write_words(struct emitter *e)
 /* Those of a whole loop, by the host (emit_draws.c). */
 static void write_draws_ahead(struct emitter *e)
 {
-	static const char *const names[] = {"uniform", "normal"};
+	static const char *const names[] = {[DRAW_UNIFORM] = "uniform", [DRAW_NORMAL] = "normal"};
 
-	for (int i = 0; i < 2 && e->draws_ahead; i++)
-		write_line(e,
-			   "void nn_%s%s(const nn_run *run, uint64_t place, int row, int first, int count, %s scale, "
-			   "%s shift, %s *to);",
-			   names[i], e->suffix, e->real, e->real, e->real);
+	for (int i = 0; i < 2; i++)
+		if (e->draws_ahead[i])
+			write_line(
+				e,
+				"void nn_%s%s(const nn_run *run, uint64_t place, int row, int first, int count, %s scale, "
+				"%s shift, %s *to);",
+				names[i], e->suffix, e->real, e->real, e->real);
 }
 
 static void write_draws(struct emitter *e)

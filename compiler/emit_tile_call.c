@@ -119,18 +119,18 @@ static int find_shape(struct body *b, const struct tile *tile, bool few, const s
 	return i;
 }
 
-/* A tile, or on a condition another one. */
+/* The number of a tile, or on a condition of another one. */
 static const char *choose_shape(struct body *b, const char *condition, int other, const char *shape)
 {
 	const char *name = new_name(b->e, &b->scope, "tile");
 
-	write_line(b->e, "const struct nn_tile *%s = %s ? &nn_tile_%d : %s;", name, condition, other, shape);
+	write_line(b->e, "const int %s = %s ? %d : %s;", name, condition, other, shape);
 	return name;
 }
 
 void call_tile(struct body *b, const struct tile *tile, const struct tile_names *names)
 {
-	const char *shape = arena_printf(b->e->arena, "&nn_tile_%d", find_shape(b, tile, false, NULL)), *operand[2];
+	const char *shape = arena_printf(b->e->arena, "%d", find_shape(b, tile, false, NULL)), *operand[2];
 	bool takes_n = has_run_time_rows(b->group) && !tile->across;
 
 	b->takes_n |= takes_n;
@@ -150,8 +150,8 @@ void call_tile(struct body *b, const struct tile *tile, const struct tile_names 
 					     b->slot_name[loop->axis.slot]);
 		set_slot(b, loop->axis.slot, names->cut_name);
 	}
-	write_line(b->e, "(%s)->run(%s, %s, %s, %s, %s, %s, %s);", shape, shape, operand[0], operand[1],
-		   start_text(b, tile, 2),
+	write_line(b->e, "nn_tiles[%s].run(nn_tiles + %s, %s, %s, %s, %s, %s, %s);", shape, shape, operand[0],
+		   operand[1], start_text(b, tile, 2),
 		   tile->across ? names->there
 		   : takes_n	? "n"
 				: "0",
@@ -165,9 +165,9 @@ void declare_routines(struct emitter *e)
 		e,
 		"\tvoid (*run)(const struct nn_tile *tile, const %s *a, const %s *b, %s *t, int n, int block, %s scale);",
 		e->real, e->real, e->real, e->real);
+	write_line(e, "\tchar shape[%zu];", sizeof(nn_tile) - sizeof((nn_tile *)NULL)->run);
 	write_line(e, "};");
-	for (int i = 0; i < e->tile_shapes.n; i++)
-		write_line(e, "extern const struct nn_tile nn_tile_%d;", i);
+	write_line(e, "extern const struct nn_tile nn_tiles[];");
 	write_line(e, "void nn_tile_fill(const void *panel, const %s *from, %s *to, int n);", e->real, e->real);
 }
 

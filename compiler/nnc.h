@@ -118,7 +118,7 @@ const int32_t *nnc_words(const nnc_model *model, size_t *n);
 const int32_t *nnc_maps_in_process(const nnc_model *model, int *n);
 /* The descriptor of that code without its functions, which are NULL in it; until nnc_free. */
 const struct nn_model *nnc_descriptor(nnc_model *model);
-/* The tiles that the last such text calls as nn_tile_0, nn_tile_1, ..., to be given their functions (runtime/tile.h). */
+/* The tiles that the last such text calls as nn_tiles[0], nn_tiles[1], ..., to be given their functions (runtime/tile.h). */
 const struct nn_tile *nnc_tiles_in_process(const nnc_model *model, int *n);
 /* Whether it has a function `step`: a loss, and a train line. */
 bool nnc_trains(const nnc_model *model);

@@ -11,7 +11,6 @@
 
 #include <libtcc.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -101,12 +100,8 @@ static int add_symbols(TCCState *tcc, const struct jit_host *host)
 		return -1;
 	if (host && host->words && tcc_add_symbol(tcc, "nn_words", host->words) < 0)
 		return -1;
-	for (int i = 0; host && i < host->n_tile; i++) {
-		char name[32];
-		snprintf(name, sizeof name, "nn_tile_%d", i);
-		if (tcc_add_symbol(tcc, name, &host->tile[i]) < 0)
-			return -1;
-	}
+	if (host && host->tile && tcc_add_symbol(tcc, "nn_tiles", host->tile) < 0)
+		return -1;
 	return host && host->parts ? tcc_add_symbol(tcc, "nn_parts", host->parts) : 0;
 }
 

@@ -9,8 +9,7 @@ struct jit;
 /* What code may call beside libm, memcpy, memset and random_words. */
 struct jit_host {
 	const struct tile_set *tiles; /* the routines of tile.h and map.h, or NULL */
-	const struct nn_tile *tile;   /* those that the text calls by their numbers, with their functions */
-	int n_tile;
+	const struct nn_tile *tile;   /* those that the text calls by their numbers, with their functions, or NULL */
 	const void *maps;	      /* nn_maps, or NULL */
 	const int32_t *words;	      /* nn_words, or NULL */
 	struct late *parts;	      /* what nn_late is called with, where the text is a part of the code; or NULL */

@@ -108,16 +108,17 @@ static void report_jit(void *user, const char *message)
 }
 
 /* Functions for the tiles of the text that was written last. */
-static nnr_status make_tiles(struct late *late, struct code_part *part, int *n)
+static nnr_status make_tiles(struct late *late, struct code_part *part)
 {
-	const nn_tile *shape = nnc_tiles_in_process(late->compiled, n);
-	if (*n == 0)
+	int n;
+	const nn_tile *shape = nnc_tiles_in_process(late->compiled, &n);
+	if (n == 0)
 		return NNR_OK;
-	part->tile = host_alloc(&late->host, (size_t)*n, sizeof *part->tile);
+	part->tile = host_alloc(&late->host, (size_t)n, sizeof *part->tile);
 	if (!part->tile)
 		return NNR_MEMORY;
-	memcpy(part->tile, shape, (size_t)*n * sizeof *part->tile);
-	part->code = make_tile_code(late->tile_set, part->tile, *n);
+	memcpy(part->tile, shape, (size_t)n * sizeof *part->tile);
+	part->code = make_tile_code(late->tile_set, part->tile, n);
 	return NNR_OK;
 }
 
@@ -162,7 +163,7 @@ static nnr_status compile_part(struct late *late, unsigned functions)
 		return host_fail(&late->host, NNR_MEMORY, NULL, "out of memory");
 	status = copy_words(late, &part);
 	if (status == NNR_OK)
-		status = make_tiles(late, &part, &host.n_tile);
+		status = make_tiles(late, &part);
 	if (status == NNR_OK)
 		status = make_maps(late, &part);
 	host.maps = part.maps;
