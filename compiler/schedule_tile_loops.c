@@ -193,6 +193,17 @@ void order_loops(const struct problem *p, const struct choice *c, struct tile *t
 		tile->outside++;
 }
 
+/* Whether an operand has left the second cache when the tiles come to it. Panels are filled from where it lies, so that
+ * of params it is enough if all of them do not stay there. */
+static bool is_far(const struct problem *p, const struct tile *tile, const struct tensor *from)
+{
+	int64_t size = tensor_size(from);
+
+	if (root_of(from)->role == ROLE_PARAM && tile->panel == PANEL_B && !tile->across)
+		size = p->program->n_param;
+	return (double)size * p->real_size > L2_BYTES / 2;
+}
+
 int asked_loop(const struct problem *p, const struct tile *tile)
 {
 	bool of_a = tile->across;
@@ -202,10 +213,10 @@ int asked_loop(const struct problem *p, const struct tile *tile)
 	const struct tile_axis *sum = tile->sum;
 
 	if (at < 0 || tile->panel != PANEL_B || (p->program->in_process && !tile->across) || tile->n_sum != 1 ||
-	    sum->rows || (double)tensor_size(from) * p->real_size <= L2_BYTES / 2)
+	    sum->rows || !is_far(p, tile, from))
 		return -1;
-	if (loop->side != (of_a ? SIDE_ROW : SIDE_VECTOR) || loop->number > 0 || loop->axis.rows || inner > 1 ||
-	    (inner && (loop[1].side != SIDE_ROW || loop[1].number > 0)))
+	if (loop->side != (of_a ? SIDE_ROW : SIDE_VECTOR) || loop->number > 0 || loop->axis.rows || inner > 2 ||
+	    (inner && (loop[1].side != SIDE_ROW || loop[1].number > 0)) || (inner == 2 && !loop[2].axis.rows))
 		return -1;
 	return (of_a ? sum->a == 1 && loop->axis.a == sum->extent : sum->b == 1 && loop->axis.b == sum->extent) ? at
 														: -1;

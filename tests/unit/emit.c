@@ -443,6 +443,18 @@ START_TEST(updates_ask_for_rows)
 }
 END_TEST
 
+/* What the next panel copies is asked for while tiles read this one, if all params together leave the second cache. */
+START_TEST(panels_ask_for_params)
+{
+	const char *model = "input x[64, 128]\nz = x -> a: dense(512) -> relu -> b: dense(%d)\noutput z\n";
+
+	options.real = NNC_FLOAT;
+	ck_assert_ptr_nonnull(
+		strstr(function(c_of(build(arena_printf(&ctx.arena, model, 512))), "compute_relu"), ".ask"));
+	ck_assert_ptr_null(strstr(function(c_of(build(arena_printf(&ctx.arena, model, 64))), "compute_relu"), ".ask"));
+}
+END_TEST
+
 /* Where rows of samples lie far apart, a tile of an update takes one sample after the other, and adds to the param for
  * each. */
 START_TEST(updates_go_by_samples)
@@ -641,6 +653,7 @@ int main(void)
 	tcase_add_test(tests, products_of_slices_are_tiles);
 	tcase_add_test(tests, calls_stand_side_by_side);
 	tcase_add_test(tests, updates_ask_for_rows);
+	tcase_add_test(tests, panels_ask_for_params);
 	tcase_add_test(tests, updates_go_by_samples);
 	tcase_add_test(tests, results_replace_what_is_read_before);
 	tcase_add_test(tests, rows_run_in_vectors);
