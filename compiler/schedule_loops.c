@@ -242,8 +242,12 @@ static void add_bound_loops(struct stage *stage, int last)
 		stage->loop[stage->n_loop++] = last;
 }
 
-/* The first of equals wins: the bound indices run as they are written. */
-static bool keeps_order(enum reducer red) { return red == RED_ARGMAX || red == RED_ARGMIN; }
+/* The bound indices run as they are written: the first of equals wins, or bits count, which must not depend on how
+ * values lie. */
+static bool keeps_order(enum reducer red, bool strict)
+{
+	return red == RED_ARGMAX || red == RED_ARGMIN || (strict && (red == RED_SUM || red == RED_PROD));
+}
 
 enum {
 	LONG_SUM = 32,
@@ -272,12 +276,12 @@ static void order_reduction(struct graph *g, struct stage *stage)
 	expr_list reads = {0};
 
 	collect_reads(g, stage->term, &reads);
-	for (int s = eq->nfree; s < eq->n; s++) {
+	for (int s = keeps_order(eq->red, strict) ? inner : eq->nfree; s < eq->n; s++) {
 		double cost = iteration_cost(eq, &reads, s, 0, 8) + (strict && eq->red == RED_SUM ? 2 : 0);
 
 		if (cost <= dot_cost) {
 			dot_cost = cost;
-			inner = keeps_order(eq->red) ? inner : s;
+			inner = s;
 		}
 	}
 	if (eq->red == RED_SUM && row >= 0 && !is_step(eq, stage->n_steps, row) && eq->index[row].extent > 1 &&

@@ -114,6 +114,13 @@ done
 [ $stripped -gt $strips ] || fail "a step and its gradients share no strips"
 echo "$count models (seed $seed): tiles give the numbers of plain loops on: ${machines[*]}"
 
+# To the bit also where values lie in another order in process: sums go as they are written.
+printf 'input x[67]\nparam w[33, 2, 66] ~ normal(1)\np[k < 33, i < 66] = sum[j < 2] w[k, j, i] * x[i + j - 1 else 0]\ny = relu(p)\nloss mean(y^2) - mean(y)\ntrain sgd(lr=0.1) batch=16\n' >lies.nn
+"$NNC" --prefix=m --fp=strict lies.nn -o m.c
+tcc -DMODEL=m_model -I"$ROOT/runtime" "$ROOT/tests/check/steps.c" m.c -o steps -lm
+./steps 8 >tiled
+./in_process 8 lies.nn 0 strict | cmp - tiled || fail "sums in another order than they are written"
+
 # The weights of a recurrence are turned once, before its steps, so that vectors of results can read them.
 printf 'input x[9, 24]\ntarget y[40]\ns, h = x -> gru(40)\nloss mse(h, y)\ntrain sgd(lr=0.1) batch=8\n' >turned.nn
 "$NNC" turned.nn -o turned.c
