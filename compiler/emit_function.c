@@ -159,8 +159,9 @@ static const char *parameters(struct body *b, const struct function *function)
 	for (int i = 0; i < b->args.n; i++) {
 		const struct arg *arg = &b->args.item[i];
 
-		text_printf(&out, "%s%s%s *restrict %s%s", out.n ? ", " : "", arg->written ? "" : "const ",
-			    elem_type(b->e, arg->root->elem), arg->name, arg_shape(b, arg));
+		text_printf(&out, "%s%s%s *%s%s%s", out.n ? ", " : "", arg->written ? "" : "const ",
+			    elem_type(b->e, arg->root->elem), b->e->options->freestanding ? "" : "restrict ", arg->name,
+			    arg_shape(b, arg));
 	}
 	return out.n ? out.at : "void";
 }

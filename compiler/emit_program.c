@@ -4,6 +4,8 @@
  * last use of what it holds. What was made before a loop and is used within it is held until the loop ends. */
 #include "emit_map.h"
 
+#include <string.h>
+
 /* ---- making ---- */
 
 int new_value(struct map *m, int kind, int slot)
@@ -295,9 +297,10 @@ static const char *start_of(struct map *m, const struct map_memory *memory)
 	start_stage(b, memory->eq, m->from);
 	for (int s = 0; s < memory->eq->nfree && !memory->read; s++)
 		subs[s] = ex2(b->e->g, EX_ADD, ex_index(b->e->g, s), ex_int(b->e->g, memory->first[s]));
-	text_printf(&out, "%s&", cast);
 	print_element(b, &out, t, memory->read ? memory->read->arg : subs);
-	return out.at;
+	if (out.n > strlen("[0]") && strcmp(out.at + out.n - strlen("[0]"), "[0]") == 0)
+		return arena_printf(m->arena, "%s%.*s", cast, (int)(out.n - strlen("[0]")), out.at);
+	return arena_printf(m->arena, "%s&%s", cast, out.at);
 }
 
 /* An integer as memory. */

@@ -204,6 +204,7 @@ struct graph {
 	const struct source *src;
 	int64_t batch;
 	LIST(struct tensor *) tensors; /* all that were ever made, in order of creation */
+	LIST(struct usage) usage;      /* simplify.h: of each of them; memory of find_usage only */
 	equation_list part[PART_COUNT];
 	struct tensor *loss;           /* forward: rank 0, not batched: the batch's loss (all goals added), or NULL */
 	LIST(struct goal) goals;       /* what the chain rule starts from; one, value == loss, unless some have `only` */

@@ -48,7 +48,8 @@ struct stage {
 	expr_list exprs, reads; /* every distinct one within eq->value; READs within eq->target as well */
 	condition_list
 		conditions;   /* the term counts only where all hold: bounds of the accumulating loops, else tests */
-	int n_loop, loop[64]; /* slots, those of the group's shared loops not among them */
+	int n_loop;
+	int8_t loop[64];      /* slots, those of the group's shared loops not among them */
 	int n_free;	      /* the first n_free of loop are free indices that run outside of the accumulation */
 	struct tile *tile;    /* NULL, or how a machine with vectors computes it; and where there is but one row: */
 	struct tile *row_tile; /* the same pointer where tiles do not care */

@@ -8,6 +8,9 @@
  * slopes are found where their functions are (slope.c). */
 #include "simplify.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "chain.h"
 #include "expr.h"
 
@@ -59,13 +62,17 @@ static void note_definition(void *user, struct equation *eq)
 void find_usage(struct graph *g)
 {
 	struct arena *arena = &g->ctx->arena;
-	struct usage *all = arena_array(arena, (size_t)g->tensors.n, sizeof *all);
 
+	while (g->usage.n < g->tensors.n)
+		list_add(arena, &g->usage, (struct usage){false});
 	for (int i = 0; i < g->tensors.n; i++) {
 		struct tensor *t = g->tensors.item[i];
+		struct usage *u = &g->usage.item[i];
 
-		t->pass = &all[i];
-		all[i].fixed = t->role != ROLE_VALUE && t->role != ROLE_VIEW;
+		memset(u, 0, offsetof(struct usage, equations));
+		u->equations.n = 0;
+		t->pass = u;
+		u->fixed = t->role != ROLE_VALUE && t->role != ROLE_VIEW;
 	}
 	fix(g->loss);
 	fix(g->inference_loss);
