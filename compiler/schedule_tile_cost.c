@@ -21,6 +21,20 @@ static int64_t sets_met(int64_t lines)
 	return SETS / (both & -both);
 }
 
+/* Whether sums of shorter moves go through most of what lies between two steps of a sum: no sets are left out. */
+static bool is_dense(const struct problem *p, const struct choice *c, bool of_b, int sum)
+{
+	int64_t move = llabs(of_b ? p->axis[sum].b : p->axis[sum].a), span = 0;
+
+	for (int i = 0; i < p->n; i++) {
+		int64_t inner = llabs(of_b ? p->axis[i].b : p->axis[i].a);
+
+		if (is_inside(p, c, i) && inner < move)
+			span += (extent_inside(p, c, i) - 1) * inner;
+	}
+	return 2 * span >= move;
+}
+
 /* wide: elements side by side at each step, 1: none. */
 static struct reach find_reach(const struct problem *p, const struct choice *c, bool of_b, int wide)
 {
@@ -36,7 +50,8 @@ static struct reach find_reach(const struct problem *p, const struct choice *c, 
 		reach.steps *= (double)extent_inside(p, c, i);
 		reach.span += (double)(extent_inside(p, c, i) - 1) * (double)move;
 		if (bytes > NEAR * wide * p->real_size && bytes % LINE == 0)
-			reach.conflict |= extent_inside(p, c, i) > WAYS * sets_met(bytes / LINE);
+			reach.conflict |= extent_inside(p, c, i) > WAYS * sets_met(bytes / LINE) &&
+					  !is_dense(p, c, of_b, i);
 	}
 	return reach;
 }
@@ -148,11 +163,25 @@ struct around count_around(const struct problem *p, const struct choice *c, int 
 	return around;
 }
 
+/* Cycles to load a vector of an operand: where not all its moves are whole vectors, it often lies in two lines, which are
+ * two loads. */
+static double load_cycles(const struct problem *p, const struct choice *c, bool of_b, int lanes)
+{
+	const double one = 0.5;
+	bool whole = true;
+
+	for (int i = 0; i < p->n; i++)
+		whole &= i == c->vector || (of_b ? p->axis[i].b : p->axis[i].a) % lanes == 0;
+	return whole ? one : one + one * (lanes - 1) * p->real_size / LINE;
+}
+
 /* How the operands lie. */
 void find_around(const struct problem *p, const struct choice *c, int lanes, struct around *around)
 {
 	around->a = find_reach(p, c, false, 1);
 	around->b = find_reach(p, c, true, c->dot || is_turned(p, c) ? 1 : lanes);
+	around->a_load = load_cycles(p, c, false, c->dot ? lanes : 1);
+	around->b_load = load_cycles(p, c, true, c->panel == PANEL_B ? 1 : lanes);
 	around->ahead = steps_ahead(p, c) > 0;
 	around->in_rows = c->row[0] >= 0 && p->axis[c->row[0]].a == 1	? 0
 			  : c->row[1] >= 0 && p->axis[c->row[1]].a == 1 ? 1
@@ -264,7 +293,7 @@ double tile_cost(const struct around *around, const struct problem *p, const str
 	bool dot = c->dot;
 	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1];
 	int results = rows * cols;
-	double step = results * (target->fused ? 0.5 : 1), loads = (rows + cols) * 0.5;
+	double step = results * (target->fused ? 0.5 : 1), loads = rows * around->a_load + cols * around->b_load;
 
 	step = larger(larger(step, loads), issue_cost(around, target, rows, cols));
 	step = results < 8 && step < 4 ? 4 : step;
@@ -281,7 +310,7 @@ double memory_cost(const struct around *around, const struct problem *p, const s
 	int rows = size->row[0] * size->row[1], cols = size->col[0] * size->col[1];
 
 	cycles = larger(cycles, cycles / 2 + bring_cost(p, around, c, size));
-	cycles += adds_up(c) ? add_cost(p, size->lanes, rows, cols) : 0;
+	cycles += adds_up(c) ? add_cost(p, c->dot ? 1 : size->lanes, rows, cols) : 0;
 	cycles += page_cost(p, c, rows);
 	return cycles + around->turned * cols * (double)rounds(rows, size->lanes);
 }

@@ -20,6 +20,7 @@ struct reach {
 struct around {
 	double steps, exits, tiles;
 	struct reach a, b;
+	double a_load, b_load; /* cycles of a load at a step */
 	int in_rows;	/* the row index whose elements of A lie side by side, or -1 */
 	bool small;	/* all fits the first cache */
 	double copied;	/* cycles to fill panels, for each element at a step of the sums */
