@@ -68,11 +68,17 @@ static const char *const head[] = {
 	"#define TILE_APART static __attribute__((unused, noinline, min_vector_width(512)))",
 	"#define TILE_UNROLL _Pragma(\"clang loop unroll(full)\")",
 	"#define TILE_UNROLL_4 _Pragma(\"clang loop unroll_count(4)\")",
+	"#define TILE_HOLD(vector) (void)0",
 	"#else",
 	"#define TILE_INLINE static inline __attribute__((unused, always_inline))",
 	"#define TILE_APART static __attribute__((unused, noinline))",
 	"#define TILE_UNROLL _Pragma(\"GCC unroll 32\")",
 	"#define TILE_UNROLL_4 _Pragma(\"GCC unroll 4\")",
+	"#if defined(__aarch64__)",
+	"#define TILE_HOLD(vector) __asm__(\"\" : \"+w\"(vector)) /* in a register: else each use may load it again */",
+	"#else",
+	"#define TILE_HOLD(vector) __asm__(\"\" : \"+v\"(vector)) /* in a register: else each use may load it again */",
+	"#endif",
 	"#endif",
 	"#define TILE_LINE(real) (64 / (int)sizeof(real)) /* elements in a line of the cache */",
 	"#if defined(__clang__) || __GNUC__ >= 12",
@@ -144,7 +150,8 @@ static void write_template(struct emitter *e, const char *template, int routine)
 }
 
 /* Steps of a sum at a time: with few registers they are so short that to count them is a tenth of the work. And where
- * gcc unrolls a short sum whole, it mixes the steps, and moves their results from register to register and to memory. */
+ * gcc unrolls a short sum whole, it mixes the steps, and moves their results from register to register and to memory.
+ */
 static void define_steps(struct emitter *e)
 {
 	int64_t steps[TARGET_COUNT];

@@ -190,7 +190,7 @@ static void try_parts(const struct problem *p, struct choice *c, bool adds, stru
 /* The choice with none, one .. of its sums outside. */
 static void try_sums(const struct problem *p, struct choice *c, struct choice *best, double *least)
 {
-	bool adds = p->adds && !c->dot && !c->across && !c->panel;
+	bool adds = p->adds && (!c->dot || !p->program->in_process) && !c->across && !c->panel;
 	int n;
 
 	for (c->outside = 0;; c->outside |= (uint64_t)1 << c->cut) {

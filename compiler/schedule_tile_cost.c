@@ -50,8 +50,8 @@ static struct reach find_reach(const struct problem *p, const struct choice *c, 
 		reach.steps *= (double)extent_inside(p, c, i);
 		reach.span += (double)(extent_inside(p, c, i) - 1) * (double)move;
 		if (bytes > NEAR * wide * p->real_size && bytes % LINE == 0)
-			reach.conflict |= extent_inside(p, c, i) > WAYS * sets_met(bytes / LINE) &&
-					  !is_dense(p, c, of_b, i);
+			reach.conflict |=
+				extent_inside(p, c, i) > WAYS * sets_met(bytes / LINE) && !is_dense(p, c, of_b, i);
 	}
 	return reach;
 }
@@ -163,8 +163,8 @@ struct around count_around(const struct problem *p, const struct choice *c, int 
 	return around;
 }
 
-/* Cycles to load a vector of an operand: where not all its moves are whole vectors, it often lies in two lines, which are
- * two loads. */
+/* Cycles to load a vector of an operand: where not all its moves are whole vectors, it often lies in two lines, which
+ * are two loads. */
 static double load_cycles(const struct problem *p, const struct choice *c, bool of_b, int lanes)
 {
 	const double one = 0.5;

@@ -72,10 +72,11 @@ static bool has_rest(const struct problem *p, const struct choice *c, int side, 
 static bool divides(const struct problem *p, const struct choice *c, const struct tile_size *size)
 {
 	const int axis[] = {c->row[0], c->row[1], c->col[0], c->col[1]};
-	const int step[] = {size->row[0], size->row[1], size->col[0] * size->lanes, size->col[1]};
+	const int lanes = c->dot ? 1 : size->lanes;
+	const int step[] = {size->row[0], size->row[1], size->col[0] * lanes, size->col[1]};
 
 	for (int k = 0; k < 4; k++) {
-		int64_t whole = !has_rest(p, c, k / 2, k % 2) ? step[k] : k == 2 ? size->lanes : 1;
+		int64_t whole = !has_rest(p, c, k / 2, k % 2) ? step[k] : k == 2 ? lanes : 1;
 
 		if (axis[k] >= 0 && (p->axis[axis[k]].rows || p->axis[axis[k]].extent % whole))
 			return false;

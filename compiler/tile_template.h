@@ -19,7 +19,7 @@ TILE_INLINE int steps_NUMBER(const struct tile *tile, int dot, int rows, int col
 	const int next = inner ? cols * lanes_NUMBER : tile->b_sum[1];
 	const int asks = by > 1 && lines ? (by * ask_step + TILE_LINE(REAL) - 1) / TILE_LINE(REAL) : lines;
 	const REAL *pa = a + k * a_step, *pb = b + k * b_step;
-	vector_NUMBER held[28];
+	vector_NUMBER held[28], value;
 
 	TILE_ROLL
 	for (; k + by <= trips; k += by, pa += by * a_step, pb += by * b_step) {
@@ -38,15 +38,23 @@ TILE_INLINE int steps_NUMBER(const struct tile *tile, int dot, int rows, int col
 								       TILE_AT(tile->b_col, c, tile->split[1]));
 				if (tile->ahead && c % tile->split[1] * lanes_NUMBER % TILE_LINE(REAL) == 0)
 					__builtin_prefetch(at + s * b_step + TILE_AT(tile->b_col, c, tile->split[1]));
+				if (dot && rows > 1)
+					TILE_HOLD(held[c]);
 			}
 			TILE_UNROLL
 			for (int i = 0; i < n; i++) {
-				const REAL *value = pa + s * a_step + TILE_AT(tile->a_row, i / cols, tile->split[0]);
+				const REAL *from = pa + s * a_step + TILE_AT(tile->a_row, i / cols, tile->split[0]);
 
-				if (dot)
-					sum[i] += *(const any_vector_NUMBER *)value * held[i % cols];
-				else
-					sum[i] += *value * held[i % cols];
+				if (!dot) {
+					sum[i] += *from * held[i % cols];
+					continue;
+				}
+				if (i % cols == 0) {
+					value = *(const any_vector_NUMBER *)from;
+					if (cols > 1)
+						TILE_HOLD(value);
+				}
+				sum[i] += value * held[i % cols];
 			}
 		}
 	}
@@ -116,9 +124,15 @@ TILE_INLINE void tile_NUMBER(const struct tile *tile, int dot, int rows, int col
 		sum[i] = (vector_NUMBER){0};
 	if (tile->adds) {
 		TILE_UNROLL
-		for (int i = 0; i < n; i++)
-			sum[i] = *(const any_vector_NUMBER *)(t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
-							     TILE_AT(tile->t_col, i % cols, tile->split[1]));
+		for (int i = 0; i < n; i++) {
+			const REAL *from = t + TILE_AT(tile->t_row, i / cols, tile->split[0]) +
+					   TILE_AT(tile->t_col, i % cols, tile->split[1]);
+
+			if (dot)
+				sum[i] = (vector_NUMBER){*from};
+			else
+				sum[i] = *(const any_vector_NUMBER *)from;
+		}
 	}
 	sums_NUMBER(tile, dot, rows, cols, first, a, b, sum, t, tile->t_row[0], cols);
 	sums_NUMBER(tile, dot, rows, cols, repeat - first, a + first * tile->a_sum[3], b + first * tile->b_sum[3], sum, ask,

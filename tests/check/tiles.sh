@@ -3,12 +3,12 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 turn=0 tiles=0 panels=0 asked=0 added=0 whole=0 copied=0 adding=0 across=0 strips=0 stripped=0 followed=0
+count=0 turn=0 tiles=0 panels=0 asked=0 added=0 whole=0 copied=0 adding=0 across=0 strips=0 stripped=0 followed=0 dotted=0
 
 write_model() { # NUMBER
 	local n batch
 	n=$(draw 1 3) batch=$(draw 1 9)
-	case $(($1 % 8)) in
+	case $(($1 % 9)) in
 	0) input="$(draw 20 70)" net="a: dense($(draw 17 60)) -> tanh -> b: dense($(draw 5 40))" ;;
 	1) input="$(draw 1 3), $(draw 9 24), $(draw 9 24)"
 		net="a: conv2d($(draw 3 9), $(draw 2 3), stride=$(draw 1 2), pad=$(draw 0 1)) -> relu -> b: conv2d($(draw 2 6), 3, pad=1)" ;;
@@ -22,6 +22,8 @@ write_model() { # NUMBER
 		net="a: dense($(draw 200 300)) -> tanh -> b: added($(draw 17 40))" ;;
 	7) input="$((12 * $(draw 2 5))), $(draw 17 60)" # of tiles that add, a side has two indices, and one overlaps
 		net="a: joined($(draw 17 70))" ;;
+	8) input="1, 28, 28" batch=$(draw 5 13) # few channels: dot products are added up sample by sample
+		net="a: conv2d(6, 5, pad=2) -> relu -> maxpool2d(2) -> b: conv2d(16, 5)" ;;
 	esac
 	write_net "$input" "$net" 'sgd(lr=0.01)' "$batch" <<-END
 		def added(x[n], units) {
@@ -52,7 +54,7 @@ machines=('-march=x86-64')
 ! grep -q ' fma .* avx2 ' /proc/cpuinfo || machines+=('-march=x86-64-v3')
 ! grep -q ' avx512vl' /proc/cpuinfo || machines+=('-march=x86-64-v4')
 gcc -O1 -DMODEL=m_model -I"$ROOT/runtime" -c "$ROOT/tests/check/steps.c"
-for i in $(seq 1 $((8 + 0${SLOW:+48}))); do
+for i in $(seq 1 $((9 + 0${SLOW:+54}))); do
 	write_model "$i"
 	reals=(float double)
 	[ -n "${SLOW-}" ] || reals=("${reals[(i + seed) % 2]}")
@@ -60,6 +62,7 @@ for i in $(seq 1 $((8 + 0${SLOW:+48}))); do
 		"$NNC" --prefix=m --real=$real model.nn -o m.c || fail "seed $seed, model $i does not compile: $(cat model.nn)"
 		panels=$((panels + $(grep -c '^	*fill_' m.c || true)))
 		adding=$((adding + $(grep -c '\.adds = 1' m.c || true)))
+		dotted=$((dotted + $(tr -d '\n' <m.c | grep -c '\.tail = [^;]*\.adds = 1' || true)))
 		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
 		asked=$((asked + $(grep -c '\.ask = ' m.c || true)))
 		added=$((added + $(grep -c "^	*add_" m.c || true)))
@@ -103,6 +106,7 @@ for i in $(seq 1 $((8 + 0${SLOW:+48}))); do
 done
 [ $panels -gt 2 ] || fail "only $panels operands were copied into panels"
 [ $adding -gt 0 ] || fail "no sums run around their tiles"
+[ $dotted -gt 0 ] || fail "no sums run around dot products"
 [ $tiles -gt 2 ] || fail "only $tiles sums were tiled"
 [ $added -gt 0 ] || fail "only $added sums were added to params"
 [ $whole -gt 0 ] || fail "no machine copies both operands"
