@@ -168,6 +168,10 @@ nnr_status commit_file(const struct host *host, struct new_file *file, bool dura
 {
 	errno = 0;
 	bool ok = !ferror(file->stream) && fflush(file->stream) == 0;
+	if (!ok && !errno) { /* what failed before fails again, and says why */
+		fputc('\n', file->stream);
+		fflush(file->stream);
+	}
 	if (ok && file->temporary && durable)
 		ok = fsync(fileno(file->stream)) == 0;
 	ok = fclose(file->stream) == 0 && ok;

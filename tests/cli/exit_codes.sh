@@ -36,4 +36,5 @@ code 1 "$NNC" many.nn -o many.c
 if [ -w /dev/full ]; then
 	"$NNC" good.nn -o - >/dev/full 2>/dev/null && fail "a full disk goes unnoticed"
 	[ $? = 3 ] || fail "a full disk is not exit code 3"
+	says 'No space left' "$NNC" good.nn -o /dev/full
 fi

@@ -35,12 +35,16 @@ static double worst(float (*fast)(float), double (*exact)(double))
 	return most;
 }
 
+static float fast_sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+
 START_TEST(stays_within_its_bounds)
 {
 	ck_assert_double_le(worst(fast_exp, exp), 1.1);
 	ck_assert_double_le(worst(fast_tanh, tanh), 2.6);
 	ck_assert_double_le(worst(fast_erf, erf), 1.2);
 	ck_assert_double_le(worst(fast_log, log), 0.8);
+	ck_assert_double_le(worst(fast_sigmoid, sigmoid), 2.2);
 }
 END_TEST
 
@@ -53,6 +57,8 @@ START_TEST(has_the_right_ends)
 	ck_assert_float_eq(fast_erf(INFINITY), 1);
 	ck_assert(isinf(fast_log(0)) && fast_log(0) < 0 && isinf(fast_log(INFINITY)) && isnan(fast_log(-1)));
 	ck_assert_float_eq(fast_log(1), 0);
+	ck_assert_float_eq(fast_sigmoid(-INFINITY), 0);
+	ck_assert_float_eq(fast_sigmoid(INFINITY), 1);
 	ck_assert(isnan(fast_exp(NAN)) && isnan(fast_tanh(NAN)) && isnan(fast_erf(NAN)) && isnan(fast_log(NAN)));
 }
 END_TEST
