@@ -2,7 +2,7 @@
  *
  * A factor that is an element of a tensor at linear subscripts is read as it is. A window over the border of a tensor
  * becomes a copy with 0 around it, anything else a tensor with an axis for every index that it depends on; but for
- * those that move no other factor, over which it is summed. */
+ * those that move no other factor, over which it is summed (not with --fp=strict). */
 #include "schedule_operands.h"
 
 #include <string.h>
@@ -142,10 +142,12 @@ int64_t reach(struct operands *w, struct expr *e, int s)
 	return 0;
 }
 
-/* Bound indices that move no other factor: the copy of a factor is summed over them. */
+/* Bound indices that move no other factor: the copy of a factor is summed over them. Where bits count, there are none:
+ * they must not depend on whether there is a copy. */
 static uint64_t own_slots(const struct operands *w, const struct expr *e, const struct expr *other)
 {
-	uint64_t own = e->slots & w->bound & ~other->slots;
+	bool strict = w->g->ctx->options->fp == NNC_FP_STRICT;
+	uint64_t own = strict ? 0 : e->slots & w->bound & ~other->slots;
 
 	for (int s = 0; s < w->eq->n; s++)
 		if (w->eq->index[s].rows)

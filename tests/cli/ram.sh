@@ -26,6 +26,18 @@ loss   mse(p, y)
 train  adam(lr=0.01) batch=8 seed=1 clip=1
 END
 
+cat >summed.nn <<'END'
+# a sum that may be over one factor first, if there is memory for that
+input  x[9, 64]
+target y[50]
+param  w[50, 2, 64] ~ normal(0.05)
+p[j < 2, l < 50] = sum[k < 64, i < 8] x[i + j, k] * w[l, j, k]
+q[l < 50] = 0.3 * p[0, l] * tanh(p[1, l])
+output q
+loss   mse(q, y)
+train  sgd(lr=0.05) batch=17 seed=1
+END
+
 field() { awk -v name="$1" 'index($0, name) == 1 { sub(name, ""); print $1; exit }' "$2"; }
 
 train() { # OUTPUT COMPILER MODEL OPTION...
@@ -45,7 +57,7 @@ share() { # MODEL MOST: the nearest is at most that share of what it needs witho
 	awk -v least="$nearest" -v all="$all" -v most="$2" 'BEGIN { exit !(least <= most * all) }' || fail "$1: $nearest of $all bytes"
 }
 
-for model in deep.nn tied.nn "$ROOT"/examples/{digits/digits,gpt/gpt,resnet/resnet,chars/chars}.nn; do
+for model in deep.nn tied.nn summed.nn "$ROOT"/examples/{digits/digits,gpt/gpt,resnet/resnet,chars/chars}.nn; do
 	cc='tcc'
 	case $model in deep.nn | *digits.nn) cc='gcc -O0' ;; esac
 	train plain "$cc" "$model"
