@@ -31,18 +31,36 @@ static int64_t places_of_b(const struct tile *tile, int target)
 	return rounds(tile->col[0].extent, places) * places * tile_steps(tile);
 }
 
-/* Whether nothing but the vectors' index leads from panel to panel of B; *rows: how many elements read each. */
-static bool goes_along_vectors(const struct tile *tile, int64_t *rows)
+/* Whether nothing but the vectors' index leads from panel to panel of B. */
+static bool goes_along_vectors(const struct tile *tile)
 {
-	*rows = 1;
-	for (int k = 0; k < tile->n_loop; k++) {
-		const struct tile_loop *loop = &tile->loop[k];
-
-		if (loop->axis.b && loop->side != SIDE_VECTOR)
+	for (int k = 0; k < tile->n_loop; k++)
+		if (tile->loop[k].axis.b && tile->loop[k].side != SIDE_VECTOR)
 			return false;
-		*rows *= loop->axis.b ? 1 : loop->axis.extent;
-	}
-	return tile->col[1].slot < 0;
+	return true;
+}
+
+/* How many loops move B, -1: they are not the first. */
+static int loops_of_b(const struct tile *tile)
+{
+	int n = 0;
+
+	while (n < tile->n_loop && tile->loop[n].axis.b)
+		n++;
+	for (int k = n; k < tile->n_loop; k++)
+		if (tile->loop[k].axis.b)
+			return -1;
+	return n;
+}
+
+/* Elements that read each one of B. */
+static int64_t rows_of_b(const struct tile *tile)
+{
+	int64_t rows = 1;
+
+	for (int k = 0; k < tile->n_loop; k++)
+		rows *= tile->loop[k].axis.b ? 1 : tile->loop[k].axis.extent;
+	return rows;
 }
 
 /* Whether B, not in a panel on all machines, may be on some: *whole, all of it at once. An update is made at once; a
@@ -50,18 +68,14 @@ static bool goes_along_vectors(const struct tile *tile, int64_t *rows)
 static bool may_add_copy(const struct problem *p, const struct tile *tile, bool *whole)
 {
 	enum { LEAST_OF_PANEL = 96, LEAST_OF_WHOLE = 192 /* rows, for which it pays to bring and store B once more */ };
-	int64_t rows;
 
 	*whole = tile->panel == PANEL_A;
 	if (tile->panel == PANEL_B || tile->across || tile->dot || !tile->ahead || !p->panels ||
-	    p->program->in_process || !goes_along_vectors(tile, &rows))
+	    p->program->in_process || tile->col[1].slot >= 0)
 		return false;
 	if (*whole)
-		return tile->scale && rows >= LEAST_OF_WHOLE;
-	for (int k = 1; k < tile->n_loop; k++)
-		if (tile->loop[k].axis.b)
-			return false;
-	return rows >= LEAST_OF_PANEL;
+		return tile->scale && goes_along_vectors(tile) && rows_of_b(tile) >= LEAST_OF_WHOLE;
+	return loops_of_b(tile) >= 0 && rows_of_b(tile) >= LEAST_OF_PANEL;
 }
 
 bool choose_copies(const struct problem *p, struct tile *tile)
@@ -77,7 +91,7 @@ bool choose_copies(const struct problem *p, struct tile *tile)
 		any |= tile->size[t].copied;
 	}
 	if (any && !whole)
-		tile->outside = tile->n_loop && tile->loop[0].axis.b;
+		tile->outside = loops_of_b(tile);
 	return any;
 }
 

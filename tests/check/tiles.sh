@@ -3,12 +3,12 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 turn=0 tiles=0 panels=0 asked=0 added=0 whole=0 copied=0 adding=0 across=0 strips=0 stripped=0 followed=0 dotted=0
+count=0 turn=0 tiles=0 panels=0 asked=0 added=0 whole=0 copied=0 within=0 adding=0 across=0 strips=0 stripped=0 followed=0 dotted=0
 
 write_model() { # NUMBER
 	local n batch
 	n=$(draw 1 3) batch=$(draw 1 9)
-	case $(($1 % 9)) in
+	case $(($1 % 10)) in
 	0) input="$(draw 20 70)" net="a: dense($(draw 17 60)) -> tanh -> b: dense($(draw 5 40))" ;;
 	1) input="$(draw 1 3), $(draw 9 24), $(draw 9 24)"
 		net="a: conv2d($(draw 3 9), $(draw 2 3), stride=$(draw 1 2), pad=$(draw 0 1)) -> relu -> b: conv2d($(draw 2 6), 3, pad=1)" ;;
@@ -24,10 +24,15 @@ write_model() { # NUMBER
 		net="a: joined($(draw 17 70))" ;;
 	8) input="1, 28, 28" batch=$(draw 5 13) # few channels: dot products are added up sample by sample
 		net="a: conv2d(6, 5, pad=2) -> relu -> maxpool2d(2) -> b: conv2d(16, 5)" ;;
+	9) input="$(draw 60 70), $((104 + 16 * $(draw 0 1)))" batch=$(draw 3 4) # what is copied into a panel is another one for each sample
+		net="a: placed(512)" ;;
 	esac
 	write_net "$input" "$net" 'sgd(lr=0.01)' "$batch" <<-END
 		def added(x[n], units) {
 		  return x + (x -> dense(units) -> tanh -> dense(n))
+		}
+		def placed(x[m, n], units) {
+		  return x + (x -> up: dense(units) -> gelu -> down: dense(n))
 		}
 		def joined(x[m, n], units) {
 		  param w[m, units, n] ~ normal(0.1)
@@ -54,7 +59,7 @@ machines=('-march=x86-64')
 ! grep -q ' fma .* avx2 ' /proc/cpuinfo || machines+=('-march=x86-64-v3')
 ! grep -q ' avx512vl' /proc/cpuinfo || machines+=('-march=x86-64-v4')
 gcc -O1 -DMODEL=m_model -I"$ROOT/runtime" -c "$ROOT/tests/check/steps.c"
-for i in $(seq 1 $((9 + 0${SLOW:+54}))); do
+for i in $(seq 1 $((10 + 0${SLOW:+60}))); do
 	write_model "$i"
 	reals=(float double)
 	[ -n "${SLOW-}" ] || reals=("${reals[(i + seed) % 2]}")
@@ -68,6 +73,7 @@ for i in $(seq 1 $((9 + 0${SLOW:+54}))); do
 		added=$((added + $(grep -c "^	*add_" m.c || true)))
 		whole=$((whole + $(grep -c '^	if (copied)' m.c || true)))
 		copied=$((copied + $(grep -c '^		if (copied)' m.c || true)))
+		within=$((within + $(grep -c '^			if (copied)' m.c || true)))
 		across=$((across + $(grep -c "^	*across_" m.c || true)))
 		followed=$((followed + $(grep -c '^	*for (int [a-z0-9]* = [a-z0-9]*_at; ' m.c || true)))
 		strips=$((strips + $(grep -c '^static .*_in_strips[0-9]*(' m.c || true)))
@@ -111,6 +117,7 @@ done
 [ $added -gt 0 ] || fail "only $added sums were added to params"
 [ $whole -gt 0 ] || fail "no machine copies both operands"
 [ $copied -gt 0 ] || fail "no machine copies what others read in place"
+[ $within -gt 0 ] || fail "no copy is made within two loops"
 [ $across -gt 0 ] || fail "no vectors lie along the samples"
 [ $asked -gt 0 ] || fail "no tile asks for what the next ones read"
 [ $followed -gt 2 ] || fail "only $followed blocks of tiles have maps behind them"
