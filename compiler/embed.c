@@ -79,6 +79,7 @@ static void copy_graph(struct embedding *m)
 
 	*g = *from;
 	memset(&g->tensors, 0, sizeof g->tensors);
+	memset(&g->usage, 0, sizeof g->usage);
 	memset(g->part, 0, sizeof g->part);
 	memset(&g->outputs, 0, sizeof g->outputs);
 	memset(&g->metrics, 0, sizeof g->metrics);
