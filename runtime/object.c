@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -178,6 +179,13 @@ static void make_key(struct object *object, const char *version, struct object_k
 
 /* ---- making and loading ---- */
 
+static bool is_full(const char *folder)
+{
+	enum { LEAST = 1 << 20 /* bytes */ };
+	struct statvfs about;
+	return statvfs(folder, &about) == 0 && (double)about.f_bavail * (double)about.f_frsize < LEAST;
+}
+
 /* The line of the compiler's output that says most. */
 static void complain_of_compiler(struct object *object, const char *log)
 {
@@ -193,7 +201,11 @@ static void complain_of_compiler(struct object *object, const char *log)
 	}
 	if (stream)
 		fclose(stream);
-	complain(object, "the C compiler '%s' failed%s%s", object->word[0], first[0] ? ": " : "", first);
+	if (!first[0] && is_full(object->work)) /* nor was there room for what it said */
+		complain(object, "the C compiler '%s' failed: no space is left in %.300s", object->word[0],
+			 object->work);
+	else
+		complain(object, "the C compiler '%s' failed%s%s", object->word[0], first[0] ? ": " : "", first);
 }
 
 static bool write_source(struct object *object, const char *path)

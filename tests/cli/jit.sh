@@ -89,6 +89,18 @@ grep -q 'warning: compiled code is not kept' messages || fail "no folder: $(cat 
 XDG_CACHE_HOME=$PWD/file run quiet.w --jit=cc
 [ ! -s messages ] || fail "nobody asked for a cache: $(cat messages)"
 
+# a full one, where a small file system can be had: at some size there is room for the text, but none for the object
+mkdir small
+if unshare -m mount -t tmpfs -o size=20k tmpfs small 2>/dev/null; then
+	export NNC data
+	for ((size = 24; size < 200; size += 12)); do
+		! unshare -m sh -c 'mount -t tmpfs -o size="$1"k,mode=700 tmpfs small &&
+			exec "$NNC" train net.nn --data "$data" --jit=cc --cache=small -o full.w' - $size >out 2>>messages.full || break
+		[ ! -e full.w ] || fail "weights without training"
+	done
+	grep -q 'no space is left in small/' messages.full || fail "up to $size KB: $(cat messages.full)"
+fi
+
 # no C compiler
 export CC=$PWD/nowhere
 code 1 "$NNC" train net.nn --data "$data" --jit=cc -o no.w
