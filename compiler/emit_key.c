@@ -59,6 +59,10 @@ static void add_tensor(struct key *k, const struct tensor *t)
 	for (int a = 0; a < t->rank; a++)
 		add_number(k, t->axis[a].rows ? -1 : t->axis[a].extent);
 	add_number(k, layout_of(t)->once);
+	for (int a = 0; a < t->rank && layout_of(t)->inside; a++) {
+		add_number(k, layout_of(t)->inside[a].from);
+		add_number(k, layout_of(t)->inside[a].to);
+	}
 	if (t->role == ROLE_DATA)
 		text_add(&k->text, t->name);
 	if (t->classes) /* ranges decide whether a division needs care */
@@ -67,11 +71,14 @@ static void add_tensor(struct key *k, const struct tensor *t)
 
 static void add_expr(struct key *k, const struct expr *e);
 
-/* Where a pointer to a part is passed, from there; behind them may stand what a read outside gives. */
+/* Where a pointer to a part is passed, from there, but where it matters how far a border is; behind them may stand what
+ * a read outside gives. */
 static void add_subscripts(struct key *k, const struct expr *read, const struct arg *arg)
 {
+	bool shifted = arg && arg->shift && !layout_of(read->tensor)->inside;
+
 	for (int i = 0; i < read->n && !in_flat_loop(k, arg); i++)
-		add_expr(k, arg && arg->shift ? unshifted(k->b, read->arg[i]) : read->arg[i]);
+		add_expr(k, shifted ? unshifted(k->b, read->arg[i]) : read->arg[i]);
 }
 
 static void add_expr(struct key *k, const struct expr *e)

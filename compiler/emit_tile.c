@@ -8,6 +8,7 @@
 
 #include "emit_loops.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- numbers that depend on the machine ---- */
@@ -132,10 +133,12 @@ static void write_trips(struct body *b, struct text *out, const struct tile *til
 		text_printf(out, ", .tail = %lld %% %s", (long long)tile->sum[0].extent, names->lanes);
 }
 
-static const char *repeat_text(struct body *b, const struct tile *tile)
+static const char *repeat_text(struct body *b, const struct tile *tile, const struct tile_names *names)
 {
 	const struct tile_axis *outermost;
 
+	if (names->steps)
+		return names->steps;
 	if (!repeats(tile))
 		return "1";
 	outermost = &tile->sum[tile->n_sum - 1];
@@ -284,6 +287,13 @@ const char *operand_text(struct body *b, const struct tile *tile, const struct t
 	if (tile->panel == (which ? PANEL_B : PANEL_A))
 		return find_arg(b, tile->memory)->name;
 	place = start_text(b, tile, which);
+	if (names->from) {
+		const struct tile_axis *sum = &tile->sum[tile->n_sum - 1];
+		int64_t move = which ? sum->b : sum->a;
+
+		return arena_printf(b->e->arena, "%s %c %s", place, move < 0 ? '-' : '+',
+				    product(b->e, number(b->e, llabs(move)), names->from));
+	}
 	return which && tile->memory ? if_copied(b, names, text_of_b(b, tile, names), place) : place;
 }
 
@@ -301,20 +311,20 @@ static void write_call(struct body *b, const struct tile *tile, const struct til
 	}
 	if (tile->across) {
 		write_line(e, "across_%d(&%s, %s, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape,
-			   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile),
+			   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile, names),
 			   operand_text(b, tile, names, 0), operand_text(b, tile, names, 1), start_text(b, tile, 2),
 			   names->there, ask_text(b, tile, names));
 		return;
 	}
 	if (tile->scale) {
 		write_line(e, "add_%d(&%s, %s, %s, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape,
-			   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile),
+			   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile, names),
 			   operand_text(b, tile, names, 0), operand_text(b, tile, names, 1), start_text(b, tile, 2),
 			   names->scale, names->done[0], names->done[1]);
 		return;
 	}
 	write_line(e, "tile_%d(&%s, %d, %s, %s, %s, %s, %s, %s, %s);", find_routine(e, tile), shape, tile->dot,
-		   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile),
+		   product(e, row[0], row[1]), product(e, col[0], col[1]), repeat_text(b, tile, names),
 		   operand_text(b, tile, names, 0), operand_text(b, tile, names, 1), start_text(b, tile, 2),
 		   ask_text(b, tile, names));
 }
@@ -392,6 +402,7 @@ void write_tiles(struct body *b, const struct tile *tile)
 		if (k == tile->asks && !e->options->tiles)
 			name_asked(b, tile, &names);
 	}
+	name_steps_inside(b, tile, &names);
 	write_tile(b, tile, &names, shape);
 	for (int k = loops; k >= 0; k--) {
 		if (k == tile->followed && b->group->stages.n > 1)

@@ -1,6 +1,6 @@
 /* emit_tile.h - what the files that write tiles share: emit_tile.c the loops around calls of one routine, emit_panel.c
- * operands in the order in which tiles read them, emit_epilogue.c what follows them, emit_tile_call.c calls of the
- * runtime's routine, emit_tile_routine.c the routine for files of C. */
+ * operands in the order in which tiles read them, emit_tile_border.c what they need not read, emit_epilogue.c what
+ * follows them, emit_tile_call.c calls of the runtime's routine, emit_tile_routine.c the routine for files of C. */
 #ifndef NNC_EMIT_TILE_H
 #define NNC_EMIT_TILE_H
 
@@ -16,6 +16,7 @@ struct tile_names {
 	const char *few;				/* the rows of the batch by which a loop goes on, or NULL */
 	const struct tile_loop *cut;			/* NULL, or the loop that no tile divides: its index, before what begins */
 	const char *cut_name;				/* earlier than it says */
+	const char *from, *steps; /* NULL, or the first of the outermost sum's steps that a tile takes, and how many */
 	const char *scale, *done[2]; /* of a tile that is added: rows, and elements of columns, of the one that it overlaps */
 };
 
@@ -35,6 +36,11 @@ const char *number(struct emitter *e, int64_t n);
 const char *pick(struct emitter *e, const int64_t *number);
 /* The steps of two sides: "{784, 1}", "{784}". */
 void write_pair(struct text *out, const char *field, const char *first, const char *second);
+
+/* ---- emit_tile_border.c ---- */
+
+/* Where an operand has 0 around it, which steps of the outermost sum a tile takes. */
+void name_steps_inside(struct body *b, const struct tile *tile, struct tile_names *names);
 
 /* ---- emit_panel.c ---- */
 

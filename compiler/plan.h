@@ -58,6 +58,11 @@ struct storage {
 };
 
 /* What scheduling and placing know of a tensor; tensor->pass points to it from schedule() on. */
+/* The places of an axis outside of which a tensor is 0. */
+struct inside {
+	int64_t from, to;
+};
+
 struct layout {
 	struct tensor *root;  /* whose memory it is: a view's origin */
 	struct group *group;  /* that defines it, or NULL */
@@ -70,6 +75,7 @@ struct layout {
 	int64_t strip_rows[CALL_COUNT]; /* samples that have memory; 0: all of the call */
 	struct buffer *buffer; /* place.c: in the call that is being placed */
 	int dies;	       /* place.c: the last of the call's groups that uses it */
+	const struct inside *inside; /* by axis, of a copy that has 0 around it; or NULL */
 	int number;	       /* early_updates.c, schedule_strips.c, schedule_team.c, place_team.c, keep.c: scratch */
 	int pointer;	       /* emit: number of its variable in the public function that is being written */
 	const char *c_name;    /* emit: the identifier for it; NULL before it is asked for */

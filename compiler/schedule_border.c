@@ -13,6 +13,8 @@
  * gives     the same list, or one with fewer values */
 #include "schedule_operands.h"
 
+#include <string.h>
+
 #include "expr.h"
 
 /* A copy with a border, of what `made` makes; or a copy `instead` of which there is an equal one. */
@@ -56,6 +58,30 @@ static bool is_border(const struct equation *eq, struct bordered *found)
 	}
 	found->copy = (struct equation *)eq;
 	return 3 * tensor_size(eq->tensor) <= 5 * tensor_size(of); /* else passes over the border are too many */
+}
+
+/* What has 0 around it, whoever makes it: tiles may leave out sums over that. */
+static void note_inside(struct graph *g, const struct equation *eq)
+{
+	const struct expr *read = eq->value;
+	struct inside inside[MAX_SLOTS], *kept;
+	const struct tensor *of;
+
+	if (eq->kind != EQ_MAP || eq->red != RED_NONE || read->op != EX_READ || !read->guarded)
+		return;
+	of = read->tensor;
+	if (of->rank != eq->tensor->rank || !ex_is_num(read->arg[of->rank], 0))
+		return;
+	for (int a = 0; a < of->rank; a++) {
+		struct affine sub;
+
+		if (!affine_of(read->arg[a], &sub) || read->arg[a]->slots != (uint64_t)1 << a || sub.coef[a] != 1)
+			return;
+		inside[a] = (struct inside){-sub.constant, of->axis[a].extent - sub.constant};
+	}
+	kept = arena_array(&g->ctx->arena, (size_t)of->rank, sizeof *kept);
+	memcpy(kept, inside, (size_t)of->rank * sizeof *kept);
+	layout_of(eq->tensor)->inside = kept;
 }
 
 static bool is_equal(const struct bordered *a, const struct bordered *b)
@@ -181,6 +207,8 @@ equation_list merge_borders(struct program *p, const equation_list *list)
 	struct borders b = {.g = p->g};
 	equation_list out = {0};
 
+	for (int i = 0; i < list->n; i++)
+		note_inside(p->g, list->item[i]);
 	find_borders(&b, list);
 	for (int i = 0; i < list->n && b.list.n; i++) {
 		struct equation *eq = list->item[i];

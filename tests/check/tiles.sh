@@ -3,7 +3,7 @@
 # anything; SEED=N draws others.
 . "$ROOT/tests/lib.sh"
 start_drawing
-count=0 turn=0 tiles=0 panels=0 asked=0 added=0 whole=0 copied=0 within=0 adding=0 across=0 strips=0 stripped=0 followed=0 dotted=0
+count=0 turn=0 tiles=0 panels=0 asked=0 added=0 whole=0 copied=0 within=0 adding=0 across=0 strips=0 stripped=0 followed=0 dotted=0 borders=0
 
 write_model() { # NUMBER
 	local n batch
@@ -22,8 +22,8 @@ write_model() { # NUMBER
 		net="a: dense($(draw 200 300)) -> tanh -> b: added($(draw 17 40))" ;;
 	7) input="$((12 * $(draw 2 5))), $(draw 17 60)" # of tiles that add, a side has two indices, and one overlaps
 		net="a: joined($(draw 17 70))" ;;
-	8) input="1, 28, 28" batch=$(draw 5 13) # few channels: dot products are added up sample by sample
-		net="a: conv2d(6, 5, pad=2) -> relu -> maxpool2d(2) -> b: conv2d(16, 5)" ;;
+	8) input="1, 28, 28" batch=$(draw 5 9) # few channels: dot products are added up sample by sample; and wide borders
+		net="a: conv2d(6, 5, pad=2) -> relu -> maxpool2d(2) -> b: conv2d(16, 5) -> c: conv2d(16, 5, stride=$(draw 1 2), pad=4)" ;;
 	9) input="$(draw 60 70), $((104 + 16 * $(draw 0 1)))" batch=$(draw 3 4) # what is copied into a panel is another one for each sample
 		net="a: placed(512)" ;;
 	esac
@@ -67,6 +67,7 @@ for i in $(seq 1 $((10 + 0${SLOW:+60}))); do
 		"$NNC" --prefix=m --real=$real model.nn -o m.c || fail "seed $seed, model $i does not compile: $(cat model.nn)"
 		panels=$((panels + $(grep -c '^	*fill_' m.c || true)))
 		adding=$((adding + $(grep -c '\.adds = 1' m.c || true)))
+		borders=$((borders + $(grep -c '^	*const int [a-z0-9]*_from = ' m.c || true)))
 		dotted=$((dotted + $(tr -d '\n' <m.c | grep -c '\.tail = [^;]*\.adds = 1' || true)))
 		tiles=$((tiles + $(grep -c '^#ifdef TILE_PICK' m.c || true)))
 		asked=$((asked + $(grep -c '\.ask = ' m.c || true)))
@@ -112,6 +113,7 @@ for i in $(seq 1 $((10 + 0${SLOW:+60}))); do
 done
 [ $panels -gt 2 ] || fail "only $panels operands were copied into panels"
 [ $adding -gt 0 ] || fail "no sums run around their tiles"
+[ $borders -gt 1 ] || fail "tiles take sums over borders"
 [ $dotted -gt 0 ] || fail "no sums run around dot products"
 [ $tiles -gt 2 ] || fail "only $tiles sums were tiled"
 [ $added -gt 0 ] || fail "only $added sums were added to params"
