@@ -94,8 +94,8 @@ static void write_guards(struct emitter *e)
 	}
 	text_printf(
 		e->out,
-		"/* gcc: a function with many calls is compiled once, not in each of them; what a round of a loop reads again\n"
-		" * is not kept for it, which tiles have no registers for%s. */\n"
+		"/* gcc: a function with many calls is compiled once, not in each of them; no round of a loop keeps values for\n"
+		" * the next ones, since registers are few%s. */\n"
 		"#if defined(__GNUC__) && !defined(__clang__)\n"
 		"#pragma GCC optimize(\"no-inline-small-functions\", \"no-predictive-commoning\"%s)\n"
 		"#endif\n",

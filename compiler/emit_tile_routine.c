@@ -152,8 +152,8 @@ static void write_template(struct emitter *e, const char *template, int routine)
 }
 
 /* Steps of a sum at a time: with few registers they are so short that to count them is a tenth of the work. And where
- * gcc unrolls a short sum whole, it mixes the steps, and moves their results from register to register and to memory.
- */
+ * gcc unrolls a short sum whole, it mixes the steps, and moves their results from register to register and to memory;
+ * so does clang with single steps. */
 static void define_steps(struct emitter *e)
 {
 	int64_t steps[TARGET_COUNT];
@@ -163,6 +163,8 @@ static void define_steps(struct emitter *e)
 	text_printf(e->out, "#define TILE_STEPS %s /* of a sum at a time */\n", pick(e, steps));
 	text_add(e->out, "#if TILE_STEPS > 1 && !defined(__clang__)\n"
 			 "#define TILE_ROLL _Pragma(\"GCC unroll 1\")\n"
+			 "#elif TILE_STEPS == 1 && defined(__clang__)\n"
+			 "#define TILE_ROLL _Pragma(\"clang loop unroll(disable)\")\n"
 			 "#else\n"
 			 "#define TILE_ROLL\n"
 			 "#endif\n");

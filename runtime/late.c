@@ -154,7 +154,7 @@ static nnr_status compile_part(struct late *late, unsigned functions)
 {
 	struct listener listener = {&late->host, NNR_INVALID};
 	struct jit_host host = {.tiles = late->tile_set, .parts = late};
-	struct code_part part = {NULL};
+	struct code_part part = {.jit = NULL};
 	const char *text = nnc_emit_in_process(late->compiled, &late->tiles, functions);
 	nnr_status status = NNR_OK;
 	if (!text)
