@@ -13,7 +13,14 @@
 #endif
 #endif
 #ifdef CPU_FEATURE_ACTIVE
-#define HAS(LIBRARY, compiler) CPU_FEATURE_ACTIVE(LIBRARY)
+/* The library's CPU_FEATURE_ACTIVE, which shifts a signed 1 to the sign. */
+static bool is_active(unsigned feature)
+{
+	enum { WORD = 32, LEAF = 4 * WORD };
+	const struct cpuid_feature *leaf = __x86_get_cpuid_feature_leaf(feature / LEAF);
+	return leaf->active_array[feature % LEAF / WORD] >> feature % WORD & 1;
+}
+#define HAS(LIBRARY, compiler) is_active(x86_cpu_##LIBRARY)
 #else
 #define HAS(LIBRARY, compiler) __builtin_cpu_supports(compiler)
 #endif
