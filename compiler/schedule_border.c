@@ -10,7 +10,7 @@
  * made.
  *
  * requires  the equations of a part with their operands, in order
- * gives     the same list, or one with fewer values */
+ * gives     the same list, or one with fewer values; layout.inside of the copies (emit_tile_border.c) */
 #include "schedule_operands.h"
 
 #include <string.h>
@@ -36,8 +36,8 @@ static struct bordered *border_of(struct borders *b, const struct tensor *t)
 	return number ? &b->list.item[number - 1] : NULL;
 }
 
-/* Whether an equation is a copy of all of a tensor with 0 around it. */
-static bool is_border(const struct equation *eq, struct bordered *found)
+/* Whether an equation is a copy of a tensor with 0 around it: inside, by axis, it reads the tensor. */
+static bool find_inside(const struct equation *eq, struct inside *inside)
 {
 	const struct expr *read = eq->value;
 	const struct tensor *of;
@@ -45,16 +45,33 @@ static bool is_border(const struct equation *eq, struct bordered *found)
 	if (eq->kind != EQ_MAP || eq->red != RED_NONE || read->op != EX_READ || !read->guarded)
 		return false;
 	of = read->tensor;
-	if (of->role != ROLE_VALUE || layout_of(of)->kept || of->elem != ELEM_REAL || of->rank != eq->tensor->rank ||
-	    !ex_is_num(read->arg[of->rank], 0))
+	if (of->rank != eq->tensor->rank || !ex_is_num(read->arg[of->rank], 0))
 		return false;
 	for (int a = 0; a < of->rank; a++) {
 		struct affine sub;
 
-		if (!affine_of(read->arg[a], &sub) || read->arg[a]->slots != (uint64_t)1 << a || sub.coef[a] != 1 ||
-		    sub.constant > 0 || of->axis[a].extent - sub.constant > eq->index[a].extent)
+		if (!affine_of(read->arg[a], &sub) || read->arg[a]->slots != (uint64_t)1 << a || sub.coef[a] != 1)
 			return false;
-		found->before[a] = -sub.constant;
+		inside[a] = (struct inside){-sub.constant, of->axis[a].extent - sub.constant};
+	}
+	return true;
+}
+
+/* The same of all of a value. */
+static bool is_border(const struct equation *eq, struct bordered *found)
+{
+	struct inside inside[MAX_SLOTS];
+	const struct tensor *of;
+
+	if (!find_inside(eq, inside))
+		return false;
+	of = eq->value->tensor;
+	if (of->role != ROLE_VALUE || layout_of(of)->kept || of->elem != ELEM_REAL)
+		return false;
+	for (int a = 0; a < of->rank; a++) {
+		if (inside[a].from < 0 || inside[a].to > eq->index[a].extent)
+			return false;
+		found->before[a] = inside[a].from;
 	}
 	found->copy = (struct equation *)eq;
 	return 3 * tensor_size(eq->tensor) <= 5 * tensor_size(of); /* else passes over the border are too many */
@@ -63,24 +80,14 @@ static bool is_border(const struct equation *eq, struct bordered *found)
 /* What has 0 around it, whoever makes it: tiles may leave out sums over that. */
 static void note_inside(struct graph *g, const struct equation *eq)
 {
-	const struct expr *read = eq->value;
 	struct inside inside[MAX_SLOTS], *kept;
-	const struct tensor *of;
+	size_t rank;
 
-	if (eq->kind != EQ_MAP || eq->red != RED_NONE || read->op != EX_READ || !read->guarded)
+	if (!find_inside(eq, inside))
 		return;
-	of = read->tensor;
-	if (of->rank != eq->tensor->rank || !ex_is_num(read->arg[of->rank], 0))
-		return;
-	for (int a = 0; a < of->rank; a++) {
-		struct affine sub;
-
-		if (!affine_of(read->arg[a], &sub) || read->arg[a]->slots != (uint64_t)1 << a || sub.coef[a] != 1)
-			return;
-		inside[a] = (struct inside){-sub.constant, of->axis[a].extent - sub.constant};
-	}
-	kept = arena_array(&g->ctx->arena, (size_t)of->rank, sizeof *kept);
-	memcpy(kept, inside, (size_t)of->rank * sizeof *kept);
+	rank = (size_t)eq->tensor->rank;
+	kept = arena_array(&g->ctx->arena, rank, sizeof *kept);
+	memcpy(kept, inside, rank * sizeof *kept);
 	layout_of(eq->tensor)->inside = kept;
 }
 
