@@ -220,7 +220,6 @@ bool choose_values(struct keeping *k, int64_t most, bool *again)
 	}
 	if (now.excess <= 0)
 		keep_needless(k, most, offer);
-	memset(again, 0, (size_t)k->g->tensors.n * sizeof *again);
 	for (int i = 0; i < k->values.n; i++)
 		if (k->values.item[i].tensor->id != UINT32_MAX)
 			again[k->values.item[i].tensor->id] = is_again(k, i);

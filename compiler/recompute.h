@@ -12,8 +12,8 @@
 struct keeping *weigh_values(struct program *p);
 /* The most bytes that live at once with all values kept. */
 int64_t most_alive(struct keeping *k);
-/* Choose values so that no more than `most` bytes live at once, or as little beyond as can be: again[id] of their
- * tensors is set, of all others cleared. False: no better choice was found than something beyond it. */
+/* Choose values so that no more than `most` bytes live at once, or as little beyond as can be: again[id] of every
+ * value's tensor tells whether it is chosen. False: no better choice was found than something beyond it. */
 bool choose_values(struct keeping *k, int64_t most, bool *again);
 /* recompute.c: part backward from the equations `backward`, which are left as they are; what again[id] says is computed
  * in it once more, right before its first use. */

@@ -19,7 +19,7 @@ TILE_INLINE int steps_NUMBER(const struct tile *tile, int dot, int rows, int col
 	const int next = inner ? cols * lanes_NUMBER : tile->b_sum[1];
 	const int asks = by > 1 && lines ? (by * ask_step + TILE_LINE(REAL) - 1) / TILE_LINE(REAL) : lines;
 	const REAL *pa = a + k * a_step, *pb = b + k * b_step;
-	vector_NUMBER held[28], value;
+	vector_NUMBER held[28], value = {0};
 
 	TILE_ROLL
 	for (; k + by <= trips; k += by, pa += by * a_step, pb += by * b_step) {
