@@ -283,6 +283,9 @@ void drop_unused_constants(struct body *b)
 			continue;
 		memmove(out->at + d->at, out->at + d->at + n, out->n - d->at - n + 1);
 		out->n -= n;
+		for (int k = 0; k < b->e->blocks.n; k++) /* that are open behind it */
+			if (b->e->blocks.item[k].end > d->at)
+				b->e->blocks.item[k].end -= n;
 	}
 	b->declared.n = 0;
 }
