@@ -163,7 +163,7 @@ static size_t visit_states(struct embedding *m, struct graph *g, char *at, numbe
 	for (int pass = 0; pass < 2; pass++)
 		for (int i = 0; i < g->tensors.n; i++) {
 			struct tensor *t = g->tensors.item[i];
-			size_t element = t->elem == ELEM_REAL ? m->real : INTEGER_SIZE;
+			size_t element = (size_t)elem_size(t->elem, (int64_t)m->real);
 
 			if (t->role != (pass ? ROLE_STATE : ROLE_SETTING) || is_optimiser_state(t))
 				continue;

@@ -43,11 +43,14 @@ static const char *loss_equation(struct emitter *e)
 /* Sums in the vectors of whatever machine the C is compiled for? */
 static bool has_tiles(const struct program *p)
 {
-	for (int k = 0; k < CALL_COUNT; k++)
-		for (int i = 0; i < p->call[k].groups.n; i++)
-			for (int s = 0; s < p->call[k].groups.item[i]->stages.n; s++)
-				if (p->call[k].groups.item[i]->stages.item[s]->tile && p->n_machine > 1)
+	for (int k = 0; k < CALL_COUNT && p->n_machine > 1; k++)
+		for (int i = 0; i < p->call[k].groups.n; i++) {
+			const struct group *group = p->call[k].groups.item[i];
+
+			for (int s = 0; s < group->stages.n; s++)
+				if (group->stages.item[s]->tile)
 					return true;
+		}
 	return false;
 }
 

@@ -23,8 +23,6 @@ static int64_t whole(const struct room *room)
 	return room->size ? (room->size + room->align - 1) / room->align * room->align : 1;
 }
 
-static int64_t elem_size(enum elem elem, int64_t real) { return elem == ELEM_REAL ? real : INTEGER_SIZE; }
-
 struct state_places locate_state(const struct program *p, int64_t real, struct arena *arena)
 {
 	struct room room = {.size = RUN_SIZE, .align = 8};

@@ -60,7 +60,7 @@ static void add_elements(struct emitter *e, struct text *text, const struct tens
 /* A field of the state, which begins at *at or at the next place that is aligned for it. */
 static void write_field_constant(struct emitter *e, const struct tensor *t, int64_t *at)
 {
-	int64_t size = t->elem == ELEM_REAL ? real_size(e->g) : INTEGER_SIZE, n = tensor_size(t), i = 0;
+	int64_t size = elem_size(t->elem, real_size(e->g)), n = tensor_size(t), i = 0;
 	struct text text = {.arena = e->arena};
 
 	*at = (*at + size - 1) / size * size;

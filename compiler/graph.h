@@ -247,6 +247,7 @@ static inline void take_type(struct tensor *t, const struct tensor *from)
 /* Bytes of a number. */
 enum { INTEGER_SIZE = 4 };
 int64_t real_size(const struct graph *g);
+static inline int64_t elem_size(enum elem elem, int64_t real) { return elem == ELEM_REAL ? real : INTEGER_SIZE; }
 
 /* ---- graph.c: making things. All allocate in ctx->arena and never fail. ---- */
 

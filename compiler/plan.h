@@ -57,12 +57,12 @@ struct storage {
 	const char *rule; /* RULE */
 };
 
-/* What scheduling and placing know of a tensor; tensor->pass points to it from schedule() on. */
 /* The places of an axis outside of which a tensor is 0. */
 struct inside {
 	int64_t from, to;
 };
 
+/* What scheduling and placing know of a tensor; tensor->pass points to it from schedule() on. */
 struct layout {
 	struct tensor *root;  /* whose memory it is: a view's origin */
 	struct group *group;  /* that defines it, or NULL */

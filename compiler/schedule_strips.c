@@ -36,7 +36,7 @@ enum { MADE_INSIDE = 1, MADE_BEHIND = 2 };
 
 static int64_t sample_bytes(const struct program *p, const struct tensor *root)
 {
-	return memory_sample_size(root) * (root->elem == ELEM_REAL ? real_size(p->g) : INTEGER_SIZE);
+	return memory_sample_size(root) * elem_size(root->elem, real_size(p->g));
 }
 
 int samples_of(const struct equation *eq)

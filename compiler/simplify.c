@@ -8,9 +8,6 @@
  * slopes are found where their functions are (slope.c). */
 #include "simplify.h"
 
-#include <stddef.h>
-#include <string.h>
-
 #include "chain.h"
 #include "expr.h"
 
@@ -69,7 +66,7 @@ void find_usage(struct graph *g)
 		struct tensor *t = g->tensors.item[i];
 		struct usage *u = &g->usage.item[i];
 
-		memset(u, 0, offsetof(struct usage, equations));
+		*u = (struct usage){.equations = u->equations};
 		u->equations.n = 0;
 		t->pass = u;
 		u->fixed = t->role != ROLE_VALUE && t->role != ROLE_VIEW;

@@ -18,8 +18,8 @@ struct usage {
 	bool live;
 	bool of_params;		     /* absorb.c: no row changes it */
 	bool moves;		     /* absorb.c: a state whose next value inference gives */
-	struct expr *value;		   /* propagate.c: what stands for an element, in the slots of its axes; or NULL */
 	LIST(struct equation *) equations; /* that define it, for liveness */
+	struct expr *value; /* propagate.c: what stands for an element, in the slots of its axes; or NULL */
 };
 
 static inline struct usage *usage_of(const struct tensor *t) { return t->pass; }

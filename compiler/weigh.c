@@ -4,7 +4,7 @@
 
 static int64_t bytes_of(const struct graph *g, const struct tensor *t)
 {
-	return tensor_size(t) * (t->elem == ELEM_REAL ? real_size(g) : INTEGER_SIZE);
+	return tensor_size(t) * elem_size(t->elem, real_size(g));
 }
 
 static bool is_in_work(const struct tensor *t, enum call call)

@@ -3,8 +3,8 @@
  * What lies there will be run, so the folder and the files must be this user's and writable to nobody else; otherwise
  * they are not used. An object is made in a folder of its own and then renamed, so that it is there as a whole or not
  * at all, whatever else runs at the same time. It ends with a seal, a hash of its bytes and its key, which loaders pass
- * over: damaged code is not run. The folder is kept within a size: objects that were not used for the
- * longest time go first. A running program keeps what it has loaded even then. */
+ * over: damaged code is not run. The folder is kept within a size: objects that were not used for the longest time go
+ * first. A running program keeps what it has loaded even then. */
 #define _XOPEN_SOURCE 700
 #include "object_cache.h"
 
